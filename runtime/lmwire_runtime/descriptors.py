@@ -1,0 +1,153 @@
+"""Endpoints as data: what a stub, a server handler, a tool and a test need to know of one.
+
+Generated code makes one frozen descriptor for each endpoint and one ``NamespaceDescriptor`` for each namespace; everything
+else in lmwire takes descriptors as arguments and knows no endpoint by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+import attrs
+
+from lmwire_runtime.wire import LENIENT, ROOT, UNSET, Decoding, Path
+
+__all__ = [
+    "VOID",
+    "ChannelDescriptor",
+    "Codec",
+    "EndpointDescriptor",
+    "NamespaceDescriptor",
+    "Presence",
+    "RpcDescriptor",
+    "Serialization",
+    "SignalDescriptor",
+]
+
+T = TypeVar("T")
+Parameter = TypeVar("Parameter")
+Result = TypeVar("Result")
+Creation = TypeVar("Creation")
+ToServer = TypeVar("ToServer")
+ToClient = TypeVar("ToClient")
+
+Serialization: TypeAlias = Literal["raw", "superjson"]
+Presence: TypeAlias = Literal["required", "optional", "void"]
+
+
+@attrs.frozen
+class Codec(Generic[T]):
+    """How one opaque value of the envelope (parameter, result, packet, ...) is decoded and encoded.
+
+    Attributes:
+        decoder: Makes the typed value of parsed JSON.
+        encoder: Makes plain JSON data of the typed value.
+        presence: ``void`` values have no key on the wire, ``optional`` ones may lack it; both are None in Python.
+        type_name: What a reader calls the value; for messages and documentation.
+    """
+
+    decoder: Callable[[Any, Decoding, Path], T]
+    encoder: Callable[[T], Any]
+    presence: Presence = "required"
+    type_name: str = ""
+
+    def decode(self, value: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> T:
+        """Decode a received value; ``value`` is UNSET where the wire had no key.
+
+        Raises:
+            DecodeError: The value does not fit the schema (see ``Decoding`` for what lenient mode lets pass).
+        """
+        if value is UNSET or value is None:
+            if self.presence == "required":
+                if value is None:  # null is a legal value of some types
+                    return self.decoder(value, decoding, path)
+                decoding.deviation(path, self.type_name or "a value", value)
+            if value is None and decoding.strict:
+                decoding.deviation(path, "no key at all", value)
+            return None  # type: ignore[return-value]  # optional and void codecs have None in T
+        if self.presence == "void":
+            if decoding.strict:
+                decoding.deviation(path, "no key at all", value)
+            return None  # type: ignore[return-value]  # a void value that was sent carries nothing
+        return self.decoder(value, decoding, path)
+
+    def encode(self, value: T) -> Any:
+        """Encode a value for sending; returns UNSET where the key has to be left out."""
+        if self.presence != "required" and value is None:
+            return UNSET
+        return self.encoder(value)
+
+
+def _decode_nothing(value: Any, decoding: Decoding, path: Path) -> None:
+    decoding.deviation(path, "no key at all", value)
+
+
+VOID: Final[Codec[None]] = Codec(
+    decoder=_decode_nothing, encoder=lambda value: UNSET, presence="void", type_name="void"
+)
+"""The codec of values that are never sent."""
+
+
+@attrs.frozen(kw_only=True)
+class EndpointDescriptor:
+    """What all kinds of endpoints have.
+
+    Attributes:
+        namespace: The wire's name of the namespace, which is also the path of its WebSocket.
+        name: The wire's name of the endpoint.
+        method: Name of the stub method and of the server's handler method.
+        serialization: ``raw`` JSON, or ``superjson`` (a static property of the endpoint, never signalled on the wire).
+        description: One or more sentences for documentation and help.
+    """
+
+    namespace: str
+    name: str
+    method: str
+    serialization: Serialization = "raw"
+    description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class RpcDescriptor(EndpointDescriptor, Generic[Parameter, Result]):
+    """One call and its answer (frames ``rpcCall``, ``rpcResult``, ``rpcError``)."""
+
+    parameter: Codec[Parameter]
+    result: Codec[Result]
+
+
+@attrs.frozen(kw_only=True)
+class ChannelDescriptor(EndpointDescriptor, Generic[Creation, ToServer, ToClient]):
+    """One stream of packets in both directions (frames ``channelCreate``, ``channelSend``, ``channelClose``, ...).
+
+    ``cancel`` is the packet, as plain JSON, by which a client asks the server to end this channel early; None where the
+    endpoint has no such packet, so that only closing the connection ends it.
+    """
+
+    creation: Codec[Creation]
+    to_server: Codec[ToServer]
+    to_client: Codec[ToClient]
+    cancel: Mapping[str, Any] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SignalDescriptor(EndpointDescriptor, Generic[Creation, T]):
+    """One observed value (frames ``signalSubscribe``, ``signalUpdate``, ...); ``writable`` ones take updates from clients."""
+
+    creation: Codec[Creation]
+    value: Codec[T]
+    writable: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class NamespaceDescriptor:
+    """All endpoints of one namespace, keyed by wire name.
+
+    ``revision`` is the protocol revision of the schema that the descriptors were generated from.
+    """
+
+    name: str
+    revision: str
+    rpc: Mapping[str, RpcDescriptor[Any, Any]] = attrs.field(factory=dict)
+    channel: Mapping[str, ChannelDescriptor[Any, Any, Any]] = attrs.field(factory=dict)
+    signal: Mapping[str, SignalDescriptor[Any, Any]] = attrs.field(factory=dict)
