@@ -187,10 +187,12 @@ class Decoding:
     Generated code calls these only for data that is not plainly valid, so none of them is on the hot path.
     """
 
-    __slots__ = ("sink", "strict")
+    __slots__ = ("extra_keys", "sink", "strict")
 
-    def __init__(self, *, strict: bool = False, sink: WarningSink | None = None) -> None:
+    def __init__(self, *, strict: bool = False, extra_keys: bool = False, sink: WarningSink | None = None) -> None:
+        """``extra_keys`` lets a strict decoder ignore unknown keys, which is how upstream's own server judges requests."""
         self.strict = strict
+        self.extra_keys = extra_keys
         self.sink = sink or WarningSink()
 
     def deviation(self, path: Path, expected: str, value: Any) -> NoReturn:
@@ -213,6 +215,14 @@ class Decoding:
         self._warn_field(path, owner, "null", "optional, not nullable")
         return UNSET
 
+    def dropped(self, path: Path, owner: str, error: DecodeError) -> Unset:
+        """Judge an ill-typed field of a *fault tolerant* type (error objects): the field alone is dropped."""
+        if self.strict:
+            raise error
+        field = "" if path is None else str(path[1])
+        self.sink.warn(("dropped", owner, field), f"{owner}: field {field!r} is dropped: {error}")
+        return UNSET
+
     def integer(self, path: Path, value: Any) -> int | None:
         """Return an integral float as an integer, None for anything else (3.0 is an integer on this wire)."""
         if type(value) is float and value.is_integer():
@@ -229,6 +239,8 @@ class Decoding:
 
     def check_keys(self, path: Path, data: Mapping[str, Any], known: frozenset[str]) -> None:
         """Strict mode only: refuse keys that the schema does not have."""
+        if self.extra_keys:
+            return
         for key in data:
             if key not in known:
                 raise DecodeError(pointer_of(path, key), "no such key", "an unknown key")
@@ -286,7 +298,7 @@ class Message:
     __slots__ = ()
 
     wire_names: ClassVar[Mapping[str, str]] = {}
-    revision: ClassVar[str] = "unknown"
+    wire_revision: ClassVar[str] = "unknown"
 
     def to_wire(self) -> dict[str, Any]:
         """Return the message as plain JSON data; absent and missing fields are left out."""
@@ -297,7 +309,7 @@ class Message:
         wire_name = type(self).wire_names.get(name)
         if wire_name is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise MissingFieldError(type(self).__name__, name, wire_name, type(self).revision)
+        raise MissingFieldError(type(self).__name__, name, wire_name, type(self).wire_revision)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -1,0 +1,286 @@
+"""One WebSocket for many tasks: an ``asyncio.Protocol`` that feeds the session directly.
+
+Theory of operation
+-------------------
+* The event loop calls ``data_received``; what arrives ends up in the inboxes of all exchanges in that same call. There is no reader
+  task and no queue of ours. A task that waits holds one future, which its exchange's change resolves.
+* Deadlines share one timer: it is armed for the nearest one, and re-armed only when it fires or a nearer one appears, so that
+  a fragment costs no timer.
+* A link belongs to the event loop that made it, and is used from that loop only.
+* Reading pauses while the session's budgets are exceeded; a channel that stays unread for the stall timeout is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+from lmwire_runtime.addresses import Address
+from lmwire_runtime.byte_stream import default_ssl_context
+from lmwire_runtime.connection import LinkCore, Settings
+from lmwire_runtime.errors import ClosedError, ConnectError, ConnectionLostError, LMWireError, RequestTimeoutError
+from lmwire_runtime.session import Channel, Exchange
+from lmwire_runtime.transport import ClientTransport
+from lmwire_runtime.wire import UNSET
+
+__all__ = ["AsyncLink"]
+
+
+class AsyncLink(asyncio.Protocol):
+    """An established, authenticated WebSocket. Made by ``AsyncLink.connect``."""
+
+    def __init__(self, core: LinkCore, address: Address, settings: Settings) -> None:
+        self.core = core
+        self.session = core.session
+        self.address = address
+        self.loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._clock = settings.clock
+        self._transport: asyncio.Transport | None = None
+        self._closed = False
+        # Waiting futures with their deadlines, and the one timer that serves them.
+        self._deadlines: dict[asyncio.Future[bool], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
+        # While connecting, and while closing: resolved by whatever arrives.
+        self._progress: asyncio.Future[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._stall_timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def connect(cls, address: Address, namespace: str, settings: Settings) -> AsyncLink:
+        """Connect, shake hands and authenticate; raises as ``SyncLink.connect`` does."""
+        limit = settings.timeouts.connect
+        url = address.url(namespace)
+        core = LinkCore(ClientTransport(url, message_bytes=settings.limits.message_bytes), namespace, settings)
+        link = cls(core, address, settings)
+        try:
+            await asyncio.wait_for(link._establish(url), limit)
+        except (TimeoutError, asyncio.TimeoutError) as error:
+            link.discard()
+            raise RequestTimeoutError(f"{url} {link._missing_step()} within {limit:g} s", seconds=limit or 0.0) from error
+        except BaseException:
+            link.discard()
+            raise
+        return link
+
+    async def _establish(self, url: str) -> None:
+        address, settings = self.address, self._settings
+        tls: dict[str, Any] = {}
+        if address.secure:
+            tls = {"ssl": settings.ssl_context or default_ssl_context(), "server_hostname": address.server_name}
+        try:
+            await self.loop.create_connection(lambda: self, address.connect_host, address.port, **tls)
+        except (OSError, ValueError) as error:
+            raise ConnectError(f"{address} cannot be reached: {error}", address=str(address)) from error
+        self._write()
+        while not self.core.check_handshake(url):
+            await self._next_progress()
+        self.session.authenticate(settings.credentials.identifier, settings.credentials.passkey)
+        self._write()
+        while not self.session.authenticated:
+            if self.session.lost is not None:
+                raise self.session.lost
+            await self._next_progress()
+
+    def _missing_step(self) -> str:
+        if self._transport is None:
+            return "did not accept a connection"
+        return f"did not answer the {'authentication' if self.core.transport.open else 'WebSocket handshake'}"
+
+    # What callers do.
+
+    @property
+    def usable(self) -> bool:
+        """Whether a new exchange may start here: not lost, not closed, and the peer not mute."""
+        return self.session.lost is None and not self._closed and not self.session.mute
+
+    def start(self, begin: Callable[[], Exchange]) -> Exchange:
+        """Queue a request by ``begin`` (which calls the session) and send it; raises as ``SyncLink.start`` does."""
+        if self.session.lost is not None:
+            raise ConnectionLostError(self.session.lost.message)
+        exchange = begin()
+        try:
+            self._write()
+        except LMWireError as error:
+            self.session.abandon(exchange, error)
+            raise
+        return exchange
+
+    async def send(self, channel: Channel, message: Any = UNSET) -> bool:
+        """Send a packet; returns False if the channel has ended. Waits while the peer does not take what was sent before."""
+        sent = self.session.send(channel, message)
+        self._write()
+        await self.drain()
+        return sent
+
+    async def drain(self) -> None:
+        """Wait until the peer takes data again."""
+        if not self._writable.is_set():
+            await self._writable.wait()
+
+    def abandon(self, exchange: Exchange, error: LMWireError) -> None:
+        """End an exchange from this side, with its cancel packet if it has one."""
+        self.session.abandon(exchange, error)
+        if self.session.paused is not None:
+            self.resume()
+        if self.session.lost is None:
+            self._write()
+
+    def resume(self) -> None:
+        """Look again whether reading has to stay paused; called after packets were taken while it was."""
+        self.session.check_budgets()
+        if self.session.paused is None and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    async def wait(self, exchange: Exchange, timeout: float | None) -> bool:
+        """Wait until the exchange has a payload or has ended; returns False if ``timeout`` seconds passed in silence."""
+        if exchange.inbox or exchange.ended:
+            return True
+        future: asyncio.Future[bool] = self.loop.create_future()
+
+        def changed() -> None:
+            if not future.done():
+                future.set_result(True)
+
+        exchange.on_change = changed
+        if timeout is not None:
+            self._watch(future, self._clock.monotonic() + timeout)
+        try:
+            return await future
+        finally:
+            exchange.on_change = None
+            self._deadlines.pop(future, None)
+
+    async def close(self, reason: LMWireError | None = None) -> None:
+        """Close: what is in flight ends with ``reason`` (by default ClosedError); the closing handshake is brief."""
+        if self._closed:
+            return
+        self._closed = True
+        self.session.lose(reason or ClosedError("the client was closed"))
+        self.core.transport.close()
+        try:
+            self._write()
+            await asyncio.wait_for(self._until_closed(), self._settings.timeouts.close)
+        except (TimeoutError, asyncio.TimeoutError):
+            pass  # the peer does not answer the closing handshake: it is not needed
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Drop the socket at once."""
+        self._closed = True
+        self.session.lose(ClosedError("the connection was dropped"))
+        for timer in (self._timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._stall_timer = None
+        if self._transport is not None and not self.loop.is_closed():
+            self._transport.abort()
+
+    async def _until_closed(self) -> None:
+        while not self.core.transport.closed:
+            await self._next_progress()
+
+    async def _next_progress(self) -> None:
+        self._progress = self.loop.create_future()
+        try:
+            await self._progress
+        finally:
+            self._progress = None
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def data_received(self, data: bytes) -> None:
+        self.core.feed(data)
+        self._received()
+
+    def eof_received(self) -> bool:
+        self.core.transport.receive_eof()
+        self._received()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.core.transport.closed:
+            self.core.transport.abort()
+        error = ConnectionLostError(f"the connection was lost: {exc or self.core.transport.close_reason}")
+        error.__cause__ = exc
+        self.session.lose(error)
+        self._writable.set()
+        self._report_progress()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def _received(self) -> None:
+        self.core.check_ended()
+        self._write()
+        if self._progress is not None:
+            self._report_progress()
+        if self.session.paused is not None:
+            self._pause()
+        if self.core.transport.closed and self._transport is not None:
+            self._transport.close()
+
+    def _report_progress(self) -> None:
+        if self._progress is not None and not self._progress.done():
+            self._progress.set_result(None)
+
+    def _write(self) -> None:
+        data = self.core.flush()
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    # Deadlines and budgets.
+
+    def _watch(self, future: asyncio.Future[bool], deadline: float) -> None:
+        self._deadlines[future] = deadline
+        if self._timer is None or deadline < self._timer_due:
+            self._arm(deadline)
+
+    def _arm(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due = deadline
+        self._timer = self.loop.call_later(max(0.0, deadline - self._clock.monotonic()), self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        now = self._clock.monotonic()
+        for future, deadline in list(self._deadlines.items()):
+            if deadline <= now and not future.done():
+                future.set_result(False)
+                del self._deadlines[future]
+        if self._deadlines:
+            self._arm(min(self._deadlines.values()))
+
+    def _pause(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+        limit = self._settings.timeouts.stall
+        channel = self.session.paused
+        if limit is not None and channel is not None and self._stall_timer is None:
+            self._stall_timer = self.loop.call_later(limit, self._give_up_stalled, channel, channel.taken, limit)
+
+    def _give_up_stalled(self, channel: Channel, taken: int, limit: float) -> None:
+        self._stall_timer = None
+        if self.session.paused is None:
+            return
+        if self.session.paused is channel and channel.taken == taken:
+            self.session.drop_stalled(limit)
+            self._write()
+            self.resume()
+        if self.session.paused is not None:
+            self._pause()

@@ -1,0 +1,272 @@
+"""The asyncio shell: what stubs of tasks hold. ``sync_shell`` has the same names for threads; the docstrings there hold here.
+
+A client may be shared by all tasks of one event loop, with or without ``async with``. A later event loop (a second
+``asyncio.run``) gets connections of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Generic, TypeVar, cast
+
+from lmwire_runtime.async_link import AsyncLink
+from lmwire_runtime.client_core import ClientCore
+from lmwire_runtime.connection import (
+    encode,
+    ended_error,
+    finish_call,
+    packet_decoder,
+    raise_mismatch,
+    silence_error,
+)
+from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
+from lmwire_runtime.errors import CancelledError, ClosedError, UsageError
+from lmwire_runtime.limits import Timeout, resolve_timeout
+from lmwire_runtime.session import Call, Channel
+from lmwire_runtime.wire import ROOT, UNSET, DecodeError
+
+__all__ = ["AsyncChannel", "AsyncClient", "AsyncConnection", "AsyncNamespace"]
+
+P = TypeVar("P")
+R = TypeVar("R")
+C = TypeVar("C")
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class AsyncConnection:
+    """One namespace of one server: opens a WebSocket on first use, and another one after a loss or once the peer is mute."""
+
+    def __init__(self, client: AsyncClient, namespace: str) -> None:
+        self._client = client
+        self.core: ClientCore = client.core
+        self.namespace = namespace
+        self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
+        self._link: AsyncLink | None = None
+        self._retired: list[AsyncLink] = []
+
+    async def call(self, descriptor: RpcDescriptor[P, R], parameter: P, *, timeout: Timeout = UNSET) -> R:
+        """Call an endpoint and wait for its answer; see ``SyncConnection.call``."""
+        settings = self.core.settings
+        limit = resolve_timeout(timeout, settings.timeouts.rpc)
+        raw = encode(descriptor, descriptor.parameter, parameter)
+        link = await self.link()
+        call = cast(Call, link.start(lambda: link.session.call(descriptor.name, raw)))
+        try:
+            answered = await link.wait(call, limit)
+        except BaseException:
+            link.abandon(call, CancelledError("the call was interrupted"))
+            raise
+        if not answered:
+            error = silence_error(call, descriptor, limit or 0.0)
+            link.abandon(call, error)
+            raise error
+        return finish_call(call, descriptor, settings)
+
+    def open(
+        self, descriptor: ChannelDescriptor[C, S, T], creation: C, *, timeout: Timeout = UNSET
+    ) -> AsyncChannel[S, T]:
+        """Make a channel; it is opened by ``async with``, or by its first use. See ``SyncConnection.open``."""
+        limit = resolve_timeout(timeout, self.core.settings.timeouts.channel)
+        return AsyncChannel(self, descriptor, encode(descriptor, descriptor.creation, creation), limit)
+
+    async def link(self) -> AsyncLink:
+        """Return a usable link, connecting if there is none."""
+        loop = asyncio.get_running_loop()
+        link = self._link
+        if link is not None and link.loop is loop and link.usable:
+            return link
+        self._client.check_open()
+        async with self._locks.setdefault(loop, asyncio.Lock()):
+            link = self._link
+            if link is not None:
+                if link.loop is not loop and not link.loop.is_closed() and link.usable:
+                    raise UsageError(
+                        "this client is in use by another event loop that is still open; create one AsyncClient for"
+                        " each event loop"
+                    )
+                if link.loop is loop and link.usable:
+                    return link
+                self._retire(link)
+            address = await self.core.find_address_async()
+            try:
+                link = self._link = await AsyncLink.connect(address, self.namespace, self.core.settings)
+            except Exception:
+                # The server may have moved to another port: look for it anew next time.
+                self.core.forget_address()
+                raise
+            return link
+
+    def _retire(self, link: AsyncLink) -> None:
+        self._link = None
+        self._retired = [old for old in self._retired if not self._discard_idle(old)]
+        if not self._discard_idle(link):
+            self._retired.append(link)  # mute, but still serving what is in flight
+
+    def _discard_idle(self, link: AsyncLink) -> bool:
+        if link.session.lost is None and not link.session.idle and not link.loop.is_closed():
+            return False
+        link.discard()
+        return True
+
+    async def close(self) -> None:
+        """Close all links."""
+        links, self._retired = [*self._retired, *([self._link] if self._link is not None else [])], []
+        self._link = None
+        loop = asyncio.get_running_loop()
+        for link in links:
+            if link.loop is loop:
+                await link.close()
+            else:
+                link.discard()
+
+
+class AsyncChannel(Generic[S, T]):
+    """A typed channel: an asynchronous context manager, and an iterator of packets until the server closes it.
+
+    Leaving the ``async with`` block early asks the server to stop, with the endpoint's cancel packet.
+    """
+
+    def __init__(
+        self, connection: AsyncConnection, descriptor: ChannelDescriptor[C, S, T], creation: Any, timeout: float | None
+    ) -> None:
+        self.descriptor = descriptor
+        self._connection = connection
+        self._creation = creation
+        self._timeout = timeout
+        self._settings = connection.core.settings
+        self._decoding = self._settings.decoding
+        self._decode = packet_decoder(descriptor)
+        self._link: AsyncLink | None = None
+        self._channel: Channel | None = None
+
+    async def start(self) -> Channel:
+        """Open the channel unless it is; returns its exchange."""
+        if self._channel is None:
+            link = await self._connection.link()
+            descriptor, creation = self.descriptor, self._creation
+            begun = link.start(lambda: link.session.open(descriptor.name, creation, descriptor.cancel))
+            self._link, self._channel = link, cast(Channel, begun)
+            self._creation = UNSET
+        return self._channel
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can arrive; packets that did arrive may still be unread."""
+        return self._channel is not None and self._channel.ended
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        channel = self._channel or await self.start()
+        if not channel.inbox:
+            await self._await(channel)
+            if not channel.inbox:
+                raise StopAsyncIteration
+        raw = channel.take()
+        link = self._link
+        if link is not None and link.session.paused is not None:
+            link.resume()
+        try:
+            return self._decode(raw, self._decoding, ROOT)
+        except DecodeError as error:
+            self.close_now()
+            raise_mismatch(error, raw, channel, self.descriptor, self._settings)
+
+    async def receive(self) -> T:
+        """Return the next packet; raises as ``SyncChannel.receive`` does."""
+        try:
+            return await self.__anext__()
+        except StopAsyncIteration:
+            raise ended_error(await self.start(), self.descriptor) from None
+
+    async def send(self, packet: S) -> bool:
+        """Send a packet; returns False if the channel has ended, which is a normal race."""
+        channel = await self.start()
+        assert self._link is not None
+        return await self._link.send(channel, encode(self.descriptor, self.descriptor.to_server, packet))
+
+    async def cancel(self) -> bool:
+        """Ask the server to stop, and go on receiving what it still sends; see ``SyncChannel.cancel``."""
+        channel = await self.start()
+        assert self._link is not None
+        return channel.cancel is not None and await self._link.send(channel, channel.cancel)
+
+    def close_now(self) -> None:
+        """Give the channel up: the server is asked to stop, and what it still sends is dropped. Does not wait."""
+        if self._channel is not None and self._link is not None:
+            if not self._channel.ended or self._channel.inbox:
+                self._link.abandon(self._channel, CancelledError("the channel was closed by its user"))
+
+    async def close(self) -> None:
+        """Give the channel up, as ``close_now``; a coroutine for symmetry with other closers."""
+        self.close_now()
+
+    async def __aenter__(self) -> AsyncChannel[S, T]:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close_now()
+
+    async def _await(self, channel: Channel) -> None:
+        assert self._link is not None
+        if not await self._link.wait(channel, self._timeout):
+            error = silence_error(channel, self.descriptor, self._timeout or 0.0)
+            self._link.abandon(channel, error)
+        if channel.error is not None and not channel.inbox:
+            raise channel.error
+
+
+class AsyncNamespace:
+    """Base of the generated namespaces: holds the connection that their stubs share."""
+
+    def __init__(self, client: AsyncClient, name: str) -> None:
+        self.client = client
+        self.connection = client.connection(name)
+
+
+class AsyncClient:
+    """Base of the generated ``AsyncClient``: addresses, credentials, one connection for each namespace."""
+
+    def __init__(self, core: ClientCore) -> None:
+        self.core = core
+        self._connections: dict[str, AsyncConnection] = {}
+        self._closed = False
+
+    def connection(self, namespace: str) -> AsyncConnection:
+        """Return the connection of a namespace; nothing is opened yet."""
+        if namespace not in self._connections:
+            self._connections[namespace] = AsyncConnection(self, namespace)
+        return self._connections[namespace]
+
+    def check_open(self) -> None:
+        """Raise ClosedError if the client was closed."""
+        if self._closed:
+            raise ClosedError("this client was closed; create a new one")
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closed
+
+    async def close(self) -> None:
+        """Close all connections; what is in flight in other tasks fails with ClosedError. May be called again."""
+        self._closed = True
+        for connection in list(self._connections.values()):
+            await connection.close()
+
+    async def aclose(self) -> None:
+        """Same as ``close``, under the name that ``contextlib.aclosing`` calls."""
+        await self.close()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,180 @@
+"""A non-blocking stream of bytes over TCP, plain or TLS, for the synchronous shell.
+
+TLS runs over memory buffers, not over a shared ``SSLSocket``: two threads inside one of those deadlock on some Pythons.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from typing import Final, Protocol
+
+from lmwire_runtime.addresses import Address
+from lmwire_runtime.errors import ConnectError, RequestTimeoutError
+
+__all__ = ["ByteStream", "default_ssl_context", "open_stream"]
+
+TLS_RECORD: Final = 16 * 1024
+
+
+class ByteStream(Protocol):
+    """What a link needs of a socket. Never blocks; one thread receives at a time, sends are serialised by the link's lock."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        ...
+
+    def fileno(self) -> int:
+        """The socket's descriptor for polling, -1 once closed."""
+        ...
+
+    def receive(self, size: int) -> bytes | None:
+        """Return what has arrived, empty at the end of the stream, None if nothing is there. Raises OSError."""
+        ...
+
+    def send(self, data: bytearray) -> int:
+        """Take bytes from the start of ``data``; returns how many, 0 if the peer takes none now. Raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Close; what another thread does with it then fails or returns nothing."""
+        ...
+
+
+class PlainStream:
+    """Bytes as they are."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self.closed = False
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def receive(self, size: int) -> bytes | None:
+        try:
+            return self._socket.recv(size)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    def send(self, data: bytearray) -> int:
+        try:
+            return self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._socket.close()
+
+
+class TlsStream:
+    """Bytes through TLS; the handshake is done before it is handed out."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str) -> None:
+        # The leader reads while another thread writes; an SSLObject must not be entered twice.
+        self._lock = threading.Lock()
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
+        self._shake_hands(sock)
+        self._plain = PlainStream(sock)
+        self._unsent = bytearray()
+
+    @property
+    def closed(self) -> bool:
+        return self._plain.closed
+
+    def fileno(self) -> int:
+        return self._plain.fileno()
+
+    def receive(self, size: int) -> bytes | None:
+        with self._lock:
+            return self._receive(size)
+
+    def send(self, data: bytearray) -> int:
+        with self._lock:
+            # Encrypt a record only when the one before it has left, so that "taken" means taken.
+            if not self._drain():
+                return 0
+            written = self._tls.write(memoryview(data)[:TLS_RECORD])
+            self._drain()
+            return written
+
+    def close(self) -> None:
+        self._plain.close()
+
+    def _receive(self, size: int) -> bytes | None:
+        while True:
+            try:
+                return self._tls.read(size)
+            except ssl.SSLWantReadError:
+                self._drain()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+            data = self._plain.receive(size)
+            if data is None:
+                return None
+            if data:
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
+
+    def _drain(self) -> bool:
+        self._unsent += self._outgoing.read()
+        while self._unsent:
+            sent = self._plain.send(self._unsent)
+            if not sent:
+                return False
+            del self._unsent[:sent]
+        return True
+
+    def _shake_hands(self, sock: socket.socket) -> None:
+        # The socket still blocks, with the connect timeout.
+        while True:
+            try:
+                self._tls.do_handshake()
+                sock.sendall(self._outgoing.read())
+                return
+            except ssl.SSLWantReadError:
+                sock.sendall(self._outgoing.read())
+                data = sock.recv(TLS_RECORD)
+                if not data:
+                    raise ConnectionResetError("the peer ended the connection during the TLS handshake") from None
+                self._incoming.write(data)
+
+
+def default_ssl_context() -> ssl.SSLContext:
+    """The platform's trusted certificates, verification on."""
+    return ssl.create_default_context()
+
+
+def open_stream(address: Address, context: ssl.SSLContext | None, timeout: float | None) -> ByteStream:
+    """Connect over TCP, and TLS for ``wss`` addresses.
+
+    Raises:
+        ConnectError: Refused, unreachable, or the TLS handshake failed.
+        RequestTimeoutError: It took longer than ``timeout`` seconds.
+    """
+    sock: socket.socket | None = None
+    try:
+        sock = socket.create_connection((address.connect_host, address.port), timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if address.secure:
+            return TlsStream(sock, context or default_ssl_context(), address.server_name)
+        return PlainStream(sock)
+    except TimeoutError as error:
+        _discard(sock)
+        raise RequestTimeoutError(f"{address} did not accept a connection in time", seconds=timeout or 0.0) from error
+    except (OSError, ValueError) as error:
+        _discard(sock)
+        raise ConnectError(f"{address} cannot be reached: {error}", address=str(address)) from error
+
+
+def _discard(sock: socket.socket | None) -> None:
+    if sock is not None:
+        sock.close()

@@ -1,0 +1,99 @@
+"""What both clients are told, and where their server is.
+
+The server's address is looked for on first use and remembered, until no connection to it can be made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+
+from lmwire_runtime.addresses import Address, configured_host
+from lmwire_runtime.clock import SYSTEM_CLOCK, Clock
+from lmwire_runtime.connection import Settings, Tap
+from lmwire_runtime.credentials import Credentials, resolve_credentials
+from lmwire_runtime.discovery import find_server
+from lmwire_runtime.errors import UsageError
+from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
+from lmwire_runtime.wire import Decoding
+
+__all__ = ["ClientCore"]
+
+
+class ClientCore:
+    """Settings and address of one client; may be shared between threads.
+
+    Args:
+        revision: The protocol revision that the client's stubs were generated from.
+        api_host: ``host``, ``host:port``, or a ``ws``, ``wss``, ``http`` or ``https`` URL, with a path prefix if need be; by
+            default the environment's, else LM Studio's own ports on this machine are tried.
+        api_token: ``sk-lm-...``; by default the environment's, else the client is an anonymous guest.
+        timeouts: Seconds to wait for what.
+        limits: Bytes to hold in memory.
+        strict: Raise on the first deviation from the schema, for testers; by default newer and older servers are tolerated.
+        on_frame: A tap, called with direction, namespace and JSON text of every frame.
+        clock: The source of time.
+        ssl_context: For ``wss`` and ``https`` addresses; by default the platform's trusted certificates.
+
+    Raises:
+        UsageError: An address or token is malformed. Nothing is connected yet.
+    """
+
+    def __init__(
+        self,
+        *,
+        revision: str,
+        api_host: str | Address | None = None,
+        api_token: str | Credentials | None = None,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        limits: Limits = DEFAULT_LIMITS,
+        strict: bool = False,
+        on_frame: Tap | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        if on_frame is not None and not callable(on_frame):
+            raise UsageError("on_frame must be a function of direction, namespace and JSON text")
+        self.settings = Settings(
+            credentials=resolve_credentials(api_token),
+            revision=revision,
+            timeouts=timeouts,
+            limits=limits,
+            decoding=Decoding(strict=strict),
+            clock=clock,
+            tap=on_frame,
+            ssl_context=ssl_context,
+        )
+        self._configured = configured_host(api_host)
+        self._found: Address | None = None
+        self._finding = threading.Lock()
+
+    @property
+    def api_host(self) -> str | None:
+        """The server's address as text; None while it has not been looked for."""
+        address = self._configured.address if self._configured is not None else self._found
+        return None if address is None else str(address)
+
+    def find_address(self) -> Address:
+        """Return the server's address, looking for it on this machine if none was given.
+
+        Raises:
+            ServerNotFoundError: None of the local ports answered as an LM Studio server.
+        """
+        if self._configured is not None:
+            return self._configured.address
+        with self._finding:
+            if self._found is None:
+                self._found = find_server()
+            return self._found
+
+    async def find_address_async(self) -> Address:
+        """Same as ``find_address``, without blocking the event loop."""
+        if self._configured is not None:
+            return self._configured.address
+        return self._found or await asyncio.to_thread(self.find_address)
+
+    def forget_address(self) -> None:
+        """Look for the server anew on the next connection: the one that was found cannot be reached."""
+        self._found = None

@@ -1,0 +1,198 @@
+"""What the synchronous and the asyncio shell share: settings of a client, and the steps of an exchange that do not wait.
+
+A *link* is one established WebSocket: socket, transport and session. A *connection* is what a namespace's stubs hold: it opens
+a link on first use and another one after a loss. The shells differ only in how they wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
+
+import attrs
+
+from lmwire_runtime import json_codec
+from lmwire_runtime.clock import SYSTEM_CLOCK, Clock
+from lmwire_runtime.credentials import Credentials, redact_text
+from lmwire_runtime.descriptors import ChannelDescriptor, Codec, EndpointDescriptor, RpcDescriptor
+from lmwire_runtime.errors import (
+    ConnectError,
+    ConnectionLostError,
+    IncompleteError,
+    LMWireError,
+    ProtocolMismatchError,
+    RequestTimeoutError,
+    UsageError,
+)
+from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
+from lmwire_runtime.session import Call, Channel, ClientSession, Exchange
+from lmwire_runtime.transport import Payload, Transport
+from lmwire_runtime.wire import UNSET, DecodeError, Decoding, Message, Path, WarningSink
+
+__all__ = ["Direction", "LinkCore", "Settings", "Tap"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger("lmwire")
+
+Direction: TypeAlias = Literal["sent", "received"]
+Tap: TypeAlias = Callable[[Direction, str, bytes], None]
+"""Called with direction, namespace and the frame's JSON text for every frame, secrets redacted. Keep it quick; it runs on
+whichever thread moves the frame."""
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Everything that a client was told, handed down to its links."""
+
+    credentials: Credentials
+    revision: str
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    limits: Limits = DEFAULT_LIMITS
+    decoding: Decoding = attrs.field(factory=Decoding)
+    clock: Clock = SYSTEM_CLOCK
+    tap: Tap | None = None
+    ssl_context: ssl.SSLContext | None = None
+
+    @property
+    def sink(self) -> WarningSink:
+        """Where warnings of sessions and decoders go."""
+        return self.decoding.sink
+
+
+class LinkCore:
+    """The part of a link that does no I/O: bytes to frames to exchanges, and back. Not thread-safe; its shell locks."""
+
+    def __init__(self, transport: Transport, namespace: str, settings: Settings) -> None:
+        self.transport = transport
+        self.session = ClientSession(namespace, limits=settings.limits, sink=settings.sink)
+        self._settings = settings
+        self._tap = settings.tap
+
+    def feed(self, data: bytes | bytearray) -> None:
+        """Take bytes from the network, down to the exchanges' inboxes."""
+        receive, loads, tap = self.session.receive, json_codec.loads, self._tap
+        for message in self.transport.receive(data):
+            if tap is not None:
+                self._tapped("received", message)
+            try:
+                frame = loads(message)
+            except ValueError as error:
+                self._not_json(message, error)
+                continue
+            receive(frame, len(message))
+
+    def flush(self) -> bytes:
+        """Turn the session's outgoing frames into bytes for the network.
+
+        Raises:
+            UsageError: A frame holds what JSON cannot express, or is too large; it is dropped.
+        """
+        session, transport = self.session, self.transport
+        if session.outgoing:
+            frames, session.outgoing = session.outgoing, []
+            if transport.open:
+                for frame in frames:
+                    transport.send(self._text_of(frame))
+        data, _ = transport.output()
+        return data
+
+    def _text_of(self, frame: dict[str, Any]) -> bytes:
+        try:
+            text = json_codec.dumps(frame)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise UsageError(f"the request cannot be expressed in JSON: {error}") from error
+        limit = self._settings.limits.message_bytes
+        if len(text) > limit:
+            raise UsageError(f"the request has {len(text)} bytes, the limit for one message is {limit}")
+        if self._tap is not None:
+            self._tapped("sent", text)
+        return text
+
+    def check_ended(self) -> None:
+        """End all exchanges if the peer has ended the connection."""
+        if self.transport.closing and self.session.lost is None:
+            self.session.lose(ConnectionLostError(f"the connection was lost: {self.transport.close_reason}"))
+
+    def check_handshake(self, address: str) -> bool:
+        """Say whether the WebSocket handshake is done.
+
+        Raises:
+            ConnectError: The peer refused it, or is no WebSocket server.
+        """
+        if self.transport.open:
+            return True
+        error = getattr(self.transport, "handshake_error", None)
+        if error is not None or self.transport.closed:
+            raise ConnectError(
+                f"{address} did not accept a WebSocket connection: {error or 'it closed the connection'};"
+                " is it an LM Studio server?",
+                address=address,
+            )
+        return False
+
+    def _tapped(self, direction: Direction, text: Payload) -> None:
+        assert self._tap is not None
+        try:
+            self._tap(direction, self.session.namespace, redact_text(text))
+        except Exception:
+            # A tester's tap must not fail the request of somebody else's thread.
+            logger.exception("lmwire: the frame tap failed")
+
+    def _not_json(self, message: Payload, error: ValueError) -> None:
+        start = bytes(message[:80])
+        self.session.warn(("json",), f"{self.session.namespace}: a message that is no JSON was dropped: {start!r} ({error})")
+
+
+def encode(descriptor: EndpointDescriptor, codec: Codec[T], value: T) -> Any:
+    """Encode what the caller wants to send; returns UNSET for void.
+
+    Raises:
+        UsageError: The value is not of the endpoint's type.
+    """
+    try:
+        return codec.encode(value)
+    except (AttributeError, TypeError, ValueError) as error:
+        what = type(value).__name__ if not isinstance(value, Message) else repr(value)[:200]
+        problem = UsageError(f"{what} cannot be sent as {codec.type_name or 'this value'}: {error}")
+        raise problem.at(descriptor.namespace, descriptor.name) from error
+
+
+def packet_decoder(descriptor: ChannelDescriptor[Any, Any, T]) -> Callable[[Any, Decoding, Path], T]:
+    """Return the shortest way from a raw packet to a typed one."""
+    codec = descriptor.to_client
+    return codec.decoder if codec.presence == "required" else codec.decode
+
+
+def finish_call(call: Call, descriptor: RpcDescriptor[Any, T], settings: Settings) -> T:
+    """Return the result of a call that has ended, or raise what ended it."""
+    if call.error is not None:
+        raise call.error
+    raw = call.take()
+    try:
+        return descriptor.result.decode(raw, settings.decoding)
+    except DecodeError as error:
+        raise_mismatch(error, raw, call, descriptor, settings)
+
+
+def raise_mismatch(
+    error: DecodeError, raw: Any, exchange: Exchange, descriptor: EndpointDescriptor, settings: Settings
+) -> NoReturn:
+    """Raise what a caller gets for a reply that does not fit the schema."""
+    mismatch = ProtocolMismatchError(error, revision=settings.revision, raw=None if raw is UNSET else raw)
+    raise mismatch.at(descriptor.namespace, descriptor.name, exchange.id) from error
+
+
+def silence_error(exchange: Exchange, descriptor: EndpointDescriptor, seconds: float) -> LMWireError:
+    """Make the error of an exchange on which nothing arrived in time."""
+    what = "answer" if isinstance(exchange, Call) else "packet"
+    error = RequestTimeoutError(f"no {what} arrived within {seconds:g} s", seconds=seconds)
+    return error.at(descriptor.namespace, descriptor.name, exchange.id)
+
+
+def ended_error(channel: Channel, descriptor: EndpointDescriptor) -> LMWireError:
+    """Make the error of a caller who wants a packet from a channel that the server has closed."""
+    error = IncompleteError("the server closed the channel; there is no further packet")
+    return error.at(descriptor.namespace, descriptor.name, channel.id)

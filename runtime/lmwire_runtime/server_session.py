@@ -1,0 +1,300 @@
+"""The server's end of one connection, without I/O: parsed frames in, events and frames out.
+
+What a bad frame gets is what upstream's own server gives it: an invalid parameter, an unknown or unhandled endpoint and an id that
+is already open get one ``communicationWarning`` without an id, at most five for each connection; frames that are not understood at
+all are dropped without a word. Unlike upstream's, no input makes it raise. Order of checks for a request: endpoint known, handler
+present, id free, parameter valid.
+
+A channel is open from its ``channelCreate`` until the server's one terminal frame; call ids are not tracked, as upstream does not.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from lmwire_runtime import json_codec
+from lmwire_runtime.descriptors import (
+    ChannelDescriptor,
+    Codec,
+    EndpointDescriptor,
+    NamespaceDescriptor,
+    RpcDescriptor,
+)
+from lmwire_runtime.session import WARNING_LIMIT
+from lmwire_runtime.wire import UNSET, DecodeError, Decoding, WarningSink
+
+__all__ = [
+    "AuthenticationAttempt",
+    "CallReceived",
+    "ChannelCreated",
+    "ChannelEvent",
+    "ServerEvent",
+    "ServerSession",
+]
+
+logger = logging.getLogger("lmwire.server")
+
+# Identifier and passkey may have this many characters.
+CREDENTIAL_LENGTH: Final = 256
+
+
+@attrs.frozen
+class AuthenticationAttempt:
+    """A well-formed authentication packet; answer with ``accept`` or ``refuse``."""
+
+    identifier: str
+    passkey: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class CallReceived:
+    """A call to run; answer with ``answer_call`` or ``fail_call``."""
+
+    descriptor: RpcDescriptor[Any, Any]
+    call_id: int
+    parameter: Any
+
+
+@attrs.frozen
+class ChannelCreated:
+    """A channel to serve; end it with ``close_channel`` or ``fail_channel``."""
+
+    descriptor: ChannelDescriptor[Any, Any, Any]
+    channel_id: int
+    creation: Any
+
+
+@attrs.frozen
+class ChannelEvent:
+    """A packet from the client for an open channel."""
+
+    channel_id: int
+    packet: Any
+
+
+ServerEvent: TypeAlias = "AuthenticationAttempt | CallReceived | ChannelCreated | ChannelEvent"
+
+
+class ServerSession:
+    """See the module docstring. Outgoing frames are appended to ``outgoing``; the shell sends and clears them."""
+
+    def __init__(
+        self,
+        namespace: NamespaceDescriptor,
+        *,
+        handled: Callable[[EndpointDescriptor], bool],
+        warning_kinds: bool = True,
+    ) -> None:
+        """``handled`` says whether there is a handler; ``warning_kinds=False`` leaves ``kind`` out, as servers before 2026-03 did."""
+        self.namespace = namespace
+        self.authenticated = False
+        self.refused = False
+        self.outgoing: list[dict[str, Any]] = []
+        self.warnings_sent = 0
+        self._handled = handled
+        self._warning_kinds = warning_kinds
+        self._decoding = Decoding(strict=True, extra_keys=True, sink=WarningSink(logger.debug))
+        self._channels: dict[int, ChannelDescriptor[Any, Any, Any]] = {}
+        self._handlers: dict[str, Callable[[dict[str, Any]], ServerEvent | None]] = {
+            "rpcCall": self._on_call,
+            "channelCreate": self._on_channel_create,
+            "channelSend": self._on_channel_send,
+            "channelAck": self._on_channel_ack,
+            "keepAlive": self._on_keep_alive,
+            "communicationWarning": self._on_warning,
+            "signalSubscribe": self._on_subscribe,
+            "writableSignalSubscribe": self._on_subscribe,
+            "writableSignalUpdate": self._on_writable_update,
+            "signalUnsubscribe": self._on_ignored,
+            "writableSignalUnsubscribe": self._on_ignored,
+        }
+
+    # What the client sends.
+
+    def receive(self, frame: Any) -> ServerEvent | None:
+        """Take one parsed frame; returns what the shell has to do about it, if anything."""
+        if type(frame) is not dict:
+            return None
+        if not self.authenticated:
+            return self._on_authentication(frame)
+        kind = frame.get("type")
+        handler = self._handlers.get(kind) if isinstance(kind, str) else None
+        if handler is None:
+            logger.debug("%s: frame of type %r dropped", self.namespace.name, kind)
+            return None
+        return handler(frame)
+
+    def _on_authentication(self, frame: dict[str, Any]) -> ServerEvent | None:
+        identifier, passkey = frame.get("clientIdentifier"), frame.get("clientPasskey")
+        if self.refused or frame.get("authVersion") != 1 or type(identifier) is not str or type(passkey) is not str:
+            return None
+        if len(identifier) > CREDENTIAL_LENGTH or len(passkey) > CREDENTIAL_LENGTH:
+            return None
+        return AuthenticationAttempt(identifier, passkey)
+
+    def _on_call(self, frame: dict[str, Any]) -> ServerEvent | None:
+        call_id = _integer(frame.get("callId"))
+        if call_id is None:
+            return None
+        descriptor = self._endpoint(frame, "rpc", self.namespace.rpc)
+        if descriptor is None:
+            return None
+        parameter = self._decode(descriptor, descriptor.parameter, frame, "parameter", "rpcParameterTypeError")
+        return None if parameter is _INVALID else CallReceived(descriptor, call_id, parameter)
+
+    def _on_channel_create(self, frame: dict[str, Any]) -> ServerEvent | None:
+        channel_id = _integer(frame.get("channelId"))
+        if channel_id is None:
+            return None
+        descriptor = self._endpoint(frame, "channel", self.namespace.channel)
+        if descriptor is None:
+            return None
+        if channel_id in self._channels:
+            text = f"Received channelCreate for already open channel, channelId = {channel_id}"
+            self.warn("channelAlreadyOpen", text)
+            return None
+        kind = "channelCreationParameterTypeError"
+        creation = self._decode(descriptor, descriptor.creation, frame, "creationParameter", kind)
+        if creation is _INVALID:
+            return None
+        self._channels[channel_id] = descriptor
+        return ChannelCreated(descriptor, channel_id, creation)
+
+    def _on_channel_send(self, frame: dict[str, Any]) -> ServerEvent | None:
+        channel_id = _integer(frame.get("channelId"))
+        if channel_id is None:
+            return None
+        descriptor = self._channels.get(channel_id)
+        if descriptor is None:
+            self.warn("channelUnknown", f"Received channelSend for unknown channel, channelId = {channel_id}")
+            return None
+        packet = self._decode(descriptor, descriptor.to_server, frame, "message", "channelMessageTypeError")
+        return None if packet is _INVALID else ChannelEvent(channel_id, packet)
+
+    def _on_channel_ack(self, frame: dict[str, Any]) -> ServerEvent | None:
+        channel_id = _integer(frame.get("channelId"))
+        if channel_id is not None and channel_id not in self._channels:
+            self.warn("channelUnknown", f"Received channelAck for unknown channel, channelId = {channel_id}")
+        return None
+
+    def _on_keep_alive(self, frame: dict[str, Any]) -> ServerEvent | None:
+        self.outgoing.append({"type": "keepAliveAck"})
+        return None
+
+    def _on_warning(self, frame: dict[str, Any]) -> ServerEvent | None:
+        logger.warning("%s: the client warns: %s", self.namespace.name, str(frame.get("warning"))[:500])
+        return None
+
+    def _on_subscribe(self, frame: dict[str, Any]) -> ServerEvent | None:
+        if _integer(frame.get("subscribeId")) is not None:
+            self._endpoint(frame, frame["type"].removesuffix("Subscribe"), {})
+        return None
+
+    def _on_writable_update(self, frame: dict[str, Any]) -> ServerEvent | None:
+        subscribe_id = _integer(frame.get("subscribeId"))
+        if subscribe_id is not None and type(frame.get("patches")) is list and type(frame.get("tags")) is list:
+            text = f"Received writableSignalUpdate for unknown subscription, subscribeId = {subscribe_id}"
+            self.warn("writableSignalUnknown", text)
+        return None
+
+    def _on_ignored(self, frame: dict[str, Any]) -> ServerEvent | None:
+        return None
+
+    # What the server does.
+
+    def accept(self) -> None:
+        """Accept the authentication attempt."""
+        self.authenticated = True
+        self.outgoing.append({"success": True})
+
+    def refuse(self, error: str) -> None:
+        """Refuse it; the shell closes the connection after sending this."""
+        self.refused = True
+        self.outgoing.append({"success": False, "error": error})
+
+    def answer_call(self, call: CallReceived, result: Any) -> None:
+        """Answer a call; ``result`` is the typed value, None for void."""
+        frame: dict[str, Any] = {"type": "rpcResult", "callId": call.call_id}
+        encoded = call.descriptor.result.encode(result)
+        if encoded is not UNSET:
+            frame["result"] = encoded
+        self.outgoing.append(frame)
+
+    def fail_call(self, call: CallReceived, error: Mapping[str, Any]) -> None:
+        """Answer a call with an error object."""
+        self.outgoing.append({"type": "rpcError", "callId": call.call_id, "error": dict(error)})
+
+    def send_packet(self, channel_id: int, packet: Any) -> bool:
+        """Send a typed packet; returns False if the channel has ended."""
+        descriptor = self._channels.get(channel_id)
+        if descriptor is None:
+            return False
+        frame: dict[str, Any] = {"type": "channelSend", "channelId": channel_id}
+        encoded = descriptor.to_client.encode(packet)
+        if encoded is not UNSET:
+            frame["message"] = encoded
+        self.outgoing.append(frame)
+        return True
+
+    def close_channel(self, channel_id: int) -> None:
+        """End a channel well; does nothing if it has ended."""
+        if self._channels.pop(channel_id, None) is not None:
+            self.outgoing.append({"type": "channelClose", "channelId": channel_id})
+
+    def fail_channel(self, channel_id: int, error: Mapping[str, Any]) -> None:
+        """End a channel with an error object; does nothing if it has ended."""
+        if self._channels.pop(channel_id, None) is not None:
+            self.outgoing.append({"type": "channelError", "channelId": channel_id, "error": dict(error)})
+
+    def warn(self, kind: str, text: str) -> None:
+        """Send a warning, unless this connection has had its five."""
+        logger.info("%s: %s", self.namespace.name, text[:500])
+        if self.warnings_sent >= WARNING_LIMIT:
+            return
+        self.warnings_sent += 1
+        frame = {"type": "communicationWarning", "warning": text}
+        if self._warning_kinds:
+            frame["kind"] = kind
+        self.outgoing.append(frame)
+
+    # Helpers.
+
+    def _endpoint(self, frame: dict[str, Any], kind: str, table: Mapping[str, Any]) -> Any:
+        name = frame.get("endpoint")
+        if type(name) is not str:
+            return None
+        descriptor = table.get(name)
+        if descriptor is None:
+            self.warn(f"{kind}EndpointUnknown", f"Received {frame['type']} for unknown endpoint, endpoint = {name}")
+        elif not self._handled(descriptor):
+            self.warn(f"{kind}EndpointUnhandled", f"Received {frame['type']} for unhandled endpoint, endpoint = {name}")
+            return None
+        return descriptor
+
+    def _decode(
+        self, descriptor: EndpointDescriptor, codec: Codec[Any], frame: dict[str, Any], key: str, kind: str
+    ) -> Any:
+        raw = frame.get(key, UNSET)
+        try:
+            return codec.decode(raw, self._decoding)
+        except DecodeError as error:
+            what = f"rpcCall, endpointName = {descriptor.name}, {key} = " if key == "parameter" else (
+                f"channel, endpointName = {descriptor.name}, {key} = "
+            )  # fmt: skip
+            shown = "undefined" if raw is UNSET else json_codec.dumps(raw).decode("utf-8", "replace")
+            self.warn(kind, f"Received invalid {key} for {what}{shown}. {error}")
+            return _INVALID
+
+
+_INVALID: Final = object()
+
+
+def _integer(value: Any) -> int | None:
+    """Ids are JSON numbers with an integer value: 3.0 counts, 3.5 and true do not."""
+    if type(value) is int:
+        return value
+    return int(value) if type(value) is float and value.is_integer() else None
