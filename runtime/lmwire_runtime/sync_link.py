@@ -88,6 +88,8 @@ class SyncLink:
         stream = open_stream(address, settings.ssl_context, limit)
         link = cls(stream, LinkCore(transport, namespace, settings), address, settings)
         try:
+            with link._lock:
+                link._write()
             link._until(lambda: link.core.check_handshake(url), deadline)
             with link._lock:
                 link.session.authenticate(settings.credentials.identifier, settings.credentials.passkey)

@@ -111,8 +111,6 @@ class SyncConnection:
             address = self.core.find_address()
             try:
                 link = self._link = SyncLink.connect(address, self.namespace, self.core.settings)
-            except OSError:
-                raise
             except Exception:
                 # The server may have moved to another port: look for it anew next time.
                 self.core.forget_address()
