@@ -1,0 +1,179 @@
+"""Spreads a translated export over the files of ``schema/wire``: types by topic, endpoints by namespace.
+
+Topics come from the table in ``schema/repairs.yaml``, whose order is the order in which topics may use each other. A type
+that uses one of a later topic moves to that topic, so the files never refer to each other in a circle, whatever upstream
+does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from lmwire_codegen.importer.export import Export, read_export
+from lmwire_codegen.importer.homes import Homes
+from lmwire_codegen.importer.translate import Schema, Translator
+from lmwire_codegen.load import load_repairs
+from lmwire_codegen.naming import pascal_case
+from lmwire_codegen.problems import Location, Problems
+from lmwire_codegen.repairs import Repairs
+
+__all__ = ["import_export", "translate_export"]
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_REFERENCE: Final = "type:"
+
+
+def import_export(export_path: Path, schema_folder: Path, *, revision: str | None = None) -> list[Path]:
+    """Replace the machine-made part of ``schema/wire`` by what upstream's export says; return the files written.
+
+    Args:
+        export_path: Upstream's export.
+        schema_folder: Our ``schema`` folder; its ``repairs.yaml`` is read, its surface and descriptions are not touched.
+        revision: Name of the revision; by default the export's file name without its suffix.
+
+    Raises:
+        SchemaProblems: The export cannot be understood; nothing was written.
+    """
+    files = translate_export(read_export(export_path), load_repairs(schema_folder))
+    files["revision.json"] = {"revision": revision or export_path.stem}
+    stale = [
+        path
+        for part in ("types", "namespaces")
+        for path in sorted((schema_folder / "wire" / part).glob("*.json"))
+        if path.relative_to(schema_folder).as_posix() not in files
+    ]
+    for path in stale:
+        path.unlink()
+    written = []
+    for name, content in files.items():
+        path = schema_folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        path.write_text(text, encoding="utf-8", newline="\n")
+        written.append(path)
+    return written
+
+
+def translate_export(export: Export, repairs: Repairs) -> dict[str, Any]:
+    """Translate the export; the result maps paths below ``schema/`` to the content of the files.
+
+    Raises:
+        SchemaProblems: The export cannot be understood.
+    """
+    problems = Problems()
+    translator = Translator(export, Homes(export), problems)
+    namespaces = {
+        namespace: _namespace(export, namespace, translator, repairs) for namespace in sorted(export.namespaces)
+    }
+    types = _types(export, translator, repairs, problems)
+    problems.raise_if_any()
+    topics = _topics(types, repairs)
+    files: dict[str, Any] = {}
+    for topic in sorted(set(topics.values())):
+        definitions = {
+            name: _resolved(types[name], topics, f"types/{topic}") for name in sorted(types) if topics[name] == topic
+        }
+        files[f"wire/types/{topic}.json"] = {"$schema": _DIALECT, "$defs": definitions}
+    for namespace, content in namespaces.items():
+        files[f"wire/namespaces/{namespace}.json"] = _resolved(content, topics, f"namespaces/{namespace}")
+    return files
+
+
+def _namespace(export: Export, namespace: str, translator: Translator, repairs: Repairs) -> Schema:
+    content: Schema = {"namespace": namespace, "rpc": {}, "channel": {}, "signal": {}}
+    for endpoint in export.namespaces[namespace]:
+        entry: Schema = {}
+        optional = []
+        place = Location(export.file).child("definitions", endpoint.key)
+        names = {"rpc": ("parameter", "result"), "channel": ("creation", "toServer", "toClient")}
+        for name in names.get(endpoint.kind, ("creation", "value")):
+            part = translator.part(endpoint.parts.get(name), name, place)
+            entry[name] = part.schema
+            if part.optional:
+                optional.append(name)
+        if optional:
+            entry["optional"] = optional
+        if endpoint.kind == "writableSignal":
+            entry["writable"] = True
+        serialization = repairs.serialization.get(endpoint.key)
+        if serialization is not None:
+            entry["serialization"] = serialization
+        content["signal" if endpoint.kind == "writableSignal" else endpoint.kind][endpoint.name] = entry
+    return content
+
+
+def _types(export: Export, translator: Translator, repairs: Repairs, problems: Problems) -> dict[str, Schema]:
+    """Translate every named definition in use, until no new one turns up."""
+    types: dict[str, Schema] = {}
+    keys: dict[str, str] = {}
+    done: set[str] = set()
+    while todo := [key for key in translator.used if key not in done]:
+        for key in todo:
+            done.add(key)
+            place = Location(export.file).child("definitions", key)
+            name = pascal_case(key)
+            if name in keys:
+                problems.add(place, f"{key!r} and {keys[name]!r} both become {name}")
+            keys[name] = key
+            replacement = repairs.definitions.get(key)
+            body = export.definitions[key] if replacement is None else replacement
+            types[name] = translator.schema(body, place, own=True)
+    return types
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        reference = schema.get("$ref")
+        if isinstance(reference, str):
+            yield reference.removeprefix(_REFERENCE)
+        for value in schema.values():
+            yield from _references(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _references(value)
+
+
+def _topics(types: Mapping[str, Schema], repairs: Repairs) -> dict[str, str]:
+    order = list(repairs.topics)
+
+    def wanted(name: str) -> int:
+        for rank, patterns in enumerate(repairs.topics.values()):
+            if any(fnmatchcase(name, pattern) for pattern in patterns):
+                return rank
+        return 0
+
+    ranks = {name: wanted(name) for name in types}
+    moved = True
+    while moved:
+        moved = False
+        for name, schema in types.items():
+            lowest = max((ranks[used] for used in _references(schema)), default=0)
+            if ranks[name] < lowest:
+                ranks[name], moved = lowest, True
+    return {name: order[rank] for name, rank in ranks.items()}
+
+
+def _resolved(schema: Any, topics: Mapping[str, str], file: str) -> Any:
+    """Replace ``type:Name`` by a reference that is relative to ``file`` (without its suffix)."""
+    if isinstance(schema, Mapping):
+        return {
+            key: _reference(value.removeprefix(_REFERENCE), topics, file)
+            if key == "$ref" and isinstance(value, str)
+            else _resolved(value, topics, file)
+            for key, value in schema.items()
+        }
+    if isinstance(schema, list):
+        return [_resolved(value, topics, file) for value in schema]
+    return schema
+
+
+def _reference(name: str, topics: Mapping[str, str], file: str) -> str:
+    target = f"types/{topics[name]}"
+    if target == file:
+        return f"#/$defs/{name}"
+    prefix = "" if file.startswith("types/") else "../types/"
+    return f"{prefix}{topics[name]}.json#/$defs/{name}"

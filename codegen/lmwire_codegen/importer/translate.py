@@ -1,0 +1,154 @@
+"""Rewrites single schemas of the export as ordinary JSON Schema (draft 2020-12).
+
+What changes: references to named types become ``type:Name`` (``layout`` knows the file), references into other types are
+inlined, ``not`` becomes void or optional, fixed arrays use ``prefixItems``, and ``additionalProperties: false``, an artefact
+of the export, goes away: objects of this protocol are open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+
+from lmwire_codegen.importer.export import Export, Node
+from lmwire_codegen.importer.homes import Homes
+from lmwire_codegen.naming import pascal_case
+from lmwire_codegen.problems import Location, Problems
+
+__all__ = ["Part", "Schema", "Translator"]
+
+Schema: TypeAlias = "dict[str, Any]"
+
+_COPIED: Final = (
+    "type", "const", "enum", "default", "format", "pattern", "minLength", "maxLength", "minimum", "maximum",
+    "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "uniqueItems",
+)  # fmt: skip
+_HANDLED: Final = frozenset(
+    {*_COPIED, "properties", "required", "additionalProperties", "propertyNames", "items", "anyOf", "oneOf", "allOf", "not",
+     "$ref", "$schema", "title", "description"}
+)  # fmt: skip
+_DEEPEST: Final = 64
+
+
+@attrs.frozen
+class Part:
+    """A part of an endpoint: void ones have no schema."""
+
+    schema: Schema | Literal[False]
+    optional: bool = False
+
+
+def _is_void(node: Node) -> bool:
+    return "not" in node and not node["not"]
+
+
+def _arms(node: Node) -> list[Node] | None:
+    arms = node.get("anyOf", node.get("oneOf"))
+    return arms if isinstance(arms, list) else None
+
+
+class Translator:
+    """Translates schemas of one export and notes which named types they use."""
+
+    def __init__(self, export: Export, homes: Homes, problems: Problems) -> None:
+        self._export = export
+        self._homes = homes
+        self._problems = problems
+        self._depth = 0
+        self.used: Final[dict[str, None]] = {}
+        """Keys of the named definitions that were referred to, in order of appearance."""
+
+    def part(self, node: Node | None, name: str, place: Location) -> Part:
+        """Translate one part of an endpoint, ``name`` being our word for it (``result``, ``toClient``, ...)."""
+        if node is None:
+            return Part(schema=False)
+        body, _ = self._export.follow(node)
+        if _is_void(body) or (name == "result" and not body):
+            return Part(schema=False)
+        arms = _arms(body)
+        if arms is not None and any(_is_void(self._export.follow(arm)[0]) for arm in arms):
+            rest = [arm for arm in arms if not _is_void(self._export.follow(arm)[0])]
+            node = rest[0] if len(rest) == 1 else {"anyOf": rest}
+            return Part(self.schema(node, place), optional=True)
+        # The fields of a request are its stub's parameters, so it always is a class of its own.
+        own = name in ("parameter", "creation") and "properties" in body
+        return Part(self.schema(body if own else node, place, own=own))
+
+    def schema(self, node: Node, place: Location, *, own: bool = False) -> Schema:
+        """Translate ``node``; ``own`` asks for its body even if it is a copy of a named type."""
+        home = None if own else self._homes.home(node)
+        if home is not None:
+            self.used.setdefault(home)
+            return {"$ref": f"type:{pascal_case(home)}"}
+        body, _ = self._export.follow(node)
+        self._depth += 1
+        try:
+            if self._depth > _DEEPEST:
+                self._problems.add(place, "contains itself without ever naming a type")
+                return {}
+            return self._body(body, place)
+        finally:
+            self._depth -= 1
+
+    def _body(self, body: Node, place: Location) -> Schema:
+        for keyword in body.keys() - _HANDLED:
+            self._problems.add(place, f"unsupported keyword {keyword!r}")
+        arms = _arms(body)
+        if arms is not None:
+            return {"anyOf": [self.schema(arm, place.child("anyOf", index)) for index, arm in enumerate(arms)]}
+        if "allOf" in body:
+            return self._body(self._merged(body, place), place)
+        if _is_void(body):
+            self._problems.add(place, "'not' stands where no value can be left out")
+            return {}
+        schema: Schema = {keyword: body[keyword] for keyword in _COPIED if keyword in body}
+        if body.get("type") == "object":
+            self._object(body, schema, place)
+        elif "items" in body:
+            self._array(body, schema, place)
+        return schema
+
+    def _object(self, body: Node, schema: Schema, place: Location) -> None:
+        values = body.get("additionalProperties")
+        if isinstance(values, Mapping) and not body.get("properties"):
+            schema["additionalProperties"] = self.schema(values, place.child("additionalProperties"))
+            return
+        required = set(body.get("required", ()))
+        properties: dict[str, Schema] = {}
+        for name, child in body.get("properties", {}).items():
+            where = place.child("properties", name)
+            arms = _arms(self._export.follow(child)[0]) or []
+            rest = [arm for arm in arms if not _is_void(arm)]
+            if len(rest) < len(arms):
+                required.discard(name)
+                child = rest[0] if len(rest) == 1 else {"anyOf": rest}
+            properties[name] = self.schema(child, where)
+        schema["properties"] = properties
+        if required:
+            schema["required"] = [name for name in properties if name in required]
+
+    def _array(self, body: Node, schema: Schema, place: Location) -> None:
+        items = body["items"]
+        if not isinstance(items, list):
+            schema["items"] = self.schema(items, place.child("items"))
+            return
+        schema["prefixItems"] = [
+            self.schema(item, place.child("items", index)) for index, item in enumerate(items)
+        ]
+        schema["items"] = False
+        schema["minItems"] = len(items)
+        schema.pop("maxItems", None)
+
+    def _merged(self, body: Node, place: Location) -> Node:
+        """Merge an intersection of objects into one object."""
+        merged: Schema = {"type": "object", "properties": {}, "required": []}
+        for index, arm in enumerate(body["allOf"]):
+            node, _ = self._export.follow(arm)
+            if "properties" not in node:
+                self._problems.add(place.child("allOf", index), "an intersection of anything but objects")
+                continue
+            merged["properties"].update(node["properties"])
+            merged["required"].extend(node.get("required", ()))
+        return merged

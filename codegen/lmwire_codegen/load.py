@@ -1,0 +1,160 @@
+"""First stage: reads every file of the schema folder.
+
+A checkout's own ``schema/`` comes before the copy that the wheel carries inside this package. Files are read as they are;
+what they say is judged by ``validate``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import yaml
+
+from lmwire_codegen.problems import Location, Problems
+from lmwire_codegen.repairs import Repairs
+
+__all__ = ["SchemaFolder", "default_schema_folder", "load", "load_repairs"]
+
+_PACKAGE: Final = Path(__file__).resolve().parent
+
+
+def default_schema_folder() -> Path:
+    """Return the ``schema/`` of the checkout that this package runs from, else the copy inside the package."""
+    checkout = _PACKAGE.parent.parent / "schema"
+    return checkout if (checkout / "revision.json").is_file() else _PACKAGE / "schema"
+
+
+@attrs.frozen(kw_only=True)
+class SchemaFolder:
+    """The parsed files.
+
+    Attributes:
+        root: The folder, for reading further files (surface) and for the lock file.
+        revision: Name of the protocol revision.
+        documents: Parsed JSON below ``wire/``, by path relative to ``root`` with forward slashes, sorted.
+        descriptions: Content of ``descriptions/*.yaml``, by the same kind of path.
+        repairs: The table of repairs.
+        lock: Structural key -> Python name.
+    """
+
+    root: Path
+    revision: str
+    documents: Mapping[str, Any]
+    descriptions: Mapping[str, Any]
+    repairs: Repairs
+    lock: Mapping[str, str]
+
+
+def load(root: Path) -> SchemaFolder:
+    """Read the schema folder ``root``.
+
+    Raises:
+        SchemaProblems: Files are missing, cannot be parsed, or the tables among them have the wrong shape.
+    """
+    problems = Problems()
+    documents = {
+        path.relative_to(root).as_posix(): _read_json(root, path, problems)
+        for path in sorted(root.glob("wire/**/*.json"))
+    }
+    descriptions = {
+        path.relative_to(root).as_posix(): _read_yaml(root, path, problems)
+        for path in sorted(root.glob("descriptions/*.yaml"))
+    }
+    revision = _revision(root, problems)
+    lock_path = root / "names.lock.json"
+    lock = _read_json(root, lock_path, problems) if lock_path.exists() else {}
+    if not isinstance(lock, dict) or not all(isinstance(name, str) for name in lock.values()):
+        problems.add(Location("names.lock.json"), "must map keys to names")
+        lock = {}
+    repairs = _repairs(root, problems)
+    problems.raise_if_any()
+    return SchemaFolder(
+        root=root, revision=revision, documents=documents, descriptions=descriptions, repairs=repairs, lock=lock
+    )
+
+
+def load_repairs(root: Path) -> Repairs:
+    """Read ``repairs.yaml`` alone; a folder without one needs no repairs.
+
+    Raises:
+        SchemaProblems: The table has the wrong shape.
+    """
+    problems = Problems()
+    repairs = _repairs(root, problems)
+    problems.raise_if_any()
+    return repairs
+
+
+def _revision(root: Path, problems: Problems) -> str:
+    path = root / "revision.json"
+    content = _read_json(root, path, problems)
+    revision = content.get("revision") if isinstance(content, dict) else None
+    if not isinstance(revision, str) and content is not None:
+        problems.add(Location("revision.json"), 'must be an object with a string "revision"')
+    return str(revision)
+
+
+def _repairs(root: Path, problems: Problems) -> Repairs:
+    path = root / "repairs.yaml"
+    content = _read_yaml(root, path, problems) if path.exists() else None
+    if content is None:
+        return Repairs()
+    place = Location("repairs.yaml")
+    shapes: dict[str, tuple[type, ...]] = {
+        "definitions": (dict,), "serialization": (dict,), "topics": (dict,), "tolerant": (list,),
+        "cancel_tags": (list,), "patterns": (dict,),
+    }  # fmt: skip
+    if not isinstance(content, dict):
+        problems.add(place, "must be a table")
+        return Repairs()
+    for key in content.keys() - shapes.keys():
+        problems.add(place.child(key), "no such repair")
+    for key, shape in shapes.items():
+        if key in content and not isinstance(content[key], shape):
+            problems.add(place.child(key), f"must be a {shape[0].__name__}")
+            return Repairs()
+    return Repairs(
+        definitions=content.get("definitions", {}),
+        serialization=content.get("serialization", {}),
+        topics={topic: tuple(patterns or ()) for topic, patterns in content.get("topics", {"common": ()}).items()},
+        tolerant=frozenset(content.get("tolerant", ())),
+        cancel_tags=tuple(content.get("cancel_tags", ())),
+        patterns=content.get("patterns", {}),
+    )
+
+
+def _read_json(root: Path, path: Path, problems: Problems) -> Any:
+    place = Location(path.relative_to(root).as_posix())
+
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) < len(pairs):
+            names = [name for name, _ in pairs]
+            problems.add(place, f"duplicate keys {sorted({name for name in names if names.count(name) > 1})}")
+        return result
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=no_duplicates)
+    except (OSError, ValueError, RecursionError) as error:
+        problems.add(place, f"cannot be read as JSON: {_reason(error, path)}")
+        return None
+
+
+def _read_yaml(root: Path, path: Path, problems: Problems) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        place = Location(path.relative_to(root).as_posix())
+        problems.add(place, f"cannot be read as YAML: {_reason(error, path)}")
+        return None
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """Say why a file cannot be read, without the machine's paths."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return " ".join(str(error).split()).replace(str(path), path.name)
