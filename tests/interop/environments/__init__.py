@@ -1,7 +1,7 @@
 """The real clients that lmwire is held against, each in an environment of its own, installed from its registry.
 
 What they are made of is data beside this file: pip requirements in ``python/``, npm projects with lock files in
-``npm/``. They are built when a test first asks (fixtures ``official_python``, ``official_node``) and kept (``building``).
+``npm/``. They are built when a test first asks and kept: ``building`` says how.
 """
 
 from __future__ import annotations
