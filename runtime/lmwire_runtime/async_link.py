@@ -123,12 +123,26 @@ class AsyncLink(asyncio.Protocol):
             await self._writable.wait()
 
     def abandon(self, exchange: Exchange, error: LMWireError) -> None:
-        """End an exchange from this side, with its cancel packet if it has one."""
+        """End an exchange from this side, with its cancel packet if it has one. Never waits.
+
+        Finalizers come here too, perhaps after the event loop, or in another thread.
+        """
+        if self.loop.is_closed():
+            return
+        if _running_loop() is not self.loop:
+            self.loop.call_soon_threadsafe(self.abandon, exchange, error)
+            return
         self.session.abandon(exchange, error)
         if self.session.paused is not None:
             self.resume()
         if self.session.lost is None:
             self._write()
+
+    def release(self, channel: Channel) -> None:
+        """Stop following a channel whose result has arrived."""
+        self.session.release(channel)
+        if self.session.paused is not None:
+            self.resume()
 
     def resume(self) -> None:
         """Look again whether reading has to stay paused; called after packets were taken while it was."""
@@ -284,3 +298,10 @@ class AsyncLink(asyncio.Protocol):
             self.resume()
         if self.session.paused is not None:
             self._pause()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -206,6 +206,11 @@ class AsyncChannel(Generic[S, T]):
         """Give the channel up, as ``close_now``; a coroutine for symmetry with other closers."""
         self.close_now()
 
+    def release(self) -> None:
+        """Stop following the channel after its result: the server is not asked to stop, the rest is dropped."""
+        if self._channel is not None and self._link is not None:
+            self._link.release(self._channel)
+
     async def __aenter__(self) -> AsyncChannel[S, T]:
         await self.start()
         return self

@@ -112,6 +112,8 @@ class ClientSession:
         self.warnings_received = 0
         self.paused: Channel | None = None
         """The channel whose unread packets stop the reading of the socket, None while all budgets hold."""
+        # Endpoints, with their kind, that the server has said it does not have.
+        self._unsupported: set[tuple[type[Exchange], str]] = set()
         self._calls: dict[int, Call] = {}
         self._channels: dict[int, Channel] = {}
         self._next_id = 0
@@ -151,8 +153,8 @@ class ClientSession:
         frame = {"type": "rpcCall", "endpoint": endpoint, "callId": identity}
         if parameter is not UNSET:
             frame["parameter"] = parameter
-        call = self._calls[identity] = Call(endpoint, identity, frame)
-        self.outgoing.append(frame)
+        call = Call(endpoint, identity, frame)
+        self._begin(call, self._calls, frame)
         return call
 
     def open(self, endpoint: str, creation: Any = UNSET, cancel: Any = None) -> Channel:
@@ -164,8 +166,8 @@ class ClientSession:
         frame = {"type": "channelCreate", "endpoint": endpoint, "channelId": identity}
         if creation is not UNSET:
             frame["creationParameter"] = creation
-        channel = self._channels[identity] = Channel(endpoint, identity, frame, cancel)
-        self.outgoing.append(frame)
+        channel = Channel(endpoint, identity, frame, cancel)
+        self._begin(channel, self._channels, frame)
         return channel
 
     def send(self, channel: Channel, message: Any = UNSET) -> bool:
@@ -177,6 +179,13 @@ class ClientSession:
             frame["message"] = message
         self.outgoing.append(frame)
         return True
+
+    def release(self, channel: Channel) -> None:
+        """Stop following a channel whose result has arrived: its remaining frames, the close above all, are dropped."""
+        if not channel.ended:
+            channel.draining = True
+            self._finish(channel, None)
+        channel.inbox.clear()
 
     def abandon(self, exchange: Exchange, error: LMWireError) -> None:
         """End an exchange from this side; a channel's ``cancel`` packet is queued if the channel is still open."""
@@ -293,6 +302,7 @@ class ClientSession:
             self.warn(("warning", kind or text), f"{self.namespace}: the server warns: {text[:500]}")
             return
         if _UNSUPPORTED.search(kind or text[:120]):
+            self._unsupported.add((type(exchange), exchange.endpoint))
             error: LMWireError = UnsupportedEndpointError(f"the server has no such endpoint: {text[:500]}", kind=kind)
         else:
             error = RefusedRequestError(f"the server refused the request: {text[:2000]}", kind=kind)
@@ -353,6 +363,15 @@ class ClientSession:
     def _new_id(self) -> int:
         self._next_id += 1
         return self._next_id
+
+    def _begin(self, exchange: Exchange, table: dict[int, Any], frame: dict[str, Any]) -> None:
+        if (type(exchange), exchange.endpoint) in self._unsupported:
+            # Asking again would cost one of the server's five warnings.
+            known = UnsupportedEndpointError("the server has said before that it has no such endpoint")
+            self._finish(exchange, self._copy_for(exchange, known))
+            return
+        table[exchange.id] = exchange
+        self.outgoing.append(frame)
 
     def _pop(self, table: dict[int, Any], frame: dict[str, Any], key: str) -> Any:
         try:

@@ -23,6 +23,7 @@ import select
 import socket
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -66,6 +67,7 @@ class SyncLink:
         self._leading = False
         self._followers: list[threading.Lock] = []
         self._backlog = bytearray()
+        self._abandoned: deque[tuple[Exchange, LMWireError]] = deque()
         self._poller = _Poller(stream)
         self._owner_pid = os.getpid()
         # Which channel has kept reading paused, how much of it had been taken, and since when.
@@ -159,14 +161,25 @@ class SyncLink:
         return sent
 
     def abandon(self, exchange: Exchange, error: LMWireError) -> None:
-        """End an exchange from this side, with its cancel packet if it has one."""
-        with self._lock:
-            self.session.abandon(exchange, error)
-            if self.session.paused is exchange:
-                self.session.check_budgets()
-            if self.session.lost is None:
+        """End an exchange from this side, with its cancel packet if it has one. Never waits.
+
+        Finalizers come here too, and the garbage collector may run one while this very thread holds the lock: then the lock's
+        holder, the leader or the next tick does it.
+        """
+        self._abandoned.append((exchange, error))
+        if self._lock.acquire(blocking=False):
+            try:
                 self._write()
+            finally:
+                self._lock.release()
         self._poller.wake()
+
+    def release(self, channel: Channel) -> None:
+        """Stop following a channel whose result has arrived."""
+        with self._lock:
+            self.session.release(channel)
+            if self.session.paused is not None:
+                self.session.check_budgets()
 
     def resume(self) -> None:
         """Look again whether reading has to stay paused; called after packets were taken while it was."""
@@ -223,6 +236,9 @@ class SyncLink:
             finally:
                 self._hand_over()
         self._give_up_stalled()
+        if self._backlog or self._abandoned:
+            with self._lock:
+                self._write()
         return bool(self._backlog)
 
     # Leader and followers.
@@ -259,7 +275,7 @@ class SyncLink:
                 if done():
                     return
                 poller.wait(remaining, read=self.session.paused is None, write=bool(self._backlog))
-            if self._backlog:
+            if self._backlog or self._abandoned:
                 with self._lock:
                     self._write()
             if self.session.paused is not None:
@@ -330,7 +346,11 @@ class SyncLink:
         return True
 
     def _write(self) -> None:
-        """Write what can be written without blocking; the lock is held."""
+        """End what was abandoned and write what can be written without blocking; the lock is held."""
+        while self._abandoned:
+            self.session.abandon(*self._abandoned.popleft())
+            if self.session.paused is not None:
+                self.session.check_budgets()
         data = self.core.flush()
         if data:
             self._backlog += data

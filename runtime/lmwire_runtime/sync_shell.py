@@ -233,6 +233,11 @@ class SyncChannel(Generic[S, T]):
             if not self._channel.ended or self._channel.inbox:
                 self._link.abandon(self._channel, CancelledError("the channel was closed by its user"))
 
+    def release(self) -> None:
+        """Stop following the channel after its result: the server is not asked to stop, the rest is dropped."""
+        if self._channel is not None and self._link is not None:
+            self._link.release(self._channel)
+
     def __enter__(self) -> SyncChannel[S, T]:
         self.start()
         return self

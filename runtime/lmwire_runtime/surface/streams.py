@@ -1,0 +1,466 @@
+"""Streams of text: what a completion means, driven by plans that the compiler makes of schema/surface.
+
+A ``StreamPlan`` says which endpoints can serve a stream, best first, and what each of their packets means: it yields, it is progress,
+or it is the result. ``StreamCore`` is the state of one stream without any waiting; ``SyncStream`` and ``AsyncStream`` add that.
+
+* The request is sent by ``start``, by entering the context, or by the first wait, and only then.
+* An endpoint that the server does not have gives way to the next attempt; the session remembers it, so that this costs one exchange
+  for each connection.
+* Whatever ends a stream early (leaving the loop or the context, a callback that raises, Ctrl-C, task cancellation, ``close``) asks the
+  server to stop and drops what it still sends; the connection stays usable.
+* ``cancel`` asks the server to stop and goes on to the regular end: a result with the text up to then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from lmwire_runtime.async_shell import AsyncChannel, AsyncConnection
+from lmwire_runtime.descriptors import ChannelDescriptor
+from lmwire_runtime.errors import (
+    CancelledError,
+    IncompleteError,
+    LMWireError,
+    UnsupportedEndpointError,
+    UsageError,
+)
+from lmwire_runtime.limits import Timeout, resolve_timeout
+from lmwire_runtime.surface.progress import ProgressMeter
+from lmwire_runtime.surface.templates import fill
+from lmwire_runtime.sync_shell import SyncChannel, SyncConnection
+
+__all__ = ["AsyncStream", "Attempt", "Callbacks", "Request", "StreamCore", "StreamPlan", "SyncStream"]
+
+F = TypeVar("F")
+R = TypeVar("R")
+Self = TypeVar("Self", bound="StreamCore[Any, Any]")
+SelfSync = TypeVar("SelfSync", bound="SyncStream[Any, Any]")
+SelfAsync = TypeVar("SelfAsync", bound="AsyncStream[Any, Any]")
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One endpoint that can serve a stream.
+
+    Attributes:
+        descriptor: The endpoint.
+        template: Its creation parameter, see ``surface.templates``.
+        fragment: The packet class that yields, and the attribute that is yielded.
+        progress: Packet classes that report progress, and the attribute that holds it (0.0 to 1.0).
+        result: The packet class that ends the stream with its result.
+        default_fields: Config fields that are sent where the caller has not set their key.
+    """
+
+    descriptor: ChannelDescriptor[Any, Any, Any]
+    template: Mapping[str, Any]
+    fragment: tuple[type, str]
+    progress: Mapping[type, str]
+    result: type
+    default_fields: Sequence[Mapping[str, Any]] = ()
+
+
+@attrs.frozen(kw_only=True)
+class StreamPlan(Generic[F, R]):
+    """How a stream is asked for and what becomes of it.
+
+    Attributes:
+        attempts: The endpoints, best first.
+        text: The attribute of a fragment that holds its text.
+        result: Makes the result of the whole text, the result packet and the request.
+        message: Makes of the whole text what ``on_message`` gets.
+    """
+
+    attempts: Sequence[Attempt]
+    text: str
+    result: Callable[[str, Any, Request], R]
+    message: Callable[[str], Any]
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """What a caller asked for.
+
+    Attributes:
+        variables: The templates' variables.
+        fields: The config fields, plain JSON.
+        structured: Whether the text is to be read as JSON.
+    """
+
+    variables: Mapping[str, Any]
+    fields: Sequence[Mapping[str, Any]] = ()
+    structured: bool = False
+    timeout: Timeout = attrs.field(kw_only=True)
+
+    def creation(self, attempt: Attempt) -> Any:
+        """Return the creation parameter of one attempt."""
+        given = {field["key"] for field in self.fields}
+        defaults = [dict(field) for field in attempt.default_fields if field["key"] not in given]
+        return fill(attempt.template, {**self.variables, "options": [*self.fields, *defaults]})
+
+
+@attrs.frozen(kw_only=True)
+class Callbacks(Generic[F]):
+    """What a caller wants to be told, in the thread or task that reads the stream.
+
+    A callback that raises ends the stream with its exception, and the server is asked to stop.
+    """
+
+    on_fragment: Callable[[F], Any] | None = None
+    on_first_token: Callable[[], Any] | None = None
+    on_progress: Callable[[float], Any] | None = None
+    on_message: Callable[[Any], Any] | None = None
+
+
+class StreamCore(Generic[F, R]):
+    """The state of one stream, without waiting."""
+
+    def __init__(self, plan: StreamPlan[F, R], request: Request, callbacks: Callbacks[F]) -> None:
+        for name, callback in attrs.asdict(callbacks, recurse=False).items():
+            if callback is not None and not callable(callback):
+                raise UsageError(f"{name} must be a function; got {callback!r}")
+        self._plan = plan
+        self._request = request
+        self._callbacks = callbacks
+        self._meter = ProgressMeter(callbacks.on_progress)
+        self._parts: list[str] = []
+        self._attempt_number = 0
+        self._started = False
+        self._cancelled = False
+        self._result: R | None = None
+        self._error: BaseException | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream has its result, or has failed."""
+        return self._result is not None or self._error is not None
+
+    @property
+    def text_so_far(self) -> str:
+        """The text of all fragments received until now; all there is after a failure."""
+        return "".join(self._parts)
+
+    def result(self) -> R:
+        """Return the result of a finished stream, without waiting.
+
+        Raises:
+            UsageError: The stream is not finished.
+            LMWireError: What ended the stream, if it has no result.
+        """
+        if self._result is not None:
+            return self._result
+        if self._error is not None:
+            raise self._error
+        state = "has not finished" if self._started else "was not started"
+        raise UsageError(f"this stream {state}; iterate it to its end, or call wait_for_result()")
+
+    @property
+    def _attempt(self) -> Attempt:
+        return self._plan.attempts[self._attempt_number]
+
+    def _check_startable(self) -> None:
+        if self.finished:
+            error = UsageError("this stream has ended; make a new one")
+            error.__cause__ = self._error
+            raise error
+
+    def _next_attempt(self, error: UnsupportedEndpointError) -> None:
+        """Go on to the next endpoint, or raise: there is none, or fragments have come already."""
+        if self._attempt_number + 1 >= len(self._plan.attempts) or self._parts:
+            raise error
+        self._attempt_number += 1
+
+    def _take(self, fragment: F) -> bool:
+        """Note a fragment; returns False if it is to be dropped, because it came after a cancel."""
+        if self._cancelled:
+            return False
+        callbacks = self._callbacks
+        if not self._parts:
+            if callbacks.on_progress is not None:
+                self._meter.begin()
+                self._meter.finish()
+            if callbacks.on_first_token is not None:
+                callbacks.on_first_token()
+        self._parts.append(getattr(fragment, self._plan.text))
+        if callbacks.on_fragment is not None:
+            callbacks.on_fragment(fragment)
+        return True
+
+    def _take_other(self, packet: Any) -> bool:
+        """Note a packet that is no fragment; returns True if it ends the stream."""
+        attempt = self._attempt
+        if isinstance(packet, attempt.result):
+            text = self.text_so_far
+            result = self._plan.result(text, packet, self._request)
+            if self._callbacks.on_message is not None:
+                self._callbacks.on_message(self._plan.message(text))
+            self._result = result
+            return True
+        attribute = attempt.progress.get(type(packet))
+        if attribute is not None and self._callbacks.on_progress is not None:
+            self._meter.begin()
+            self._meter.report(getattr(packet, attribute))
+        return False
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.finished:
+            self._error = error
+
+    def _without_result(self, descriptor: ChannelDescriptor[Any, Any, Any]) -> LMWireError:
+        error = IncompleteError("the server closed the channel without a result")
+        return error.at(descriptor.namespace, descriptor.name)
+
+    def _abandoned(self) -> CancelledError:
+        return CancelledError("the stream was closed before its end; the text up to then is in text_so_far")
+
+
+class SyncStream(StreamCore[F, R]):
+    """A stream read by a thread: iterable, and a context manager."""
+
+    def __init__(
+        self, connection: SyncConnection, plan: StreamPlan[F, R], request: Request, callbacks: Callbacks[F]
+    ) -> None:
+        super().__init__(plan, request, callbacks)
+        self._connection = connection
+        self._timeout = resolve_timeout(request.timeout, connection.core.settings.timeouts.channel)
+        self._channel: SyncChannel[Any, Any] | None = None
+
+    def start(self) -> None:
+        """Send the request, unless it was sent.
+
+        Raises:
+            UsageError: The stream has ended.
+            ConnectError, AuthenticationError, ConnectionLostError: See there.
+        """
+        if self._channel is None:
+            self._check_startable()
+            self._open()
+
+    def _open(self) -> SyncChannel[Any, Any]:
+        attempt = self._attempt
+        creation = self._request.creation(attempt)
+        channel = SyncChannel(self._connection, attempt.descriptor, creation, self._timeout)
+        try:
+            channel.start()
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._channel = channel
+        self._started = True
+        return channel
+
+    def __iter__(self) -> Iterator[F]:
+        """Yield the fragments; leaving the loop early asks the server to stop."""
+        self.start()
+        return self._fragments()
+
+    def _fragments(self) -> Generator[F, None, None]:
+        channel = self._channel
+        assert channel is not None
+        try:
+            while not self.finished:
+                try:
+                    yield from self._read(channel)
+                except UnsupportedEndpointError as error:
+                    self._next_attempt(error)
+                    channel = self._open()
+        except GeneratorExit:
+            self.close()
+            raise
+        except BaseException as error:
+            self._fail(error)
+            channel.close()
+            raise
+
+    def _read(self, channel: SyncChannel[Any, Any]) -> Generator[F, None, None]:
+        fragment_class, attribute = self._attempt.fragment
+        for packet in channel:
+            if type(packet) is fragment_class:
+                fragment: F = getattr(packet, attribute)
+                if self._take(fragment):
+                    yield fragment
+            elif self._take_other(packet):
+                channel.release()
+                return
+        raise self._without_result(channel.descriptor)
+
+    def wait_for_result(self) -> R:
+        """Read the stream to its end and return its result; raises what ended it, if it has none."""
+        if not self.finished:
+            for _ in self:
+                pass
+        return self.result()
+
+    def cancel(self) -> None:
+        """Ask the server to stop; the stream then ends regularly, with the text up to now. Does not wait.
+
+        Before the request was sent, this makes sure that it never is: ``result`` then raises CancelledError.
+        """
+        if self.finished or self._cancelled:
+            return
+        self._cancelled = True
+        if self._channel is None:
+            self._fail(self._abandoned())
+        else:
+            self._channel.cancel()
+
+    def close(self) -> None:
+        """Give the stream up: the server is asked to stop, what it still sends is dropped. Harmless after the end."""
+        self._fail(self._abandoned())
+        if self._channel is not None:
+            self._channel.close()
+
+    def __enter__(self: SelfSync) -> SelfSync:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._fail(error)
+        self.close()
+
+    def __del__(self) -> None:
+        # Forgotten half-way, by a reference that was never iterated to its end.
+        if getattr(self, "_channel", None) is not None and not self.finished:
+            self.close()
+
+
+class AsyncStream(StreamCore[F, R]):
+    """A stream read by a task: asynchronously iterable, an asynchronous context manager, and awaitable (giving itself)."""
+
+    def __init__(
+        self, connection: AsyncConnection, plan: StreamPlan[F, R], request: Request, callbacks: Callbacks[F]
+    ) -> None:
+        super().__init__(plan, request, callbacks)
+        self._connection = connection
+        self._timeout = resolve_timeout(request.timeout, connection.core.settings.timeouts.channel)
+        self._channel: AsyncChannel[Any, Any] | None = None
+
+    def __await__(self: SelfAsync) -> Generator[Any, None, SelfAsync]:
+        """Both ``async for x in f()`` and ``async for x in await f()`` are documented spellings."""
+        return self
+        yield
+
+    async def start(self) -> None:
+        """Send the request, unless it was sent; raises as ``SyncStream.start`` does."""
+        if self._channel is None:
+            self._check_startable()
+            await self._open()
+
+    async def _open(self) -> AsyncChannel[Any, Any]:
+        attempt = self._attempt
+        creation = self._request.creation(attempt)
+        channel = AsyncChannel(self._connection, attempt.descriptor, creation, self._timeout)
+        try:
+            await channel.start()
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._channel = channel
+        self._started = True
+        return channel
+
+    def __aiter__(self) -> AsyncIterator[F]:
+        """Yield the fragments; leaving the loop early asks the server to stop."""
+        return _Fragments(self)
+
+    async def next_fragment(self) -> F:
+        """Return the next fragment; raises StopAsyncIteration after the last one."""
+        channel = self._channel
+        if channel is None:
+            await self.start()
+            channel = self._channel
+            assert channel is not None
+        elif self.finished:
+            raise StopAsyncIteration
+        try:
+            while True:
+                try:
+                    return await self._read(channel)
+                except UnsupportedEndpointError as error:
+                    self._next_attempt(error)
+                    channel = await self._open()
+        except StopAsyncIteration:
+            raise
+        except BaseException as error:
+            self._fail(error)
+            channel.close_now()
+            raise
+
+    async def _read(self, channel: AsyncChannel[Any, Any]) -> F:
+        fragment_class, attribute = self._attempt.fragment
+        async for packet in channel:
+            if type(packet) is fragment_class:
+                fragment: F = getattr(packet, attribute)
+                if self._take(fragment):
+                    return fragment
+            elif self._take_other(packet):
+                channel.release()
+                raise StopAsyncIteration
+        raise self._without_result(channel.descriptor)
+
+    async def wait_for_result(self) -> R:
+        """Read the stream to its end and return its result; raises what ended it, if it has none."""
+        if not self.finished:
+            async for _ in self:
+                pass
+        return self.result()
+
+    async def cancel(self) -> None:
+        """Ask the server to stop; see ``SyncStream.cancel``."""
+        if self.finished or self._cancelled:
+            return
+        self._cancelled = True
+        if self._channel is None:
+            self._fail(self._abandoned())
+        else:
+            await self._channel.cancel()
+
+    def close_now(self) -> None:
+        """Give the stream up, without waiting for anything."""
+        self._fail(self._abandoned())
+        if self._channel is not None:
+            self._channel.close_now()
+
+    async def close(self) -> None:
+        """Give the stream up: the server is asked to stop, what it still sends is dropped. Harmless after the end."""
+        self.close_now()
+
+    async def aclose(self) -> None:
+        """Same as ``close``, under the name that ``contextlib.aclosing`` calls."""
+        self.close_now()
+
+    async def __aenter__(self: SelfAsync) -> SelfAsync:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._fail(error)
+        self.close_now()
+
+
+class _Fragments(AsyncIterator[F]):
+    """The iterator of one ``async for``; leaving the loop drops it, which closes the stream."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: AsyncStream[F, Any]) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> AsyncIterator[F]:
+        return self
+
+    async def __anext__(self) -> F:
+        return await self._stream.next_fragment()
+
+    def __del__(self) -> None:
+        if not self._stream.finished:
+            self._stream.close_now()
