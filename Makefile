@@ -16,7 +16,7 @@ TESTS ?=
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
 # A Python that is too old, a launcher without its version behind it: only running them tells.
-CANDIDATES = $(PYTHON) python3 python3.13 python3.12 python3.11 python3.10 python3.14 python
+CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python3.10 python)
 FITS = import sys; sys.exit(sys.version_info < (3, 10))
 HAS_VENV = import venv, ensurepip
 
