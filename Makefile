@@ -48,10 +48,12 @@ clean:
 
 # The stamps: an installation is repeated only when what it depends on has changed.
 $(VENV)/.installed-demo: pyproject.toml sdk/pyproject.toml | $(VENV)/bin/python
+	@echo "lmwire: installing into $(VENV)"
 	$(PIP) install --quiet -e '.[cli]' -e ./sdk
 	@touch $@
 
 $(VENV)/.installed-all: pyproject.toml sdk/pyproject.toml | $(VENV)/bin/python
+	@echo "lmwire: installing into $(VENV), with all extras; a minute or two the first time"
 	$(PIP) install --quiet -e '.[cli,codegen,test]' -e ./sdk
 	@touch $@ $(VENV)/.installed-demo
 

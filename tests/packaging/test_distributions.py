@@ -39,19 +39,8 @@ class Wheel:
 
 def build(source: Path, out: Path) -> Wheel:
     """Build the wheel of a project folder, with the installed hatchling."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        out,
-        source,
-    ]
-    subprocess.run(command, check=True)
+    wheel = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")
+    subprocess.run([*wheel, "-w", out, source], check=True)
     (path,) = out.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         names = frozenset(archive.namelist())
