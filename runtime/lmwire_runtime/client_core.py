@@ -84,9 +84,10 @@ class ClientCore:
         if self._configured is not None:
             return self._configured.address
         with self._finding:
-            if self._found is None:
-                self._found = find_server()
-            return self._found
+            found = self._found
+            if found is None:
+                found = self._found = find_server()
+            return found
 
     async def find_address_async(self) -> Address:
         """Same as ``find_address``, without blocking the event loop."""

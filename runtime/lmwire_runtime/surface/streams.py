@@ -343,8 +343,7 @@ class AsyncStream(StreamCore[F, R]):
 
     def __await__(self: SelfAsync) -> Generator[Any, None, SelfAsync]:
         """Both ``async for x in f()`` and ``async for x in await f()`` are documented spellings."""
-        return self
-        yield
+        return _itself(self).__await__()
 
     async def start(self) -> None:
         """Send the request, unless it was sent; raises as ``SyncStream.start`` does."""
@@ -445,6 +444,10 @@ class AsyncStream(StreamCore[F, R]):
         if error is not None:
             self._fail(error)
         self.close_now()
+
+
+async def _itself(stream: SelfAsync) -> SelfAsync:
+    return stream
 
 
 class _Fragments(AsyncIterator[F]):

@@ -1,0 +1,76 @@
+"""What the generated handles of loaded models stand on: an identifier, and requests built from a caller's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lmwire_runtime.errors import UsageError
+from lmwire_runtime.limits import Timeout
+from lmwire_runtime.surface.options import OptionTable
+from lmwire_runtime.surface.streams import Request
+from lmwire_runtime.surface.structured import as_setting
+
+__all__ = ["HandleCore", "check_text", "text_request"]
+
+
+class HandleCore:
+    """A loaded model, addressed by its identifier. Making a handle sends nothing."""
+
+    def __init__(self, identifier: str) -> None:
+        self._identifier = check_text(identifier, "identifier")
+
+    @property
+    def identifier(self) -> str:
+        """The name under which the model is loaded; whatever is loaded under it answers."""
+        return self._identifier
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(identifier={self._identifier!r})"
+
+
+def check_text(value: Any, name: str) -> str:
+    """Return ``value`` if it is text.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not isinstance(value, str):
+        raise UsageError(f"{name} must be text (str); got {type(value).__name__}")
+    return value
+
+
+def text_request(
+    *,
+    table: OptionTable[Any],
+    structured_option: str,
+    refuses: Sequence[str],
+    variables: Mapping[str, Any],
+    config: Any,
+    response_format: Any,
+    timeout: Timeout,
+) -> Request:
+    """Make the request of a stream of text of what its caller gave.
+
+    Args:
+        table: The options that ``config`` may hold.
+        structured_option: Name of the option that ``response_format`` is another way to give.
+        refuses: Options that this kind of request does not take.
+        variables: The templates' variables.
+        config, response_format, timeout: As the caller gave them.
+
+    Raises:
+        UsageError: An option is unknown, out of range or refused, or both ways of asking for structure were used.
+    """
+    table.refuse(config, refuses)
+    fields = table.to_fields(config)
+    key = table.key_of(structured_option)
+    given = next((field for field in fields if field["key"] == key), None)
+    setting = None if given is None else given["value"]
+    if response_format is not None:
+        if given is not None:
+            raise UsageError(f"give either response_format or the option {structured_option!r} in config, not both")
+        setting = as_setting(response_format)
+        fields = [*fields, {"key": key, "value": setting}]
+    structured = isinstance(setting, Mapping) and setting.get("type") in ("json", "gbnf")
+    return Request(variables=variables, fields=fields, structured=structured, timeout=timeout)

@@ -1,0 +1,90 @@
+"""Loading a model: a channel that reports progress and ends with what it loaded, driven by a plan of the compiler.
+
+Leaving it early (Ctrl-C, task cancellation, a callback that raises) asks the server to cancel the load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from lmwire_runtime.descriptors import ChannelDescriptor
+from lmwire_runtime.errors import UsageError
+from lmwire_runtime.limits import Timeout
+from lmwire_runtime.surface.coroutines import Caller
+from lmwire_runtime.surface.progress import ProgressMeter
+from lmwire_runtime.surface.templates import fill
+from lmwire_runtime.wire import UNSET, Unset
+
+__all__ = ["LoadPlan", "load", "milliseconds"]
+
+
+@attrs.frozen(kw_only=True)
+class LoadPlan:
+    """What the packets of a loading channel mean.
+
+    Attributes:
+        descriptor: The endpoint.
+        template: Its creation parameter, see ``surface.templates``.
+        begins: Packet classes that count as progress 0.0.
+        progress: Packet classes that report progress, and the attribute that holds it.
+        results: Packet classes that end the load, and the attribute with what was loaded.
+    """
+
+    descriptor: ChannelDescriptor[Any, Any, Any]
+    template: Mapping[str, Any]
+    begins: Sequence[type]
+    progress: Mapping[type, str]
+    results: Mapping[type, str]
+
+
+async def load(
+    caller: Caller,
+    plan: LoadPlan,
+    variables: Mapping[str, Any],
+    on_progress: Callable[[float], Any] | None,
+    timeout: Timeout,
+) -> Any:
+    """Run a load to its end and return what the result packet carries.
+
+    ``on_progress`` gets rising values from 0.0 to 1.0, the last of them before the result is returned.
+
+    Raises:
+        ChannelError: The server could not load it.
+        IncompleteError: The server closed the channel without a result.
+        RequestTimeoutError: It was silent for too long; the load was cancelled.
+    """
+    if on_progress is not None and not callable(on_progress):
+        raise UsageError(f"on_load_progress must be a function; got {on_progress!r}")
+    meter = ProgressMeter(on_progress)
+    packets = caller.open(plan.descriptor, fill(plan.template, variables), timeout)
+    try:
+        while True:
+            packet = await packets.receive()
+            kind = type(packet)
+            if kind in plan.results:
+                meter.finish()
+                packets.release()
+                return getattr(packet, plan.results[kind])
+            if kind in plan.progress:
+                meter.report(getattr(packet, plan.progress[kind]))
+            elif kind in plan.begins:
+                meter.begin()
+    except BaseException:
+        packets.close_now()
+        raise
+
+
+def milliseconds(seconds: float | None, name: str) -> int | Unset:
+    """Return a time to live as the wire has it: whole milliseconds, at least 1; UNSET for None.
+
+    Raises:
+        UsageError: It is no number of seconds above zero.
+    """
+    if seconds is None:
+        return UNSET
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0.001 <= seconds < 1e12:
+        raise UsageError(f"{name} must be a number of seconds of at least 0.001, or None for no limit; got {seconds!r}")
+    return round(seconds * 1000)
