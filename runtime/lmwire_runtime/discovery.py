@@ -1,0 +1,137 @@
+"""Finding a server: asking addresses, all at once, whether LM Studio answers there.
+
+LM Studio's application always listens on one of five loopback ports; its switchable server has 1234.
+
+It is one of two neighbours that do the work: ``greeting`` knows what is asked and answered, ``probing`` asks many
+addresses at once. Callers on asyncio get the same, run in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from lmwire_runtime.addresses import DEFAULT_PORT, HOST_VARIABLES, Address, HostSetting, configured_host
+from lmwire_runtime.errors import ServerNotFoundError
+from lmwire_runtime.greeting import ProbeOutcome, ProbeResult
+from lmwire_runtime.probing import Round
+
+__all__ = [
+    "APPLICATION_PORTS",
+    "LOCAL_ADDRESSES",
+    "PROBE_SECONDS",
+    "ProbeOutcome",
+    "ProbeResult",
+    "find_server",
+    "find_server_async",
+    "probe",
+    "probe_async",
+]
+
+APPLICATION_PORTS: Final = (41343, 52993, 16141, 39414, 22931)
+"""The loopback ports of LM Studio's application, which listens on the first of them that is free."""
+
+LOCAL_ADDRESSES: Final = tuple(
+    Address("ws", "127.0.0.1", port) for port in (*APPLICATION_PORTS, DEFAULT_PORT)
+)
+"""Where a server is looked for that nobody named, best first."""
+
+PROBE_SECONDS: Final = 1.0
+"""How long an address has for its answer, unless the caller says otherwise."""
+
+
+def probe(
+    addresses: Sequence[Address], *, timeout: float = PROBE_SECONDS, ssl_context: ssl.SSLContext | None = None
+) -> list[ProbeResult]:
+    """Ask all addresses at once whether LM Studio answers there; one result each, in the same order.
+
+    Args:
+        addresses: Whom to ask.
+        timeout: Seconds that each has for its whole answer, name look-up included; more than 0.
+        ssl_context: For ``wss`` addresses; the platform's trusted certificates by default.
+
+    Raises:
+        UsageError: The timeout is no such number. What goes wrong with an address is a result.
+    """
+    return Round(addresses, timeout, ssl_context).run()
+
+
+async def probe_async(
+    addresses: Sequence[Address], *, timeout: float = PROBE_SECONDS, ssl_context: ssl.SSLContext | None = None
+) -> list[ProbeResult]:
+    """Like ``probe``, for callers on asyncio: does not block the event loop."""
+    return await Round(addresses, timeout, ssl_context).run_in_thread()
+
+
+def find_server(
+    api_host: str | Address | None = None,
+    *,
+    timeout: float = PROBE_SECONDS,
+    ssl_context: ssl.SSLContext | None = None,
+    environ: Mapping[str, str] | None = None,
+    local_addresses: Sequence[Address] = LOCAL_ADDRESSES,
+) -> Address:
+    """Return the address of a server that answers: the one that is named, else the first local one in list order.
+
+    Args:
+        api_host: A server, as ``parse_address`` reads it; None for the one that the environment names, if any.
+        timeout: Seconds that each address has for its answer; more than 0.
+        ssl_context: For a ``wss`` address; the platform's trusted certificates by default.
+        environ: Read instead of ``os.environ`` (see ``HOST_VARIABLES``).
+        local_addresses: Where to look if no server is named.
+
+    Raises:
+        ServerNotFoundError: None answered; it lists every address tried, why each failed, and what to do.
+        UsageError: The address is malformed, or the timeout is no such number.
+    """
+    setting = configured_host(api_host, environ)
+    addresses = local_addresses if setting is None else (setting.address,)
+    return _first_found(Round(addresses, timeout, ssl_context, first_only=True).run(), setting)
+
+
+async def find_server_async(
+    api_host: str | Address | None = None,
+    *,
+    timeout: float = PROBE_SECONDS,
+    ssl_context: ssl.SSLContext | None = None,
+    environ: Mapping[str, str] | None = None,
+    local_addresses: Sequence[Address] = LOCAL_ADDRESSES,
+) -> Address:
+    """Like ``find_server``, for callers on asyncio: does not block the event loop."""
+    setting = configured_host(api_host, environ)
+    addresses = local_addresses if setting is None else (setting.address,)
+    return _first_found(
+        await Round(addresses, timeout, ssl_context, first_only=True).run_in_thread(), setting
+    )
+
+
+def _first_found(results: Sequence[ProbeResult], setting: HostSetting | None) -> Address:
+    for result in results:
+        if result.found:
+            return result.address
+    raise ServerNotFoundError(
+        [(str(result.address), result.reason) for result in results], hint=_hint(setting)
+    )
+
+
+def _hint(setting: HostSetting | None) -> str:
+    """Say what to do about a server that was not found."""
+    start = "Start LM Studio, or its server alone (lms server start), or a stand-in for it (lmwire serve)."
+    if setting is None:
+        return (
+            f"{start} If it runs elsewhere (another machine; outside of this container or WSL), give its address,"
+            f" as api_host or in the environment variable {HOST_VARIABLES[0]}."
+        )
+    if setting.address.is_loopback:
+        hint = f"{start} Its port is {DEFAULT_PORT} unless changed."
+    else:
+        hint = (
+            f"See that LM Studio's server runs on {setting.address.host}, that 'Serve on Local Network' is switched on"
+            f" there, and that no firewall keeps port {setting.address.port} shut."
+        )
+    return (
+        f"{hint} The address comes from the environment variable {setting.variable}."
+        if setting.variable
+        else hint
+    )
