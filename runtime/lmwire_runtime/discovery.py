@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 APPLICATION_PORTS: Final = (41343, 52993, 16141, 39414, 22931)
-"""The loopback ports of LM Studio's application, which listens on the first of them that is free."""
+"""The loopback ports of LM Studio's application, in the order in which every client searches them."""
 
 LOCAL_ADDRESSES: Final = tuple(
     Address("ws", "127.0.0.1", port) for port in (*APPLICATION_PORTS, DEFAULT_PORT)
