@@ -10,6 +10,7 @@
      ├── RemoteError                the peer reports a failure in an error object
      │    ├── RpcError              ... as the answer to a call
      │    └── ChannelError          ... as the end of a channel
+     ├── NoModelLoadedError         a handle without a key was asked for, and the server has no model loaded
      ├── IncompleteError            a channel ended without the packet that carries its result
      ├── AuthenticationError        the server refused the credentials
      ├── ConnectError               no connection could be made
@@ -26,7 +27,7 @@ Facts are attributes, the sentence is built in ``__str__``. What concerns one re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from lmwire_runtime.wire import DecodeError
@@ -40,6 +41,7 @@ __all__ = [
     "ConnectionLostError",
     "IncompleteError",
     "LMWireError",
+    "NoModelLoadedError",
     "ProtocolError",
     "ProtocolMismatchError",
     "RefusedRequestError",
@@ -51,6 +53,16 @@ __all__ = [
     "UnsupportedEndpointError",
     "UsageError",
 ]
+
+
+E = TypeVar("E", bound="LMWireError")
+
+
+def _rebuild(kind: type[E], args: tuple[Any, ...], facts: dict[str, Any]) -> E:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 class LMWireError(Exception):
@@ -67,7 +79,7 @@ class LMWireError(Exception):
         super().__init__(message)
         self.message = message
 
-    def at(self, namespace: str, endpoint: str, request_id: int | None = None) -> LMWireError:
+    def at(self: E, namespace: str, endpoint: str, request_id: int | None = None) -> E:
         """Name the request that failed; returns the same exception, so that it can be raised in one line."""
         self.namespace, self.endpoint, self.request_id = namespace, endpoint, request_id
         return self
@@ -79,6 +91,16 @@ class LMWireError(Exception):
             return ""
         identity = "" if self.request_id is None else f" #{self.request_id}"
         return f"{self.namespace}.{self.endpoint}{identity}"
+
+    def copied(self: E) -> E:
+        """Return an exception with the same facts: each waiter raises one of its own, or tracebacks would mix."""
+        error = _rebuild(type(self), self.args, self.__dict__)
+        error.__cause__ = self.__cause__
+        return error
+
+    def __reduce__(self) -> Any:
+        # Constructors take facts, not the finished message that ``args`` holds: copying and pickling go around them.
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
 
     def __str__(self) -> str:
         return f"{self.message} [{self.request}]" if self.request else self.message
@@ -189,6 +211,10 @@ class RpcError(RemoteError):
 
 class ChannelError(RemoteError):
     """The server ended a channel with an error (wire frame ``channelError``)."""
+
+
+class NoModelLoadedError(LMWireError):
+    """A handle of any loaded model was asked for, and the server has none loaded."""
 
 
 class IncompleteError(LMWireError):

@@ -14,11 +14,13 @@ from lmwire_runtime.descriptors import ChannelDescriptor
 from lmwire_runtime.errors import UsageError
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.coroutines import Caller
+from lmwire_runtime.surface.handles import check_text
+from lmwire_runtime.surface.options import OptionTable
 from lmwire_runtime.surface.progress import ProgressMeter
 from lmwire_runtime.surface.templates import fill
 from lmwire_runtime.wire import UNSET, Unset
 
-__all__ = ["LoadPlan", "load", "milliseconds"]
+__all__ = ["LoadPlan", "load", "load_variables", "milliseconds"]
 
 
 @attrs.frozen(kw_only=True)
@@ -88,3 +90,25 @@ def milliseconds(seconds: float | None, name: str) -> int | Unset:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0.001 <= seconds < 1e12:
         raise UsageError(f"{name} must be a number of seconds of at least 0.001, or None for no limit; got {seconds!r}")
     return round(seconds * 1000)
+
+
+def load_variables(
+    *,
+    table: OptionTable[Any],
+    model_key: Any,
+    instance_identifier: Any = None,
+    ttl: float | None,
+    config: Any,
+) -> dict[str, Any]:
+    """Return the template variables of a load of what its caller gave.
+
+    Raises:
+        UsageError: The key is no text, the time to live no number of seconds, or an option is unknown or out of range.
+    """
+    identifier = UNSET if instance_identifier is None else check_text(instance_identifier, "instance_identifier")
+    return {
+        "model_key": check_text(model_key, "model_key"),
+        "instance_identifier": identifier,
+        "ttl_ms": milliseconds(ttl, "ttl"),
+        "options": table.to_fields(config),
+    }
