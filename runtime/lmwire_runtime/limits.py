@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+import math
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -17,38 +18,65 @@ Timeout: TypeAlias = "float | None | Unset"
 """Seconds of silence that one request may take, None for no limit, UNSET for the client's own setting."""
 
 
+def _finite(value: Any) -> Any:
+    # The platforms' waits take no infinity.
+    return None if value == math.inf else value
+
+
+def _check_seconds(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    # The closing handshake alone has to be limited: a peer that never answers would hold the program back for ever.
+    if value is not None or field.name == "close":
+        _check_number(f"timeouts.{field.name}", value)
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise UsageError(f"{name} must be a number of seconds >= 0, or None for no limit; got {value!r}")
+
+
+def _check_bytes(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if type(value) is not int or value <= 0:
+        raise UsageError(f"limits.{field.name} must be a number of bytes > 0; got {value!r}")
+
+
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """How long to wait for what. There is no limit on the total time of a stream.
+    """How long to wait for what, in seconds >= 0. There is no limit on the total time of a stream.
 
     Attributes:
         connect: TCP, TLS, WebSocket handshake and authentication together.
         rpc: Silence before the answer to a call.
         channel: Silence before each packet of a channel (prompt processing can be silent for minutes).
-        close: The WebSocket's closing handshake.
+        close: The WebSocket's closing handshake; this one cannot be None.
         stall: How long a full buffer may go unread before its stream is given up.
+
+    Raises:
+        UsageError: A limit is negative or no number.
     """
 
-    connect: float | None = 10.0
-    rpc: float | None = 60.0
-    channel: float | None = 600.0
-    close: float = 2.0
-    stall: float | None = 30.0
+    connect: float | None = attrs.field(default=10.0, converter=_finite, validator=_check_seconds)
+    rpc: float | None = attrs.field(default=60.0, converter=_finite, validator=_check_seconds)
+    channel: float | None = attrs.field(default=600.0, converter=_finite, validator=_check_seconds)
+    close: float = attrs.field(default=2.0, converter=_finite, validator=_check_seconds)
+    stall: float | None = attrs.field(default=30.0, converter=_finite, validator=_check_seconds)
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How much may be held in memory.
+    """How much may be held in memory, in bytes > 0.
 
     Attributes:
         message_bytes: One WebSocket message, in either direction.
         channel_bytes: Received but unread packets of one channel.
         connection_bytes: Received but unread packets of all channels of one connection.
+
+    Raises:
+        UsageError: A limit is not positive, or no integer.
     """
 
-    message_bytes: int = 128 * MIB
-    channel_bytes: int = 16 * MIB
-    connection_bytes: int = 64 * MIB
+    message_bytes: int = attrs.field(default=128 * MIB, validator=_check_bytes)
+    channel_bytes: int = attrs.field(default=16 * MIB, validator=_check_bytes)
+    connection_bytes: int = attrs.field(default=64 * MIB, validator=_check_bytes)
 
 
 DEFAULT_TIMEOUTS: Final = Timeouts()
@@ -65,6 +93,5 @@ def resolve_timeout(timeout: Timeout, default: float | None) -> float | None:
         return default
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
-        raise UsageError(f"timeout must be a number of seconds >= 0, or None for no limit; got {timeout!r}")
-    return float(timeout)
+    _check_number("timeout", timeout)
+    return None if timeout == math.inf else float(timeout)
