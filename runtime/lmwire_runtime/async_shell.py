@@ -23,7 +23,7 @@ from lmwire_runtime.connection import (
     silence_error,
 )
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
-from lmwire_runtime.errors import CancelledError, ClosedError, UsageError
+from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, UsageError
 from lmwire_runtime.limits import Timeout, resolve_timeout
 from lmwire_runtime.session import Call, Channel
 from lmwire_runtime.wire import ROOT, UNSET, DecodeError
@@ -94,9 +94,8 @@ class AsyncConnection:
             address = await self.core.find_address_async()
             try:
                 link = self._link = await AsyncLink.connect(address, self.namespace, self.core.settings)
-            except Exception:
-                # The server may have moved to another port: look for it anew next time.
-                self.core.forget_address()
+            except ConnectError:
+                await self.core.not_reached_async(address)
                 raise
             return link
 

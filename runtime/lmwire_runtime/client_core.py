@@ -5,7 +5,6 @@ The server's address is looked for on first use and remembered, until no connect
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import threading
 
@@ -13,7 +12,7 @@ from lmwire_runtime.addresses import Address, configured_host
 from lmwire_runtime.clock import SYSTEM_CLOCK, Clock
 from lmwire_runtime.connection import Settings, Tap
 from lmwire_runtime.credentials import Credentials, resolve_credentials
-from lmwire_runtime.discovery import find_server
+from lmwire_runtime.discovery import find_server, find_server_async
 from lmwire_runtime.errors import UsageError
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from lmwire_runtime.wire import Decoding
@@ -93,8 +92,20 @@ class ClientCore:
         """Same as ``find_address``, without blocking the event loop."""
         if self._configured is not None:
             return self._configured.address
-        return self._found or await asyncio.to_thread(self.find_address)
+        if self._found is None:
+            self._found = await find_server_async()
+        return self._found
 
-    def forget_address(self) -> None:
-        """Look for the server anew on the next connection: the one that was found cannot be reached."""
+    def not_reached(self, address: Address) -> None:
+        """Find out why no connection could be made; afterwards the server is looked for anew.
+
+        Raises:
+            ServerNotFoundError: It does not answer, or not as LM Studio does; says why, and what to do.
+        """
         self._found = None
+        find_server(address, ssl_context=self.settings.ssl_context)
+
+    async def not_reached_async(self, address: Address) -> None:
+        """Same as ``not_reached``, without blocking the event loop."""
+        self._found = None
+        await find_server_async(address, ssl_context=self.settings.ssl_context)

@@ -22,7 +22,7 @@ from lmwire_runtime.connection import (
     silence_error,
 )
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
-from lmwire_runtime.errors import CancelledError, ClosedError
+from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError
 from lmwire_runtime.limits import Timeout, resolve_timeout
 from lmwire_runtime.session import Call, Channel
 from lmwire_runtime.sync_link import SyncLink
@@ -111,9 +111,8 @@ class SyncConnection:
             address = self.core.find_address()
             try:
                 link = self._link = SyncLink.connect(address, self.namespace, self.core.settings)
-            except Exception:
-                # The server may have moved to another port: look for it anew next time.
-                self.core.forget_address()
+            except ConnectError:
+                self.core.not_reached(address)
                 raise
             self._client.start_housekeeping()
             return link
