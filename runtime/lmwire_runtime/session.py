@@ -395,12 +395,8 @@ class ClientSession:
             exchange.on_change()
 
     def _copy_for(self, exchange: Exchange, error: LMWireError) -> LMWireError:
-        """Make the exception that this exchange raises: one instance each, or tracebacks of threads would mix."""
-        own = error.__class__.__new__(error.__class__)
-        own.__dict__.update(error.__dict__)
-        own.args = error.args
-        own.__cause__ = error.__cause__
-        return own.at(self.namespace, exchange.endpoint, exchange.id)
+        """Make the exception that this exchange raises."""
+        return error.copied().at(self.namespace, exchange.endpoint, exchange.id)
 
 
 def _parameter_text(exchange: Exchange) -> str:

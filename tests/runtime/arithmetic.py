@@ -84,7 +84,9 @@ class ArithmeticHandlers:
         return None
 
     async def fail(self, context: RequestContext) -> None:
-        raise ErrorReply("it failed", cause="it had to", suggestion="try again", display_data={"code": "test.failed"})
+        raise ErrorReply(
+            "it failed", cause="it had to", suggestion="try again", display_data={"code": "test.failed"}
+        )
 
     async def hang(self, context: RequestContext) -> None:
         await asyncio.Event().wait()
@@ -95,7 +97,10 @@ class ArithmeticHandlers:
     async def count(
         self, creation: dict[str, Any], channel: ServerChannel[dict[str, Any], dict[str, Any]]
     ) -> None:
-        """Send the numbers below ``upTo``; options: ``delay``, ``failAt``, ``dropAt``, ``padding``, ``waitForCancel``."""
+        """Send the numbers below ``upTo``.
+
+        Options: ``delay``, ``failAt``, ``dropAt``, ``padding``, ``waitForCancel``.
+        """
         watcher = asyncio.ensure_future(channel.receive())
         try:
             for number in range(creation["upTo"]):
