@@ -22,6 +22,7 @@ __all__ = [
     "constant_case",
     "field_names",
     "pascal_case",
+    "pascal_part",
     "safe_name",
     "snake_case",
     "words",
@@ -45,8 +46,13 @@ def words(name: str) -> list[str]:
 
 def pascal_case(name: str) -> str:
     """Return a class name: ``llm.prediction.input`` -> ``LlmPredictionInput``; acronyms stay as they are written."""
-    joined = "".join(word[0].upper() + word[1:] for word in words(name))
+    joined = pascal_part(name)
     return safe_name(joined if joined[:1].isalpha() else f"T{joined}")
+
+
+def pascal_part(name: str) -> str:
+    """Return a piece of a class name, which need not be a name by itself."""
+    return "".join(word[0].upper() + word[1:] for word in words(name))
 
 
 def snake_case(name: str) -> str:

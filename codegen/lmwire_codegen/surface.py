@@ -48,6 +48,7 @@ class Method:
         hint: Type hint of what one call returns.
         uses: Classes that the hint mentions.
         reads: Option table that reads the result, or None.
+        optional: Whether the server may answer with nothing.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Method:
     hint: str
     uses: Sequence[ClassRef]
     reads: str | None
+    optional: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -255,6 +257,7 @@ class _Resolver:
             hint=self._model.hint(hint_type),
             uses=[self._ref(key) for key in _named(hint_type)],
             reads=entry.get("reads"),
+            optional=endpoint.source.parts["result"].presence == "optional",
         )
 
     def _load(self, name: str, entry: Mapping[str, Any], place: Location) -> LoadPlan:

@@ -18,8 +18,8 @@ outside a bound or pattern         kept as it is                                
 3.0 for an integer                 3                                             3
 =================================  ============================================  ==================
 
-A path is a linked tuple, ``(parent, segment)``, so that valid data pays one small tuple for each nested value; it becomes a
-JSON pointer only when something deviates.
+A path is a linked tuple, ``(parent, segment)``, so that valid data pays one small tuple for each nested
+value; it becomes a JSON pointer only when something deviates.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, Literal, NoReturn, TypeAlias
 
 __all__ = [
+    "GENERATED_CODE_VERSION",
     "LENIENT",
     "ROOT",
     "STRICT",
@@ -47,6 +48,10 @@ __all__ = [
     "encode_map",
     "pointer_of",
 ]
+
+
+GENERATED_CODE_VERSION: Final = 1
+"""The newest layout of generated code that this runtime supports; raised when generated code needs more of it."""
 
 
 class Unset(enum.Enum):
@@ -82,8 +87,8 @@ def pointer_of(path: Path, *segments: str | int) -> str:
 class DecodeError(ValueError):
     """A received value deviates from the schema.
 
-    ``pointer`` is the JSON pointer of the deviating value, ``expected`` and ``found`` say what the schema wants and what
-    arrived, in words.
+    ``pointer`` is the JSON pointer of the deviating value, ``expected`` and ``found`` say what the schema
+    wants and what arrived, in words.
     """
 
     def __init__(self, pointer: str, expected: str, found: str) -> None:
@@ -113,8 +118,14 @@ class MissingFieldError(AttributeError):
         )
 
 
+KINDS_REPORTED: Final = 1000
+
+
 class WarningSink:
-    """Reports each kind of deviation once, so that a stream of a million odd packets costs one line."""
+    """Reports each kind of deviation once, so that a stream of a million odd packets costs one line.
+
+    A peer that invents kinds gets ``KINDS_REPORTED`` of them and no more.
+    """
 
     def __init__(self, emit: Callable[[str], None] | None = None) -> None:
         """``emit`` takes one line of text; by default it is logged at WARNING on the logger ``lmwire``."""
@@ -123,9 +134,12 @@ class WarningSink:
 
     def warn(self, kind: tuple[str, ...], text: str) -> None:
         """Emit ``text`` unless something of the same ``kind`` was emitted before."""
-        if kind not in self._seen:
-            self._seen.add(kind)
-            self._emit(text)
+        if kind in self._seen or len(self._seen) >= KINDS_REPORTED:
+            return
+        self._seen.add(kind)
+        self._emit(text)
+        if len(self._seen) == KINDS_REPORTED:
+            self._emit("the peer deviates in too many ways to report more of them")
 
 
 class Unknown:
@@ -189,8 +203,10 @@ class Decoding:
 
     __slots__ = ("extra_keys", "sink", "strict")
 
-    def __init__(self, *, strict: bool = False, extra_keys: bool = False, sink: WarningSink | None = None) -> None:
-        """``extra_keys`` lets a strict decoder ignore unknown keys, which is how upstream's own server judges requests."""
+    def __init__(
+        self, *, strict: bool = False, extra_keys: bool = False, sink: WarningSink | None = None
+    ) -> None:
+        """``extra_keys`` lets a strict decoder ignore unknown keys, as upstream's own server judges requests."""
         self.strict = strict
         self.extra_keys = extra_keys
         self.sink = sink or WarningSink()
@@ -234,7 +250,10 @@ class Decoding:
         if self.strict or type(value) is not dict:
             names = ", ".join(sorted(map(str, known)))
             self.deviation(path, f"a member of {union} ({names})", value if type(value) is not dict else tag)
-        self.sink.warn(("member", union, repr(tag)), f"unknown {union} {tag!r} received; a newer server? It is kept raw")
+        name = repr(tag)[:100]
+        self.sink.warn(
+            ("member", union, name), f"unknown {union} {name} received; a newer server? It is kept raw"
+        )
         return Unknown(union, tag, value)
 
     def check_keys(self, path: Path, data: Mapping[str, Any], known: frozenset[str]) -> None:

@@ -1,0 +1,89 @@
+"""The command ``lmwire-codegen``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from lmwire_codegen.load import default_schema_folder
+from lmwire_codegen.problems import SchemaProblems
+from lmwire_codegen.write import ForeignFolderError
+
+__all__ = ["main"]
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_schema_option = click.option(
+    "--schema", type=_FOLDER, default=None, help="The schema folder. Default: the checkout's schema/, else the copy shipped here."
+)
+_out_option = click.option("--out", type=_FOLDER, default=None, help="The package's folder. Default: generated/lmwire.")
+_package_option = click.option("--package", default="lmwire", show_default=True, help="Import name of the package.")
+
+
+@click.group()
+def main() -> None:
+    """Compile the protocol's schema into Python bindings."""
+
+
+@main.command()
+@_schema_option
+@_out_option
+@_package_option
+def generate(schema: Path | None, out: Path | None, package: str) -> None:
+    """Replace the generated package by what the schema says now."""
+    from lmwire_codegen import pipeline
+
+    folder = schema or default_schema_folder()
+    target = _target(folder, out, package)
+    try:
+        outcome = pipeline.generate(folder, target, package)
+    except SchemaProblems as error:
+        _fail(error)
+    except ForeignFolderError as error:
+        raise click.ClickException(str(error)) from error
+    for notice in outcome.notices:
+        click.echo(f"note: {notice}", err=True)
+    click.echo(f"{outcome.files} files in {target}" + (", new names in names.lock.json" if outcome.lock_changed else ""))
+
+
+@main.command()
+@_schema_option
+@_out_option
+@_package_option
+def check(schema: Path | None, out: Path | None, package: str) -> None:
+    """Fail unless the generated package is exactly what the schema says."""
+    from lmwire_codegen import pipeline
+
+    folder = schema or default_schema_folder()
+    target = _target(folder, out, package)
+    try:
+        differences = pipeline.check(folder, target, package)
+    except SchemaProblems as error:
+        _fail(error)
+    for difference in differences:
+        click.echo(str(difference), err=True)
+    if differences:
+        raise click.ClickException(f"{len(differences)} files differ from the schema; run `lmwire-codegen generate`")
+    click.echo(f"{target} is up to date")
+
+
+def _target(schema: Path, out: Path | None, package: str) -> Path:
+    if not all(part.isidentifier() for part in package.split(".")):
+        raise click.BadParameter(f"{package!r} is no import name", param_hint="--package")
+    if out is None and package != "lmwire":
+        raise click.UsageError("--package needs --out: where shall the package's folder be?")
+    return out or schema.parent / "generated" / "lmwire"
+
+
+def _fail(problems: SchemaProblems) -> NoReturn:
+    for problem in problems.problems:
+        click.echo(str(problem), err=True)
+    count = len(problems.problems)
+    click.echo(f"Error: {count} problem{'s' if count > 1 else ''} in the schema; nothing was written", err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,531 @@
+"""Third stage: from files of JSON Schema to definitions and endpoints whose types are all named or plain.
+
+References are resolved; inline objects, arms of unions and enums are hoisted and get a key; unions are told apart by the
+value of a tag or by their JSON type; ``false`` becomes void. Names of Python are only proposed here, ``model`` decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+
+from lmwire_codegen.load import SchemaFolder
+from lmwire_codegen.naming import pascal_case, pascal_part
+from lmwire_codegen.problems import Location, Problems
+from lmwire_codegen.shapes import (
+    AnyType,
+    ArrayType,
+    Choice,
+    Definition,
+    EnumDefinition,
+    Field,
+    Limits,
+    MapType,
+    MessageDefinition,
+    Named,
+    Nullable,
+    Scalar,
+    ScalarKind,
+    Tag,
+    TagField,
+    TupleType,
+    Type,
+    UnionDefinition,
+)
+from lmwire_codegen.validate import ENVELOPE, PARTS, is_namespace_file, is_types_file, target_of
+
+__all__ = ["NormalEndpoint", "NormalPart", "NormalSchema", "normalise"]
+
+Presence: TypeAlias = Literal["required", "optional", "void"]
+
+_DISCRIMINATORS: Final = ("type", "code", "role", "success", "kind", "op")
+"""Tags that tell the arms of a union apart, the one to prefer first; any other will do if none of these does."""
+
+_SCALARS: Final[Mapping[str, ScalarKind]] = {
+    "string": "string", "integer": "integer", "number": "number", "boolean": "boolean",
+}  # fmt: skip
+
+
+@attrs.frozen
+class NormalPart:
+    """A part of an endpoint; void parts have no type."""
+
+    type: Type | None
+    presence: Presence
+
+
+@attrs.frozen(kw_only=True)
+class NormalEndpoint:
+    """An endpoint. ``parts`` has every part of its kind, by our name of it."""
+
+    namespace: str
+    kind: str
+    name: str
+    key: str
+    place: Location
+    parts: Mapping[str, NormalPart]
+    serialization: str = "raw"
+    writable: bool = False
+    description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class NormalSchema:
+    """Everything the schema says.
+
+    Attributes:
+        revision: Name of the protocol revision.
+        definitions: All definitions by key, in the order of the files.
+        files: Shared type (or ``envelope/Name``) -> the file that defines it.
+        endpoints: All endpoints, by namespace.
+        described: Keys of ``descriptions/`` that something used.
+        notices: What was not compiled faithfully (patterns that Python does not know), in words.
+    """
+
+    revision: str
+    definitions: Mapping[str, Definition]
+    files: Mapping[str, str]
+    endpoints: Mapping[str, tuple[NormalEndpoint, ...]]
+    described: frozenset[str]
+    notices: tuple[str, ...] = ()
+
+
+def normalise(folder: SchemaFolder) -> NormalSchema:
+    """Normalise a validated schema folder.
+
+    Raises:
+        SchemaProblems: The schema uses a construct that the compiler does not support.
+    """
+    problems = Problems()
+    work = _Normaliser(folder, problems)
+    for file, document in folder.documents.items():
+        if is_types_file(file) or file == ENVELOPE:
+            for name in document["$defs"]:
+                work.shared(file, name)
+    endpoints = {
+        document["namespace"]: tuple(_endpoints(work, file, document))
+        for file, document in folder.documents.items()
+        if is_namespace_file(file)
+    }
+    problems.raise_if_any()
+    return NormalSchema(
+        revision=folder.revision,
+        definitions=work.definitions,
+        files=work.files,
+        endpoints=dict(sorted(endpoints.items())),
+        described=frozenset(work.words.used),
+        notices=tuple(work.notices),
+    )
+
+
+def _endpoints(work: _Normaliser, file: str, document: Mapping[str, Any]) -> Iterable[NormalEndpoint]:
+    namespace = document["namespace"]
+    for kind, part_names in PARTS.items():
+        for name, entry in document.get(kind, {}).items():
+            key = f"{namespace}/{kind}/{name}"
+            place = Location(file).child(kind, name)
+            stem = pascal_case(name)
+            parts = {}
+            work.root = key
+            for part in part_names:
+                if entry[part] is False:
+                    parts[part] = NormalPart(None, "void")
+                    continue
+                whole = stem + pascal_part(part)
+                arms = (stem, whole) if part in ("toServer", "toClient") else (whole,)
+                type_ = work.type_of(entry[part], f"{key}/{part}", (whole,), place.child(part), arms=arms)
+                optional = part in entry.get("optional", ())
+                parts[part] = NormalPart(type_, "optional" if optional else "required")
+            yield NormalEndpoint(
+                namespace=namespace, kind=kind, name=name, key=key, place=place, parts=parts,
+                serialization=entry.get("serialization", "raw"), writable=bool(entry.get("writable")),
+                description=work.words.of(key, entry),
+            )  # fmt: skip
+
+
+class _Words:
+    """Descriptions: from ``descriptions/*.yaml`` by key, else from the schema itself."""
+
+    def __init__(self, folder: SchemaFolder, problems: Problems) -> None:
+        self._texts: dict[str, str] = {}
+        self.used: Final[set[str]] = set()
+        for file, table in folder.descriptions.items():
+            for key, text in (table if isinstance(table, dict) else {}).items():
+                if not isinstance(text, str):
+                    problems.add(Location(file).child(key), "must be text")
+                    continue
+                if key in self._texts:
+                    problems.add(Location(file).child(key), "is described twice")
+                self._texts[key] = text
+
+    def of(self, key: str, schema: Any) -> str:
+        """Return the description of what stands at ``key``; empty if there is none."""
+        if key in self._texts:
+            self.used.add(key)
+            return self._texts[key].strip()
+        text = schema.get("description", "") if isinstance(schema, Mapping) else ""
+        return text.strip() if isinstance(text, str) else ""
+
+
+class _Normaliser:
+    """Turns schemas into types, hoisting definitions as it meets them."""
+
+    def __init__(self, folder: SchemaFolder, problems: Problems) -> None:
+        self._folder = folder
+        self._problems = problems
+        self._shared: dict[tuple[str, str], Type] = {}
+        self._open: list[tuple[str, str]] = []
+        self.root = ""
+        """The shared type or endpoint that is being worked on."""
+        self.definitions: Final[dict[str, Definition]] = {}
+        self.files: Final[dict[str, str]] = {}
+        """The file of each shared type."""
+        self.words: Final = _Words(folder, problems)
+        self.notices: Final[list[str]] = []
+
+    # --- references ---------------------------------------------------------------------------------------------
+
+    def shared(self, file: str, name: str) -> Type:
+        """Return the type of a definition in a file; objects, unions and enums keep its name, others are inlined."""
+        if (file, name) in self._shared:
+            return self._shared[file, name]
+        key = f"envelope/{name}" if file == ENVELOPE else name
+        self.files[key] = file
+        schema = self._folder.documents[file]["$defs"][name]
+        place = Location(file).child("$defs", name)
+        if (file, name) in self._open:
+            if self._is_nameless(schema):
+                self._problems.add(place, "refers to itself without an object in between")
+                return AnyType()
+            return Named(key)
+        self._open.append((file, name))
+        outer, self.root = self.root, key
+        type_ = self.type_of(schema, key, (pascal_case(name),), place)
+        self.root = outer
+        self._open.pop()
+        self._shared[file, name] = type_
+        return type_
+
+    def _is_nameless(self, schema: Any) -> bool:
+        """Tell whether a definition is inlined where it is used (then it cannot contain itself)."""
+        if not isinstance(schema, dict):
+            return True
+        if "anyOf" in schema:
+            return not all(self._is_object(arm) for arm in schema["anyOf"])
+        return not self._is_object(schema) and "enum" not in schema
+
+    def _followed(self, schema: Any, place: Location) -> tuple[Any, Location]:
+        """Follow references of ``schema`` to a schema that is none."""
+        seen = set()
+        while isinstance(schema, dict) and "$ref" in schema:
+            target = target_of(place.file, schema["$ref"])
+            if target is None or target in seen:
+                return {}, place
+            seen.add(target)
+            file, name = target
+            schema = self._folder.documents[file]["$defs"][name]
+            place = Location(file).child("$defs", name)
+        return schema, place
+
+    # --- types --------------------------------------------------------------------------------------------------
+
+    def type_of(
+        self, schema: Any, key: str, names: tuple[str, ...], place: Location, *, arms: tuple[str, ...] = ()
+    ) -> Type:
+        """Return the type that ``schema`` describes.
+
+        Args:
+            schema: A validated JSON Schema.
+            key: Where it stands; keys of what is hoisted begin with it.
+            names: Candidates for the name of what is hoisted.
+            place: For problems.
+            arms: Stems of the names of a union's arms, by default ``names``.
+        """
+        if not isinstance(schema, dict):
+            return AnyType()
+        if "$ref" in schema:
+            target = target_of(place.file, schema["$ref"])
+            return AnyType() if target is None else self.shared(*target)
+        if "anyOf" in schema:
+            return self._choice(schema, key, names, place, arms or names)
+        if "enum" in schema:
+            return self._enum(schema, key, names, place)
+        if "const" in schema:
+            return self._constant(schema["const"], place)
+        kinds = schema.get("type")
+        if isinstance(kinds, list):
+            alternatives = [{**schema, "type": kind} for kind in kinds]
+            return self._choice({**schema, "anyOf": alternatives}, key, names, place, names)
+        if kinds in _SCALARS:
+            return Scalar(_SCALARS[kinds], self._limits(schema, place))
+        if kinds == "array" or (kinds is None and ("items" in schema or "prefixItems" in schema)):
+            return self._array(schema, key, names, place)
+        if kinds == "object" or (kinds is None and "properties" in schema):
+            return self._object(schema, key, names, place)
+        if kinds == "null":
+            return Nullable(Choice(()))
+        return AnyType()
+
+    def _limits(self, schema: Mapping[str, Any], place: Location) -> Limits:
+        return Limits(
+            minimum=schema.get("minimum"),
+            maximum=schema.get("maximum"),
+            exclusive_minimum=schema.get("exclusiveMinimum"),
+            exclusive_maximum=schema.get("exclusiveMaximum"),
+            min_length=schema.get("minLength"),
+            max_length=schema.get("maxLength"),
+            pattern=self._pattern(schema["pattern"], place) if "pattern" in schema else None,
+        )
+
+    def _pattern(self, pattern: str, place: Location) -> str | None:
+        """Translate a regular expression of JavaScript: ``$`` never matches before a newline, ``\\w`` is ASCII."""
+        if pattern in self._folder.repairs.patterns:
+            return self._folder.repairs.patterns[pattern]
+        pieces = re.split(r"(\\.|\[(?:\\.|[^\]\\])*\])", pattern)
+        translated = "(?a)" + "".join(
+            piece if index % 2 else piece.replace("$", r"\Z") for index, piece in enumerate(pieces)
+        )
+        try:
+            re.compile(translated)
+        except (re.error, OverflowError, RecursionError):
+            self.notices.append(f"{place}: the pattern {pattern!r} is not checked, Python's re does not know it")
+            return None
+        return translated
+
+    def _constant(self, value: Any, place: Location) -> Type:
+        if value is None:
+            return Nullable(Choice(()))
+        if isinstance(value, bool):
+            return Scalar("boolean", Limits(choices=(value,)))
+        if isinstance(value, str):
+            return Scalar("string", Limits(choices=(value,)))
+        if isinstance(value, int):
+            return Scalar("integer", Limits(choices=(value,)))
+        self._problems.add(place, f"a constant that is neither string, integer nor boolean: {value!r:.80}")
+        return AnyType()
+
+    def _enum(self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location) -> Type:
+        values = list(dict.fromkeys(value for value in schema["enum"] if value is not None))
+        nullable = None in schema["enum"]
+        type_: Type
+        if values and all(isinstance(value, str) for value in values):
+            self._hoist(
+                EnumDefinition(
+                    key=key, place=place, root=self.root, names=names, description=self.words.of(key, schema),
+                    members=tuple(values),
+                )
+            )
+            type_ = Named(key)
+        elif values and all(type(value) is int for value in values):
+            type_ = Scalar("integer", Limits(choices=tuple(values)))
+        else:
+            self._problems.add(place, "an enum of anything but strings or integers")
+            return AnyType()
+        return Nullable(type_) if nullable else type_
+
+    def _array(self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location) -> Type:
+        if "prefixItems" in schema:
+            if schema.get("items", True) is not False:
+                self._problems.add(place, "an array with both fixed and further items")
+            return TupleType(
+                tuple(
+                    self.type_of(
+                        item, f"{key}({index})", self._below(names, f"item{index}"), place.child("prefixItems", index)
+                    )
+                    for index, item in enumerate(schema["prefixItems"])
+                )
+            )
+        item = self.type_of(
+            schema.get("items", True), f"{key}[]", self._below(names, "item"), place.child("items")
+        )
+        return ArrayType(item, schema.get("minItems"), schema.get("maxItems"))
+
+    def _object(self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location) -> Type:
+        properties = schema.get("properties")
+        values = schema.get("additionalProperties", True)
+        if properties is None:
+            return MapType(
+                self.type_of(values, f"{key}{{}}", self._below(names, "value"), place.child("additionalProperties"))
+            )
+        if isinstance(values, Mapping) and values:
+            self._problems.add(place.child("additionalProperties"), "an object with both known and arbitrary keys")
+        self._message(schema, key, names, place)
+        return Named(key)
+
+    def _message(self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location) -> None:
+        required = set(schema.get("required", ()))
+        properties = schema["properties"]
+        for name in sorted(required - properties.keys()):
+            self._problems.add(place.child("required"), f"{name!r} is required but not described")
+        fields: list[Field] = []
+        tags: list[TagField] = []
+        for name, child in properties.items():
+            where = place.child("properties", name)
+            words = self.words.of(f"{key}.{name}", child)
+            body, _ = self._followed(child, where)
+            value = body.get("const") if isinstance(body, dict) else None
+            if name in required and isinstance(value, (str, bool, int)):
+                tags.append(TagField(wire_name=name, value=value, description=words))
+                continue
+            type_ = self.type_of(child, f"{key}.{name}", self._below(names, name), where)
+            fields.append(Field(wire_name=name, type=type_, required=name in required, description=words))
+        self._hoist(
+            MessageDefinition(
+                key=key, place=place, root=self.root, names=names, description=self.words.of(key, schema),
+                fields=tuple(fields), tags=tuple(tags), order=tuple(properties), tolerant=key in self._folder.repairs.tolerant,
+            )
+        )  # fmt: skip
+
+    # --- unions -------------------------------------------------------------------------------------------------
+
+    def _choice(
+        self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location, stems: tuple[str, ...]
+    ) -> Type:
+        members = [(arm, place.child("anyOf", index)) for index, arm in enumerate(schema["anyOf"])]
+        rest = [
+            (arm, where) for arm, where in members if self._followed(arm, where)[0] not in ({"type": "null"}, {"const": None})
+        ]
+        nullable = len(rest) < len(members)
+        objects = [(arm, where) for arm, where in rest if self._is_object(arm, where)]
+        others = [(arm, where) for arm, where in rest if not self._is_object(arm, where)]
+        types: list[Type] = []
+        if objects and not (len(objects) == 1 and (others or nullable)):
+            union_key = f"{key}|object" if others else key
+            union_names = self._below(names, "object") if others else names
+            types.append(self._union(schema, objects, union_key, union_names, place, stems))
+        else:
+            types += [self.type_of(arm, f"{key}|object", names, where) for arm, where in objects]
+        types += self._scalars_and_arrays(others, key, names)
+        type_: Type = types[0] if len(types) == 1 else Choice(tuple(types))
+        self._check_disjoint(types, place)
+        return Nullable(type_) if nullable else type_
+
+    def _scalars_and_arrays(
+        self, arms: Sequence[tuple[Any, Location]], key: str, names: tuple[str, ...]
+    ) -> list[Type]:
+        """Translate arms that are no objects, merging those of one JSON type as far as that is sound."""
+        types: list[Type] = []
+        for index, (arm, where) in enumerate(arms):
+            type_ = self.type_of(arm, f"{key}|{index}", self._below(names, f"option{index}"), where)
+            for position, known in enumerate(types):
+                if isinstance(known, Scalar) and isinstance(type_, Scalar) and _overlap(known, type_):
+                    types[position] = _merged(known, type_)
+                    break
+            else:
+                types += type_.members if isinstance(type_, Choice) else (type_,)
+        return types
+
+    def _check_disjoint(self, types: Sequence[Type], place: Location) -> None:
+        if len(types) < 2:
+            return
+        kinds = [self._json_type(type_) for type_ in types]
+        for kind in sorted({kind for kind in kinds if kinds.count(kind) > 1 or kind == "any"}):
+            self._problems.add(place, f"alternatives that cannot be told apart: more than one may be of type {kind}")
+
+    def _json_type(self, type_: Type) -> str:
+        if isinstance(type_, Scalar):
+            return "number" if type_.kind == "integer" else type_.kind
+        if isinstance(type_, (ArrayType, TupleType)):
+            return "array"
+        if isinstance(type_, MapType):
+            return "object"
+        if isinstance(type_, Named):
+            return "string" if isinstance(self.definitions.get(type_.key), EnumDefinition) else "object"
+        return "any"
+
+    def _union(
+        self, schema: Mapping[str, Any], arms: Sequence[tuple[Any, Location]], key: str, names: tuple[str, ...],
+        place: Location, stems: tuple[str, ...],
+    ) -> Type:  # fmt: skip
+        flat = self._flattened(arms)
+        bodies = [self._followed(arm, where)[0] for arm, where in flat]
+        discriminator = _discriminator(bodies)
+        if discriminator is None:
+            if len(flat) == 1:
+                return self.type_of(*flat[0][:1], key, names, flat[0][1])
+            self._problems.add(place, "a union of objects without a tag that tells them apart")
+            return AnyType()
+        result = []
+        for (arm, where), body in zip(flat, bodies, strict=True):
+            tag: Tag = body["properties"][discriminator]["const"]
+            label = str(tag).lower() if isinstance(tag, bool) else str(tag)
+            part = ("" if tag else "not ") + discriminator if isinstance(tag, bool) else str(tag)
+            type_ = self.type_of(arm, f"{key}[{label}]", self._below(stems, part), where)
+            if isinstance(type_, Named):
+                result.append((tag, type_))
+        self._hoist(
+            UnionDefinition(
+                key=key, place=place, root=self.root, names=names, description=self.words.of(key, schema),
+                discriminator=discriminator, arms=tuple(result),
+            )
+        )  # fmt: skip
+        return Named(key)
+
+    def _flattened(self, arms: Sequence[tuple[Any, Location]]) -> list[tuple[Any, Location]]:
+        """Replace arms that are unions of objects themselves by their arms."""
+        flat: list[tuple[Any, Location]] = []
+        for arm, where in arms:
+            body, place = self._followed(arm, where)
+            if "anyOf" in body:
+                inner = [(child, place.child("anyOf", index)) for index, child in enumerate(body["anyOf"])]
+                flat += self._flattened(inner)
+            else:
+                flat.append((arm, where))
+        return flat
+
+    def _is_object(self, schema: Any, place: Location | None = None, depth: int = 0) -> bool:
+        """Tell whether ``schema`` describes objects with known fields, or a union of nothing else."""
+        if place is not None:
+            schema, place = self._followed(schema, place)
+        if not isinstance(schema, dict) or depth > 16:
+            return False
+        if "anyOf" in schema:
+            return all(self._is_object(arm, place, depth + 1) for arm in schema["anyOf"])
+        if "$ref" in schema:
+            return True
+        return "properties" in schema and schema.get("type", "object") == "object"
+
+    # --- keys ---------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _below(names: tuple[str, ...], part: str) -> tuple[str, ...]:
+        return tuple(name + pascal_part(part) for name in names)
+
+    def _hoist(self, definition: Definition) -> None:
+        self.definitions[definition.key] = definition
+
+
+def _overlap(first: Scalar, second: Scalar) -> bool:
+    numbers = ("integer", "number")
+    return first.kind == second.kind or (first.kind in numbers and second.kind in numbers)
+
+
+def _merged(first: Scalar, second: Scalar) -> Scalar:
+    """Return the scalar that admits both; limits that only one of them has do not hold for the other."""
+    kind = first.kind if first.kind == second.kind else "number"
+    both = bool(first.limits.choices) and bool(second.limits.choices)
+    return Scalar(kind, Limits(choices=first.limits.choices + second.limits.choices) if both else Limits())
+
+
+def _discriminator(bodies: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the field whose constant value tells the objects apart."""
+
+    def constants(body: Mapping[str, Any]) -> dict[str, Any]:
+        required = body.get("required", ())
+        return {
+            name: child["const"]
+            for name, child in body.get("properties", {}).items()
+            if isinstance(child, Mapping) and isinstance(child.get("const"), (str, bool)) and name in required
+        }
+
+    tables = [constants(body) for body in bodies]
+    shared = [name for name in tables[0] if all(name in table for table in tables)] if tables else []
+    ranked = sorted(shared, key=lambda n: _DISCRIMINATORS.index(n) if n in _DISCRIMINATORS else len(_DISCRIMINATORS))
+    for name in ranked:
+        values = [table[name] for table in tables]
+        if len({(type(value), value) for value in values}) == len(values) and len({type(v) for v in values}) == 1:
+            return name
+    return None

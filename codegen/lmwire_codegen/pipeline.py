@@ -1,0 +1,88 @@
+"""Joins the stages: ``generate`` replaces a package, ``check`` tells whether a package is what would be generated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from lmwire_codegen.format import format_tree
+from lmwire_codegen.load import SchemaFolder, load
+from lmwire_codegen.model import Model, build_model
+from lmwire_codegen.normalise import normalise
+from lmwire_codegen.render import Files, Job, render
+from lmwire_codegen.validate import validate
+from lmwire_codegen.write import Difference, compare, replace, scratch_folder, write_files
+
+__all__ = ["LOCK_FILE", "Outcome", "check", "compile_model", "compile_tree", "generate"]
+
+LOCK_FILE = "names.lock.json"
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What ``generate`` did: how many files there are, whether the lock file grew, and what deserves a look."""
+
+    files: int
+    lock_changed: bool
+    notices: tuple[str, ...]
+
+
+def compile_model(schema: Path, package: str) -> tuple[Model, SchemaFolder]:
+    """Run the stages from ``load`` to ``model``.
+
+    Raises:
+        SchemaProblems: The schema cannot be compiled.
+    """
+    folder = load(schema)
+    validate(folder)
+    return build_model(normalise(folder), folder, package), folder
+
+
+def compile_tree(model: Model, folder: Path) -> Files:
+    """Render, write and format the package below ``folder``; return what was rendered."""
+    files = render(Job(model=model))
+    write_files(folder, files)
+    format_tree(folder, model.package)
+    return files
+
+
+def generate(schema: Path, out: Path, package: str) -> Outcome:
+    """Compile the folder ``schema`` into the package folder ``out``.
+
+    The lock file in ``schema`` gets the names of what is new.
+
+    Raises:
+        SchemaProblems: The schema cannot be compiled; nothing was written.
+        ForeignFolderError: ``out`` has content that this command did not make; nothing was written.
+    """
+    model, folder = compile_model(schema, package)
+    with scratch_folder(out.parent) as scratch:
+        tree = scratch / out.name
+        files = compile_tree(model, tree)
+        replace(out, tree)
+    lock_changed = dict(folder.lock) != dict(model.lock)
+    if lock_changed:
+        (schema / LOCK_FILE).write_text(_lock_text(model.lock), encoding="utf-8", newline="\n")
+    return Outcome(files=len(files), lock_changed=lock_changed, notices=model.schema.notices)
+
+
+def check(schema: Path, out: Path, package: str) -> list[Difference]:
+    """Compile elsewhere and compare with the package folder ``out``; an up-to-date package has no differences.
+
+    Raises:
+        SchemaProblems: The schema cannot be compiled, so that nothing can be up to date.
+    """
+    model, folder = compile_model(schema, package)
+    with scratch_folder() as scratch:
+        compile_tree(model, scratch)
+        differences = compare(out, scratch)
+    if dict(folder.lock) != dict(model.lock):
+        differences.append(Difference(f"schema/{LOCK_FILE}", "edited"))
+    return differences
+
+
+def _lock_text(lock: Mapping[str, str]) -> str:
+    return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,196 @@
+"""What a schema says, as values: types of data, and the definitions that become Python classes and aliases.
+
+These values are what ``normalise`` makes and every later stage reads. A ``Named`` type points at a definition by its key,
+which says where in the schema it stands (``LlmInfo``, ``llm/channel/predict/toClient[success]``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+import attrs
+
+from lmwire_codegen.problems import Location
+
+__all__ = [
+    "AnyType",
+    "ArrayType",
+    "Choice",
+    "Definition",
+    "EnumDefinition",
+    "Field",
+    "Limits",
+    "MapType",
+    "MessageDefinition",
+    "Named",
+    "Nullable",
+    "Scalar",
+    "ScalarKind",
+    "Tag",
+    "TagField",
+    "TupleType",
+    "Type",
+    "UnionDefinition",
+    "named_in",
+]
+
+ScalarKind: TypeAlias = Literal["string", "integer", "number", "boolean"]
+Tag: TypeAlias = "str | bool | int"
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What strict decoding checks of a scalar beyond its kind; None where there is no limit."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive_minimum: float | None = None
+    exclusive_maximum: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    """A regular expression of Python's ``re``, for ``search`` with ``re.ASCII`` unless it needs Unicode."""
+    choices: tuple[str | int, ...] = ()
+    """Values known to this revision; others are kept in lenient mode."""
+
+
+@attrs.frozen
+class Scalar:
+    """A string, number or boolean."""
+
+    kind: ScalarKind
+    limits: Limits = Limits()
+
+
+@attrs.frozen
+class AnyType:
+    """Any JSON value, kept as it is."""
+
+
+@attrs.frozen
+class Nullable:
+    """Null, or the inner type."""
+
+    inner: Type
+
+
+@attrs.frozen
+class ArrayType:
+    """An array of equal elements."""
+
+    item: Type
+    min_items: int | None = None
+    max_items: int | None = None
+
+
+@attrs.frozen
+class TupleType:
+    """An array of fixed length."""
+
+    items: tuple[Type, ...]
+
+
+@attrs.frozen
+class MapType:
+    """An object with arbitrary keys."""
+
+    value: Type
+
+
+@attrs.frozen
+class Choice:
+    """Alternatives that the JSON type tells apart."""
+
+    members: tuple[Type, ...]
+
+
+@attrs.frozen
+class Named:
+    """A message, union or enum that has a name."""
+
+    key: str
+
+
+Type: TypeAlias = Scalar | AnyType | Nullable | ArrayType | TupleType | MapType | Choice | Named
+
+
+@attrs.frozen(kw_only=True)
+class Definition:
+    """Something that gets a Python name.
+
+    Attributes:
+        key: Where in the schema it stands; the lock file keeps its name under this.
+        place: File and JSON pointer, for problems.
+        root: What it belongs to: a shared type's name, ``envelope/Name``, or an endpoint's key.
+        names: Candidates for its Python name, the one to prefer first.
+        description: Words for its docstring; empty if there are none.
+    """
+
+    key: str
+    place: Location
+    root: str
+    names: tuple[str, ...]
+    description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """A field of a message."""
+
+    wire_name: str
+    type: Type
+    required: bool
+    description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class TagField:
+    """A required field that has only one legal value."""
+
+    wire_name: str
+    value: Tag
+    description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class MessageDefinition(Definition):
+    """An object with known fields. ``order`` lists the wire names of fields and tags as the schema has them."""
+
+    fields: tuple[Field, ...]
+    tags: tuple[TagField, ...] = ()
+    order: tuple[str, ...] = ()
+    tolerant: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class UnionDefinition(Definition):
+    """Messages told apart by the value of one tag; ``arms`` maps each value to a message."""
+
+    discriminator: str
+    arms: tuple[tuple[Tag, Named], ...]
+
+
+@attrs.frozen(kw_only=True)
+class EnumDefinition(Definition):
+    """An open set of strings."""
+
+    members: tuple[str, ...]
+
+
+def named_in(type_: Type) -> Iterator[str]:
+    """Yield the keys of the definitions that ``type_`` mentions itself, in order."""
+    if isinstance(type_, Named):
+        yield type_.key
+    elif isinstance(type_, Nullable):
+        yield from named_in(type_.inner)
+    elif isinstance(type_, ArrayType):
+        yield from named_in(type_.item)
+    elif isinstance(type_, MapType):
+        yield from named_in(type_.value)
+    elif isinstance(type_, TupleType):
+        for item in type_.items:
+            yield from named_in(item)
+    elif isinstance(type_, Choice):
+        for member in type_.members:
+            yield from named_in(member)

@@ -1,0 +1,113 @@
+"""Last stage: puts the tree where it belongs, all of it or nothing.
+
+The new tree is complete beside the old one before the old one is moved away. A folder that was not made by this command is
+never replaced.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import attrs
+
+from lmwire_codegen.render import MARKER, Files
+
+__all__ = ["Difference", "ForeignFolderError", "compare", "replace", "scratch_folder", "write_files"]
+
+_IGNORED: Final = frozenset({"__pycache__"})
+
+
+class ForeignFolderError(RuntimeError):
+    """The output folder has content that this command did not make."""
+
+
+@attrs.frozen(order=True)
+class Difference:
+    """A file that is not as it would be generated; ``kind`` is edited, missing or extra."""
+
+    path: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.path}"
+
+
+@contextmanager
+def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
+    """Make a folder that goes away again, on the same file system as ``beside``."""
+    parent = None
+    if beside is not None:
+        beside.mkdir(parents=True, exist_ok=True)
+        parent = beside
+    folder = Path(tempfile.mkdtemp(prefix=".lmwire-codegen-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_files(folder: Path, files: Files) -> None:
+    """Write files below ``folder``, with line feeds on every system."""
+    for name, text in files.items():
+        path = folder.joinpath(*name.parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def replace(old: Path, new: Path) -> None:
+    """Put the folder ``new`` in the place of ``old``.
+
+    Raises:
+        ForeignFolderError: ``old`` has files, but none that says it was generated.
+    """
+    if not _is_ours(old):
+        raise ForeignFolderError(f"{old} has files that lmwire-codegen did not make; nothing was written")
+    retired = new.with_name(f"{new.name}.old")
+    if old.exists():
+        old.rename(retired)
+    try:
+        new.rename(old)
+    except OSError:
+        if retired.exists():
+            retired.rename(old)
+        raise
+
+
+def _is_ours(folder: Path) -> bool:
+    if not folder.exists():
+        return True
+    if not folder.is_dir():
+        return False
+    files = [path for path in folder.rglob("*") if path.is_file() and not _IGNORED & set(path.parts)]
+    if not [path for path in files if path.name != "py.typed"]:
+        return True
+    marker = folder / "revision.py"
+    return marker.is_file() and marker.read_text(encoding="utf-8", errors="replace").startswith(MARKER)
+
+
+def compare(actual: Path, expected: Path) -> list[Difference]:
+    """Compare two trees byte by byte, in both directions."""
+    have, want = _files(actual), _files(expected)
+    differences = [Difference(str(name), "missing") for name in want.keys() - have.keys()]
+    differences += [Difference(str(name), "extra") for name in have.keys() - want.keys()]
+    differences += [
+        Difference(str(name), "edited")
+        for name in have.keys() & want.keys()
+        if have[name].read_bytes() != want[name].read_bytes()
+    ]
+    return sorted(differences)
+
+
+def _files(folder: Path) -> dict[PurePosixPath, Path]:
+    if not folder.is_dir():
+        return {}
+    return {
+        PurePosixPath(path.relative_to(folder).as_posix()): path
+        for path in folder.rglob("*")
+        if path.is_file() and not _IGNORED & set(path.relative_to(folder).parts)
+    }
