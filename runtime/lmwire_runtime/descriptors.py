@@ -1,7 +1,7 @@
 """Endpoints as data: what a stub, a server handler, a tool and a test need to know of one.
 
-Generated code makes one frozen descriptor for each endpoint and one ``NamespaceDescriptor`` for each namespace; everything
-else in lmwire takes descriptors as arguments and knows no endpoint by name.
+Generated code makes one frozen descriptor for each endpoint and one ``NamespaceDescriptor`` for each
+namespace; everything else in lmwire takes descriptors as arguments and knows no endpoint by name.
 """
 
 from __future__ import annotations
@@ -132,7 +132,10 @@ class ChannelDescriptor(EndpointDescriptor, Generic[Creation, ToServer, ToClient
 
 @attrs.frozen(kw_only=True)
 class SignalDescriptor(EndpointDescriptor, Generic[Creation, T]):
-    """One observed value (frames ``signalSubscribe``, ``signalUpdate``, ...); ``writable`` ones take updates from clients."""
+    """One observed value (frames ``signalSubscribe``, ``signalUpdate``, ...).
+
+    ``writable`` ones take updates from clients.
+    """
 
     creation: Codec[Creation]
     value: Codec[T]

@@ -152,7 +152,7 @@ class Unknown:
     """
 
     __slots__ = ("raw", "tag", "union")
-    __match_args__: ClassVar[tuple[str, ...]] = ("tag", "raw")
+    __match_args__ = ("tag", "raw")
 
     def __init__(self, union: str, tag: Any, raw: Any) -> None:
         self.union = union
@@ -337,10 +337,24 @@ class Message:
 
     __hash__ = None  # type: ignore[assignment]  # messages are mutable
 
+    def __reduce__(self) -> Any:
+        # Copying and pickling leave empty slots empty; attrs' own way would read them.
+        return _restore, (
+            type(self),
+            {name: getattr(self, name) for name in self.wire_names if hasattr(self, name)},
+        )
+
     def __repr__(self) -> str:
         values = ((name, getattr(self, name, UNSET)) for name in self.wire_names)
         shown = ", ".join(f"{name}={value!r}" for name, value in values if value is not UNSET)
         return f"{type(self).__name__}({shown})"
+
+
+def _restore(kind: type[Message], values: Mapping[str, Any]) -> Message:
+    message = kind.__new__(kind)
+    for name, value in values.items():
+        setattr(message, name, value)
+    return message
 
 
 def encode_list(values: Iterable[Any]) -> list[Any]:
