@@ -36,6 +36,7 @@ class SchemaFolder:
         root: The folder, for reading further files (surface) and for the lock file.
         revision: Name of the protocol revision.
         documents: Parsed JSON below ``wire/``, by path relative to ``root`` with forward slashes, sorted.
+        surface: Content of ``surface/*.yaml``, by the same kind of path.
         descriptions: Content of ``descriptions/*.yaml``, by the same kind of path.
         repairs: The table of repairs.
         lock: Structural key -> Python name.
@@ -45,6 +46,7 @@ class SchemaFolder:
     revision: str
     documents: Mapping[str, Any]
     descriptions: Mapping[str, Any]
+    surface: Mapping[str, Any]
     repairs: Repairs
     lock: Mapping[str, str]
 
@@ -64,6 +66,10 @@ def load(root: Path) -> SchemaFolder:
         path.relative_to(root).as_posix(): _read_yaml(root, path, problems)
         for path in sorted(root.glob("descriptions/*.yaml"))
     }
+    surface = {
+        path.relative_to(root).as_posix(): _read_yaml(root, path, problems)
+        for path in sorted(root.glob("surface/*.yaml"))
+    }
     revision = _revision(root, problems)
     lock_path = root / "names.lock.json"
     lock = _read_json(root, lock_path, problems) if lock_path.exists() else {}
@@ -73,7 +79,8 @@ def load(root: Path) -> SchemaFolder:
     repairs = _repairs(root, problems)
     problems.raise_if_any()
     return SchemaFolder(
-        root=root, revision=revision, documents=documents, descriptions=descriptions, repairs=repairs, lock=lock
+        root=root, revision=revision, documents=documents, descriptions=descriptions, surface=surface,
+        repairs=repairs, lock=lock,
     )
 
 

@@ -9,6 +9,7 @@ functions, the tables of unions and an endpoint's descriptor.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +56,7 @@ _ALWAYS: Final = (
     *(
         f"lmwire_runtime.wire.{name}"
         for name in (
-            "LENIENT", "Message", "ROOT", "UNSET", "DecodeError", "Decoding", "Path", "Unknown", "Unset", "encode_list", "encode_map",
+            "LENIENT", "ROOT", "UNSET", "DecodeError", "Decoding", "Path", "Unknown", "Unset", "encode_list", "encode_map",
         )
     ),
 )  # fmt: skip
@@ -78,15 +79,17 @@ class _Codec:
 class MessageRenderer:
     """Renders modules of one model."""
 
-    def __init__(self, model: Model, environment: jinja2.Environment) -> None:
+    def __init__(self, model: Model, environment: jinja2.Environment, texts: Mapping[str, str]) -> None:
+        """``texts`` maps classes to the attribute that ``str`` of them is."""
         self._model = model
+        self._texts = texts
         self._bodies: Any = environment.get_template("bodies.jinja2").module
         self._endpoints = {endpoint.module: endpoint for space in model.namespaces for endpoint in space.endpoints}
         self._templates = Path(__file__).resolve().parent / "templates" / "messages"
 
     def render(self, module: ModulePath, header: str) -> str:
         """Return the source of ``module``, not yet formatted, beginning with ``header``."""
-        work = _ModuleWork(self._model, module, self._bodies)
+        work = _ModuleWork(self._model, module, self._bodies, self._texts)
         keys = self._model.modules[module]
         for key in keys:
             work.add(self._model.definition(key))
@@ -107,7 +110,10 @@ class MessageRenderer:
 
     def _run(self, work: _ModuleWork, header: str) -> str:
         # Imported here: it takes half a second, which `--help` and failing schemas need not pay.
-        from datamodel_code_generator import DataModelType, InputFileType, LiteralType, PythonVersion, generate
+        from datamodel_code_generator import generate
+        from datamodel_code_generator.enums import DataModelType, InputFileType
+        from datamodel_code_generator.format import PythonVersion
+        from datamodel_code_generator.parser import LiteralType
 
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": work.definitions}
         result = generate(
@@ -141,15 +147,16 @@ class MessageRenderer:
 class _ModuleWork:
     """What one run of datamodel-code-generator needs."""
 
-    def __init__(self, model: Model, module: ModulePath, bodies: Any) -> None:
+    def __init__(self, model: Model, module: ModulePath, bodies: Any, texts: Mapping[str, str]) -> None:
         self._model = model
+        self._texts = texts
         self._bodies = bodies
         self._tables: list[str] = []
         self.module: Final = module
         self.planner: Final = ModulePlanner(model, module)
         self.imports: Final[set[str]] = set()
         self.definitions: Final[dict[str, Any]] = {}
-        self.extra: Final[dict[str, dict[str, Any]]] = {}
+        self.extra: Final[defaultdict[str, dict[str, Any]]] = defaultdict(dict)
         self.external: Final[dict[str, str]] = {}
 
     def add(self, definition: Definition) -> None:
@@ -178,7 +185,7 @@ class _ModuleWork:
             {field.attribute: self._schema(types[field.wire_name]) for field in plan.fields},
             kind="message",
             docstring=docstring(words, 4),
-            constants=str(self._bodies.constants(plan)),
+            constants=str(self._bodies.constants(plan, self._texts.get(name))),
             default={field.attribute: "" if field.required else " | Unset = UNSET" for field in plan.fields},
             docstrings={field.attribute: _field_docstring(field) for field in plan.fields},
             body=str(self._bodies.message(plan)),
@@ -187,8 +194,9 @@ class _ModuleWork:
     def add_head(self, names: list[str]) -> None:
         """Add ``__all__``; the empty object depends on nothing and comes first."""
         has_messages = any(extra["lmwire"]["kind"] == "message" for extra in self.extra.values())
-        self.definitions[_HEAD] = {"type": "object", "properties": {}}
-        self.definitions |= {key: self.definitions.pop(key) for key in list(self.definitions) if key != _HEAD}
+        others = dict(self.definitions)
+        self.definitions.clear()
+        self.definitions.update({_HEAD: {"type": "object", "properties": {}}, **others})
         self.extra[_HEAD] = {"lmwire": {"kind": "head", "body": str(self._bodies.head(names, has_messages))}}
 
     def add_tail(self, endpoint: Endpoint | None) -> None:

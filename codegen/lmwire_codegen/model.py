@@ -306,22 +306,20 @@ def _check_module_order(
     """Report modules that would import each other in a circle."""
     uses: dict[ModulePath, dict[ModulePath, str]] = {}
     for key, used in reach.direct.items():
-        for other in used:
-            if module_of[other] != module_of[key]:
-                uses.setdefault(module_of[key], {}).setdefault(module_of[other], key)
+        for target in {module_of[other] for other in used} - {module_of[key]}:
+            uses.setdefault(module_of[key], {}).setdefault(target, key)
     for module in sorted(uses):
         reached: set[ModulePath] = set()
         todo = list(uses[module])
         while todo:
-            other = todo.pop()
-            if other not in reached:
-                reached.add(other)
-                todo += uses.get(other, {})
+            step = todo.pop()
+            if step not in reached:
+                reached.add(step)
+                todo += uses.get(step, {})
         if module in reached:
-            key = min(key for other, key in uses[module].items() if other in reached)
-            problems.add(
-                schema.definitions[key].place, "its file and another one refer to each other; put these types in one file"
-            )
+            guilty = min(user for target, user in uses[module].items() if target in reached)
+            place = schema.definitions[guilty].place
+            problems.add(place, "its file and another one refer to each other; put these types into one file")
 
 
 def _namespace(

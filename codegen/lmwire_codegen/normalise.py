@@ -259,7 +259,7 @@ class _Normaliser:
         if isinstance(kinds, list):
             alternatives = [{**schema, "type": kind} for kind in kinds]
             return self._choice({**schema, "anyOf": alternatives}, key, names, place, names)
-        if kinds in _SCALARS:
+        if isinstance(kinds, str) and kinds in _SCALARS:
             return Scalar(_SCALARS[kinds], self._limits(schema, place))
         if kinds == "array" or (kinds is None and ("items" in schema or "prefixItems" in schema)):
             return self._array(schema, key, names, place)

@@ -13,10 +13,11 @@ from lmwire_codegen.load import SchemaFolder, load
 from lmwire_codegen.model import Model, build_model
 from lmwire_codegen.normalise import normalise
 from lmwire_codegen.render import Files, Job, render
+from lmwire_codegen.surface import build_surfaces
 from lmwire_codegen.validate import validate
 from lmwire_codegen.write import Difference, compare, replace, scratch_folder, write_files
 
-__all__ = ["LOCK_FILE", "Outcome", "check", "compile_model", "compile_tree", "generate"]
+__all__ = ["LOCK_FILE", "Outcome", "check", "compile_job", "compile_model", "compile_tree", "generate"]
 
 LOCK_FILE = "names.lock.json"
 
@@ -31,7 +32,7 @@ class Outcome:
 
 
 def compile_model(schema: Path, package: str) -> tuple[Model, SchemaFolder]:
-    """Run the stages from ``load`` to ``model``.
+    """Run the stages from ``load`` to ``model``; ``surface`` is left to ``compile_job``.
 
     Raises:
         SchemaProblems: The schema cannot be compiled.
@@ -41,11 +42,21 @@ def compile_model(schema: Path, package: str) -> tuple[Model, SchemaFolder]:
     return build_model(normalise(folder), folder, package), folder
 
 
-def compile_tree(model: Model, folder: Path) -> Files:
+def compile_job(schema: Path, package: str) -> tuple[Job, SchemaFolder]:
+    """Run all stages before ``render``.
+
+    Raises:
+        SchemaProblems: The schema, or a surface file, cannot be compiled.
+    """
+    model, folder = compile_model(schema, package)
+    return Job(model=model, surfaces=build_surfaces(model, folder.surface)), folder
+
+
+def compile_tree(job: Job, folder: Path) -> Files:
     """Render, write and format the package below ``folder``; return what was rendered."""
-    files = render(Job(model=model))
+    files = render(job)
     write_files(folder, files)
-    format_tree(folder, model.package)
+    format_tree(folder, job.model.package)
     return files
 
 
@@ -58,10 +69,11 @@ def generate(schema: Path, out: Path, package: str) -> Outcome:
         SchemaProblems: The schema cannot be compiled; nothing was written.
         ForeignFolderError: ``out`` has content that this command did not make; nothing was written.
     """
-    model, folder = compile_model(schema, package)
+    job, folder = compile_job(schema, package)
+    model = job.model
     with scratch_folder(out.parent) as scratch:
         tree = scratch / out.name
-        files = compile_tree(model, tree)
+        files = compile_tree(job, tree)
         replace(out, tree)
     lock_changed = dict(folder.lock) != dict(model.lock)
     if lock_changed:
@@ -75,9 +87,10 @@ def check(schema: Path, out: Path, package: str) -> list[Difference]:
     Raises:
         SchemaProblems: The schema cannot be compiled, so that nothing can be up to date.
     """
-    model, folder = compile_model(schema, package)
+    job, folder = compile_job(schema, package)
+    model = job.model
     with scratch_folder() as scratch:
-        compile_tree(model, scratch)
+        compile_tree(job, scratch)
         differences = compare(out, scratch)
     if dict(folder.lock) != dict(model.lock):
         differences.append(Difference(f"schema/{LOCK_FILE}", "edited"))

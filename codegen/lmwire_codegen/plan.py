@@ -73,6 +73,11 @@ class FieldPlan:
     checks: tuple[str, ...]
     description: str
 
+    @property
+    def absent_is_null(self) -> bool:
+        """Whether absence and null may look alike while decoding: neither is legal, so only the report tells them apart."""
+        return self.required and not self.nullable
+
 
 @attrs.frozen(kw_only=True)
 class TagPlan:
@@ -302,8 +307,8 @@ class ModulePlanner:
                 integer=scalar.kind == "integer", checks=self._checks(type_, "data", "path"),
             )  # fmt: skip
         if isinstance(type_, Nullable):
-            items = () if type_.inner == Choice(()) else (self.decoder(type_.inner),)
-            return Helper(name=name, kind="nullable", hint=hint, expected=expected, items=items)
+            inner = () if type_.inner == Choice(()) else (self.decoder(type_.inner),)
+            return Helper(name=name, kind="nullable", hint=hint, expected=expected, items=inner)
         if isinstance(type_, ArrayType):
             return Helper(
                 name=name, kind="array", hint=hint, expected=expected, items=self._inside(type_.item),
@@ -315,8 +320,8 @@ class ModulePlanner:
                 tests=self._fast_test(type_.value),
             )  # fmt: skip
         if isinstance(type_, TupleType):
-            items = tuple(self.decoder(item) for item in type_.items)
-            return Helper(name=name, kind="tuple", hint=hint, expected=expected, items=items)
+            decoders = tuple(self.decoder(item) for item in type_.items)
+            return Helper(name=name, kind="tuple", hint=hint, expected=expected, items=decoders)
         if isinstance(type_, Choice):
             return Helper(
                 name=name, kind="choice", hint=hint, expected=expected,

@@ -19,7 +19,17 @@ from lmwire_codegen.naming import snake_case
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.shapes import ArrayType, MessageDefinition, Named, Type, UnionDefinition, named_in
 
-__all__ = ["AttemptPlan", "LoadPlan", "Method", "ResultField", "StreamPlan", "Surface", "build_surfaces"]
+__all__ = [
+    "AttemptPlan",
+    "ClassRef",
+    "LoadPlan",
+    "Method",
+    "OptionTable",
+    "ResultField",
+    "StreamPlan",
+    "Surface",
+    "build_surfaces",
+]
 
 _VARIABLES: Final = frozenset(
     {"identifier", "instance_identifier", "model_key", "options", "preset", "prompt", "specifier", "text", "ttl_ms"}
@@ -32,6 +42,15 @@ class ClassRef:
 
     name: str
     module: ModulePath
+
+
+@attrs.frozen(kw_only=True)
+class OptionTable:
+    """The generated table of options, its config class and the class of dicts that type checkers accept in its place."""
+
+    constant: str
+    config_class: str
+    dict_class: str
 
 
 @attrs.frozen(kw_only=True)
@@ -132,15 +151,16 @@ class StreamPlan:
 
 @attrs.frozen(kw_only=True)
 class Surface:
-    """The friendly side of one namespace."""
+    """The friendly side of one namespace; ``source`` is the file that says it."""
 
+    source: str
     namespace: Namespace
     handle: str
     handle_description: str
     specifier: Any
     specifier_type: ClassRef
     specifier_decoder: str
-    options: Mapping[str, str]
+    options: Mapping[str, OptionTable]
     methods: Sequence[Method]
     list_method: str
     list_item: ClassRef
@@ -209,13 +229,17 @@ class _Resolver:
         listing = self._endpoint("rpc", loaded["list"], place.child("loaded", "list"))
         unload = self._endpoint("rpc", loaded["unload"], place.child("loaded", "unload"))
         return Surface(
+            source=self._place.file,
             namespace=self._namespace,
             handle=handle["name"],
             handle_description=handle["description"],
             specifier=handle["specifier"],
             specifier_type=specifier,
             specifier_decoder=self._decoder(specifier),
-            options=document["options"],
+            options={
+                key: OptionTable(constant=entry["table"], config_class=entry["class"], dict_class=entry["dict"])
+                for key, entry in document["options"].items()
+            },
             methods=[
                 self._method(method, entry, place.child("methods", method))
                 for method, entry in document["methods"].items()

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -79,20 +78,26 @@ class AuthenticationPacket(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("authVersion", UNSET)
+        value = data.get("authVersion", UNSET)
         if value != 1 or type(value) is bool:
             decoding.absent((path, "authVersion"), "AuthenticationPacket", "1", value)
-        value = get("clientIdentifier", UNSET)
+        value = data.get("clientIdentifier")
         if type(value) is str:
             new.client_identifier = value
         else:
-            decoding.absent((path, "clientIdentifier"), "AuthenticationPacket", "a string", value)
-        value = get("clientPasskey", UNSET)
+            decoding.absent(
+                (path, "clientIdentifier"),
+                "AuthenticationPacket",
+                "a string",
+                data.get("clientIdentifier", UNSET),
+            )
+        value = data.get("clientPasskey")
         if type(value) is str:
             new.client_passkey = value
         else:
-            decoding.absent((path, "clientPasskey"), "AuthenticationPacket", "a string", value)
+            decoding.absent(
+                (path, "clientPasskey"), "AuthenticationPacket", "a string", data.get("clientPasskey", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authVersion", "clientIdentifier", "clientPasskey")))
             value = new.client_identifier
@@ -130,8 +135,7 @@ class AuthenticationAccepted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("success", UNSET)
+        value = data.get("success", UNSET)
         if value is not True:
             decoding.absent((path, "success"), "AuthenticationAccepted", "true", value)
         if decoding.strict:
@@ -163,15 +167,14 @@ class AuthenticationRefused(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("success", UNSET)
+        value = data.get("success", UNSET)
         if value is not False:
             decoding.absent((path, "success"), "AuthenticationRefused", "false", value)
-        value = get("error", UNSET)
+        value = data.get("error")
         if type(value) is str:
             new.error = value
         else:
-            decoding.absent((path, "error"), "AuthenticationRefused", "a string", value)
+            decoding.absent((path, "error"), "AuthenticationRefused", "a string", data.get("error", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "success")))
         return new
@@ -221,12 +224,11 @@ class Greeting(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("lmstudio", UNSET)
+        value = data.get("lmstudio")
         if type(value) is bool:
             new.lmstudio = value
         else:
-            decoding.absent((path, "lmstudio"), "Greeting", "a boolean", value)
+            decoding.absent((path, "lmstudio"), "Greeting", "a boolean", data.get("lmstudio", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("lmstudio",)))
         return new
@@ -257,17 +259,16 @@ class ServerStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("package", UNSET)
+        value = data.get("package")
         if type(value) is str:
             new.package = value
         else:
-            decoding.absent((path, "package"), "ServerStatus", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent((path, "package"), "ServerStatus", "a string", data.get("package", UNSET))
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "ServerStatus", "a string", value)
+            decoding.absent((path, "version"), "ServerStatus", "a string", data.get("version", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("package", "version")))
         return new
@@ -303,23 +304,22 @@ class RpcCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "rpcCall":
             decoding.absent((path, "type"), "RpcCall", '"rpcCall"', value)
-        value = get("endpoint", UNSET)
+        value = data.get("endpoint")
         if type(value) is str:
             new.endpoint = value
         else:
-            decoding.absent((path, "endpoint"), "RpcCall", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent((path, "endpoint"), "RpcCall", "a string", data.get("endpoint", UNSET))
+        value = data.get("callId")
         if type(value) is int:
             new.call_id = value
         elif (number := decoding.integer((path, "callId"), value)) is not None:
             new.call_id = number
         else:
-            decoding.absent((path, "callId"), "RpcCall", "an integer", value)
-        value = get("parameter", UNSET)
+            decoding.absent((path, "callId"), "RpcCall", "an integer", data.get("callId", UNSET))
+        value = data.get("parameter", UNSET)
         new.parameter = value
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "endpoint", "parameter", "type")))
@@ -358,18 +358,17 @@ class RpcResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "rpcResult":
             decoding.absent((path, "type"), "RpcResult", '"rpcResult"', value)
-        value = get("callId", UNSET)
+        value = data.get("callId")
         if type(value) is int:
             new.call_id = value
         elif (number := decoding.integer((path, "callId"), value)) is not None:
             new.call_id = number
         else:
-            decoding.absent((path, "callId"), "RpcResult", "an integer", value)
-        value = get("result", UNSET)
+            decoding.absent((path, "callId"), "RpcResult", "an integer", data.get("callId", UNSET))
+        value = data.get("result", UNSET)
         new.result = value
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "result", "type")))
@@ -406,22 +405,21 @@ class RpcError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "rpcError":
             decoding.absent((path, "type"), "RpcError", '"rpcError"', value)
-        value = get("callId", UNSET)
+        value = data.get("callId")
         if type(value) is int:
             new.call_id = value
         elif (number := decoding.integer((path, "callId"), value)) is not None:
             new.call_id = number
         else:
-            decoding.absent((path, "callId"), "RpcError", "an integer", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "callId"), "RpcError", "an integer", data.get("callId", UNSET))
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "RpcError", "an object", value)
+            decoding.absent((path, "error"), "RpcError", "an object", data.get("error", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "error", "type")))
         return new
@@ -459,23 +457,22 @@ class ChannelCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "channelCreate":
             decoding.absent((path, "type"), "ChannelCreate", '"channelCreate"', value)
-        value = get("endpoint", UNSET)
+        value = data.get("endpoint")
         if type(value) is str:
             new.endpoint = value
         else:
-            decoding.absent((path, "endpoint"), "ChannelCreate", "a string", value)
-        value = get("channelId", UNSET)
+            decoding.absent((path, "endpoint"), "ChannelCreate", "a string", data.get("endpoint", UNSET))
+        value = data.get("channelId")
         if type(value) is int:
             new.channel_id = value
         elif (number := decoding.integer((path, "channelId"), value)) is not None:
             new.channel_id = number
         else:
-            decoding.absent((path, "channelId"), "ChannelCreate", "an integer", value)
-        value = get("creationParameter", UNSET)
+            decoding.absent((path, "channelId"), "ChannelCreate", "an integer", data.get("channelId", UNSET))
+        value = data.get("creationParameter", UNSET)
         new.creation_parameter = value
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("channelId", "creationParameter", "endpoint", "type")))
@@ -516,20 +513,19 @@ class ChannelSend(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "channelSend":
             decoding.absent((path, "type"), "ChannelSend", '"channelSend"', value)
-        value = get("channelId", UNSET)
+        value = data.get("channelId")
         if type(value) is int:
             new.channel_id = value
         elif (number := decoding.integer((path, "channelId"), value)) is not None:
             new.channel_id = number
         else:
-            decoding.absent((path, "channelId"), "ChannelSend", "an integer", value)
-        value = get("message", UNSET)
+            decoding.absent((path, "channelId"), "ChannelSend", "an integer", data.get("channelId", UNSET))
+        value = data.get("message", UNSET)
         new.message = value
-        value = get("ackId", UNSET)
+        value = data.get("ackId", UNSET)
         if value is UNSET or type(value) is int:
             new.ack_id = value
         elif (number := decoding.integer((path, "ackId"), value)) is not None:
@@ -573,24 +569,23 @@ class ChannelAck(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "channelAck":
             decoding.absent((path, "type"), "ChannelAck", '"channelAck"', value)
-        value = get("channelId", UNSET)
+        value = data.get("channelId")
         if type(value) is int:
             new.channel_id = value
         elif (number := decoding.integer((path, "channelId"), value)) is not None:
             new.channel_id = number
         else:
-            decoding.absent((path, "channelId"), "ChannelAck", "an integer", value)
-        value = get("ackId", UNSET)
+            decoding.absent((path, "channelId"), "ChannelAck", "an integer", data.get("channelId", UNSET))
+        value = data.get("ackId")
         if type(value) is int:
             new.ack_id = value
         elif (number := decoding.integer((path, "ackId"), value)) is not None:
             new.ack_id = number
         else:
-            decoding.absent((path, "ackId"), "ChannelAck", "an integer", value)
+            decoding.absent((path, "ackId"), "ChannelAck", "an integer", data.get("ackId", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("ackId", "channelId", "type")))
         return new
@@ -624,17 +619,16 @@ class ChannelClose(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "channelClose":
             decoding.absent((path, "type"), "ChannelClose", '"channelClose"', value)
-        value = get("channelId", UNSET)
+        value = data.get("channelId")
         if type(value) is int:
             new.channel_id = value
         elif (number := decoding.integer((path, "channelId"), value)) is not None:
             new.channel_id = number
         else:
-            decoding.absent((path, "channelId"), "ChannelClose", "an integer", value)
+            decoding.absent((path, "channelId"), "ChannelClose", "an integer", data.get("channelId", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("channelId", "type")))
         return new
@@ -668,22 +662,21 @@ class ChannelError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "channelError":
             decoding.absent((path, "type"), "ChannelError", '"channelError"', value)
-        value = get("channelId", UNSET)
+        value = data.get("channelId")
         if type(value) is int:
             new.channel_id = value
         elif (number := decoding.integer((path, "channelId"), value)) is not None:
             new.channel_id = number
         else:
-            decoding.absent((path, "channelId"), "ChannelError", "an integer", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "channelId"), "ChannelError", "an integer", data.get("channelId", UNSET))
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "ChannelError", "an object", value)
+            decoding.absent((path, "error"), "ChannelError", "an object", data.get("error", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("channelId", "error", "type")))
         return new
@@ -721,23 +714,24 @@ class SignalSubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "signalSubscribe":
             decoding.absent((path, "type"), "SignalSubscribe", '"signalSubscribe"', value)
-        value = get("endpoint", UNSET)
+        value = data.get("endpoint")
         if type(value) is str:
             new.endpoint = value
         else:
-            decoding.absent((path, "endpoint"), "SignalSubscribe", "a string", value)
-        value = get("subscribeId", UNSET)
+            decoding.absent((path, "endpoint"), "SignalSubscribe", "a string", data.get("endpoint", UNSET))
+        value = data.get("subscribeId")
         if type(value) is int:
             new.subscribe_id = value
         elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
             new.subscribe_id = number
         else:
-            decoding.absent((path, "subscribeId"), "SignalSubscribe", "an integer", value)
-        value = get("creationParameter", UNSET)
+            decoding.absent(
+                (path, "subscribeId"), "SignalSubscribe", "an integer", data.get("subscribeId", UNSET)
+            )
+        value = data.get("creationParameter", UNSET)
         new.creation_parameter = value
         if decoding.strict:
             decoding.check_keys(
@@ -776,17 +770,18 @@ class SignalUnsubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "signalUnsubscribe":
             decoding.absent((path, "type"), "SignalUnsubscribe", '"signalUnsubscribe"', value)
-        value = get("subscribeId", UNSET)
+        value = data.get("subscribeId")
         if type(value) is int:
             new.subscribe_id = value
         elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
             new.subscribe_id = number
         else:
-            decoding.absent((path, "subscribeId"), "SignalUnsubscribe", "an integer", value)
+            decoding.absent(
+                (path, "subscribeId"), "SignalUnsubscribe", "an integer", data.get("subscribeId", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("subscribeId", "type")))
         return new
@@ -822,27 +817,28 @@ class SignalUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "signalUpdate":
             decoding.absent((path, "type"), "SignalUpdate", '"signalUpdate"', value)
-        value = get("subscribeId", UNSET)
+        value = data.get("subscribeId")
         if type(value) is int:
             new.subscribe_id = value
         elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
             new.subscribe_id = number
         else:
-            decoding.absent((path, "subscribeId"), "SignalUpdate", "an integer", value)
-        value = get("patches", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "subscribeId"), "SignalUpdate", "an integer", data.get("subscribeId", UNSET)
+            )
+        value = data.get("patches")
+        if value is not None:
             new.patches = _decode_array_of_any(value, decoding, (path, "patches"))
         else:
-            decoding.absent((path, "patches"), "SignalUpdate", "an array", value)
-        value = get("tags", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "patches"), "SignalUpdate", "an array", data.get("patches", UNSET))
+        value = data.get("tags")
+        if value is not None:
             new.tags = _decode_array_of_string(value, decoding, (path, "tags"))
         else:
-            decoding.absent((path, "tags"), "SignalUpdate", "an array", value)
+            decoding.absent((path, "tags"), "SignalUpdate", "an array", data.get("tags", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("patches", "subscribeId", "tags", "type")))
         return new
@@ -880,22 +876,23 @@ class SignalError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "signalError":
             decoding.absent((path, "type"), "SignalError", '"signalError"', value)
-        value = get("subscribeId", UNSET)
+        value = data.get("subscribeId")
         if type(value) is int:
             new.subscribe_id = value
         elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
             new.subscribe_id = number
         else:
-            decoding.absent((path, "subscribeId"), "SignalError", "an integer", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "subscribeId"), "SignalError", "an integer", data.get("subscribeId", UNSET)
+            )
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "SignalError", "an object", value)
+            decoding.absent((path, "error"), "SignalError", "an object", data.get("error", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "subscribeId", "type")))
         return new
@@ -933,23 +930,26 @@ class WritableSignalSubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "writableSignalSubscribe":
             decoding.absent((path, "type"), "WritableSignalSubscribe", '"writableSignalSubscribe"', value)
-        value = get("endpoint", UNSET)
+        value = data.get("endpoint")
         if type(value) is str:
             new.endpoint = value
         else:
-            decoding.absent((path, "endpoint"), "WritableSignalSubscribe", "a string", value)
-        value = get("subscribeId", UNSET)
+            decoding.absent(
+                (path, "endpoint"), "WritableSignalSubscribe", "a string", data.get("endpoint", UNSET)
+            )
+        value = data.get("subscribeId")
         if type(value) is int:
             new.subscribe_id = value
         elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
             new.subscribe_id = number
         else:
-            decoding.absent((path, "subscribeId"), "WritableSignalSubscribe", "an integer", value)
-        value = get("creationParameter", UNSET)
+            decoding.absent(
+                (path, "subscribeId"), "WritableSignalSubscribe", "an integer", data.get("subscribeId", UNSET)
+            )
+        value = data.get("creationParameter", UNSET)
         new.creation_parameter = value
         if decoding.strict:
             decoding.check_keys(
@@ -988,17 +988,21 @@ class WritableSignalUnsubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "writableSignalUnsubscribe":
             decoding.absent((path, "type"), "WritableSignalUnsubscribe", '"writableSignalUnsubscribe"', value)
-        value = get("subscribeId", UNSET)
+        value = data.get("subscribeId")
         if type(value) is int:
             new.subscribe_id = value
         elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
             new.subscribe_id = number
         else:
-            decoding.absent((path, "subscribeId"), "WritableSignalUnsubscribe", "an integer", value)
+            decoding.absent(
+                (path, "subscribeId"),
+                "WritableSignalUnsubscribe",
+                "an integer",
+                data.get("subscribeId", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("subscribeId", "type")))
         return new
@@ -1034,27 +1038,28 @@ class WritableSignalUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "writableSignalUpdate":
             decoding.absent((path, "type"), "WritableSignalUpdate", '"writableSignalUpdate"', value)
-        value = get("subscribeId", UNSET)
+        value = data.get("subscribeId")
         if type(value) is int:
             new.subscribe_id = value
         elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
             new.subscribe_id = number
         else:
-            decoding.absent((path, "subscribeId"), "WritableSignalUpdate", "an integer", value)
-        value = get("patches", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "subscribeId"), "WritableSignalUpdate", "an integer", data.get("subscribeId", UNSET)
+            )
+        value = data.get("patches")
+        if value is not None:
             new.patches = _decode_array_of_any(value, decoding, (path, "patches"))
         else:
-            decoding.absent((path, "patches"), "WritableSignalUpdate", "an array", value)
-        value = get("tags", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "patches"), "WritableSignalUpdate", "an array", data.get("patches", UNSET))
+        value = data.get("tags")
+        if value is not None:
             new.tags = _decode_array_of_string(value, decoding, (path, "tags"))
         else:
-            decoding.absent((path, "tags"), "WritableSignalUpdate", "an array", value)
+            decoding.absent((path, "tags"), "WritableSignalUpdate", "an array", data.get("tags", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("patches", "subscribeId", "tags", "type")))
         return new
@@ -1092,22 +1097,23 @@ class WritableSignalError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "writableSignalError":
             decoding.absent((path, "type"), "WritableSignalError", '"writableSignalError"', value)
-        value = get("subscribeId", UNSET)
+        value = data.get("subscribeId")
         if type(value) is int:
             new.subscribe_id = value
         elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
             new.subscribe_id = number
         else:
-            decoding.absent((path, "subscribeId"), "WritableSignalError", "an integer", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "subscribeId"), "WritableSignalError", "an integer", data.get("subscribeId", UNSET)
+            )
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "WritableSignalError", "an object", value)
+            decoding.absent((path, "error"), "WritableSignalError", "an object", data.get("error", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "subscribeId", "type")))
         return new
@@ -1137,8 +1143,7 @@ class KeepAlive(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "keepAlive":
             decoding.absent((path, "type"), "KeepAlive", '"keepAlive"', value)
         if decoding.strict:
@@ -1166,8 +1171,7 @@ class KeepAliveAck(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "keepAliveAck":
             decoding.absent((path, "type"), "KeepAliveAck", '"keepAliveAck"', value)
         if decoding.strict:
@@ -1268,16 +1272,15 @@ class CommunicationWarning(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "communicationWarning":
             decoding.absent((path, "type"), "CommunicationWarning", '"communicationWarning"', value)
-        value = get("warning", UNSET)
+        value = data.get("warning")
         if type(value) is str:
             new.warning = value
         else:
-            decoding.absent((path, "warning"), "CommunicationWarning", "a string", value)
-        value = get("kind", UNSET)
+            decoding.absent((path, "warning"), "CommunicationWarning", "a string", data.get("warning", UNSET))
+        value = data.get("kind", UNSET)
         if value is UNSET or type(value) is str:
             new.kind = value
         else:
@@ -1335,18 +1338,17 @@ class Patch(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("op", UNSET)
+        value = data.get("op")
         if type(value) is str:
             new.op = value
         else:
-            decoding.absent((path, "op"), "Patch", "a string", value)
-        value = get("path", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "op"), "Patch", "a string", data.get("op", UNSET))
+        value = data.get("path")
+        if value is not None:
             new.path = _decode_array_of_string_or_integer(value, decoding, (path, "path"))
         else:
-            decoding.absent((path, "path"), "Patch", "an array", value)
-        value = get("value", UNSET)
+            decoding.absent((path, "path"), "Patch", "an array", data.get("path", UNSET))
+        value = data.get("value", UNSET)
         new.value = value
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("op", "path", "value")))

@@ -14,7 +14,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -54,8 +53,7 @@ class NoAuthenticationStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "none":
             decoding.absent((path, "type"), "NoAuthenticationStatus", '"none"', value)
         if decoding.strict:
@@ -87,15 +85,19 @@ class LoggedInUserAuthenticationStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "loggedInUser":
             decoding.absent((path, "type"), "LoggedInUserAuthenticationStatus", '"loggedInUser"', value)
-        value = get("userName", UNSET)
+        value = data.get("userName")
         if type(value) is str:
             new.user_name = value
         else:
-            decoding.absent((path, "userName"), "LoggedInUserAuthenticationStatus", "a string", value)
+            decoding.absent(
+                (path, "userName"),
+                "LoggedInUserAuthenticationStatus",
+                "a string",
+                data.get("userName", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "userName")))
         return new
@@ -129,21 +131,28 @@ class ComputeDeviceAuthenticationStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "computeDevice":
             decoding.absent((path, "type"), "ComputeDeviceAuthenticationStatus", '"computeDevice"', value)
-        value = get("ownerUsername", UNSET)
+        value = data.get("ownerUsername")
         if type(value) is str:
             new.owner_username = value
         else:
-            decoding.absent((path, "ownerUsername"), "ComputeDeviceAuthenticationStatus", "a string", value)
-        value = get("ownerIsOrganization", UNSET)
+            decoding.absent(
+                (path, "ownerUsername"),
+                "ComputeDeviceAuthenticationStatus",
+                "a string",
+                data.get("ownerUsername", UNSET),
+            )
+        value = data.get("ownerIsOrganization")
         if type(value) is bool:
             new.owner_is_organization = value
         else:
             decoding.absent(
-                (path, "ownerIsOrganization"), "ComputeDeviceAuthenticationStatus", "a boolean", value
+                (path, "ownerIsOrganization"),
+                "ComputeDeviceAuthenticationStatus",
+                "a boolean",
+                data.get("ownerIsOrganization", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("ownerIsOrganization", "ownerUsername", "type")))
@@ -214,19 +223,20 @@ class LmLinkLastError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("message", UNSET)
+        value = data.get("message")
         if type(value) is str:
             new.message = value
         else:
-            decoding.absent((path, "message"), "LmLinkLastError", "a string", value)
-        value = get("timestamp", UNSET)
+            decoding.absent((path, "message"), "LmLinkLastError", "a string", data.get("message", UNSET))
+        value = data.get("timestamp")
         if type(value) is int:
             new.timestamp = value
         elif (number := decoding.integer((path, "timestamp"), value)) is not None:
             new.timestamp = number
         else:
-            decoding.absent((path, "timestamp"), "LmLinkLastError", "an integer", value)
+            decoding.absent(
+                (path, "timestamp"), "LmLinkLastError", "an integer", data.get("timestamp", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "timestamp")))
             value = new.timestamp
@@ -277,22 +287,23 @@ class LmLinkPeer(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("deviceIdentifier", UNSET)
+        value = data.get("deviceIdentifier")
         if type(value) is str:
             new.device_identifier = value
         else:
-            decoding.absent((path, "deviceIdentifier"), "LmLinkPeer", "a string", value)
-        value = get("deviceName", UNSET)
+            decoding.absent(
+                (path, "deviceIdentifier"), "LmLinkPeer", "a string", data.get("deviceIdentifier", UNSET)
+            )
+        value = data.get("deviceName")
         if type(value) is str:
             new.device_name = value
         else:
-            decoding.absent((path, "deviceName"), "LmLinkPeer", "a string", value)
-        value = get("status", UNSET)
+            decoding.absent((path, "deviceName"), "LmLinkPeer", "a string", data.get("deviceName", UNSET))
+        value = data.get("status")
         if type(value) is str:
             new.status = value
         else:
-            decoding.absent((path, "status"), "LmLinkPeer", "a string", value)
+            decoding.absent((path, "status"), "LmLinkPeer", "a string", data.get("status", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceIdentifier", "deviceName", "status")))
             value = new.status
@@ -357,40 +368,41 @@ class LmLinkStatusResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("status", UNSET)
+        value = data.get("status")
         if type(value) is str:
             new.status = value
         else:
-            decoding.absent((path, "status"), "LmLinkStatusResult", "a string", value)
-        value = get("issues", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "status"), "LmLinkStatusResult", "a string", data.get("status", UNSET))
+        value = data.get("issues")
+        if value is not None:
             new.issues = _decode_array_of_lm_link_issue(value, decoding, (path, "issues"))
         else:
-            decoding.absent((path, "issues"), "LmLinkStatusResult", "an array", value)
-        value = get("peers", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "issues"), "LmLinkStatusResult", "an array", data.get("issues", UNSET))
+        value = data.get("peers")
+        if value is not None:
             new.peers = _decode_array_of_lm_link_peer(value, decoding, (path, "peers"))
         else:
-            decoding.absent((path, "peers"), "LmLinkStatusResult", "an array", value)
-        value = get("deviceIdentifier", UNSET)
+            decoding.absent((path, "peers"), "LmLinkStatusResult", "an array", data.get("peers", UNSET))
+        value = data.get("deviceIdentifier", UNSET)
         if type(value) is str or value is None:
             new.device_identifier = value
         else:
             decoding.absent((path, "deviceIdentifier"), "LmLinkStatusResult", "a string or null", value)
-        value = get("deviceName", UNSET)
+        value = data.get("deviceName")
         if type(value) is str:
             new.device_name = value
         else:
-            decoding.absent((path, "deviceName"), "LmLinkStatusResult", "a string", value)
-        value = get("preferredDeviceIdentifier", UNSET)
+            decoding.absent(
+                (path, "deviceName"), "LmLinkStatusResult", "a string", data.get("deviceName", UNSET)
+            )
+        value = data.get("preferredDeviceIdentifier", UNSET)
         if value is UNSET or type(value) is str:
             new.preferred_device_identifier = value
         else:
             new.preferred_device_identifier = decoding.unset(
                 (path, "preferredDeviceIdentifier"), "LmLinkStatusResult", "a string", value
             )
-        value = get("reconnectInSeconds", UNSET)
+        value = data.get("reconnectInSeconds", UNSET)
         if value is UNSET or type(value) is int:
             new.reconnect_in_seconds = value
         elif (number := decoding.integer((path, "reconnectInSeconds"), value)) is not None:
@@ -399,7 +411,7 @@ class LmLinkStatusResult(Message):
             new.reconnect_in_seconds = decoding.unset(
                 (path, "reconnectInSeconds"), "LmLinkStatusResult", "an integer", value
             )
-        value = get("lastError", UNSET)
+        value = data.get("lastError", UNSET)
         if value is UNSET:
             new.last_error = UNSET
         elif value is None:

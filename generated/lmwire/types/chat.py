@@ -14,7 +14,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -68,15 +67,14 @@ class ChatMessagePartTextData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "text":
             decoding.absent((path, "type"), "ChatMessagePartTextData", '"text"', value)
-        value = get("text", UNSET)
+        value = data.get("text")
         if type(value) is str:
             new.text = value
         else:
-            decoding.absent((path, "text"), "ChatMessagePartTextData", "a string", value)
+            decoding.absent((path, "text"), "ChatMessagePartTextData", "a string", data.get("text", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("text", "type")))
         return new
@@ -132,32 +130,37 @@ class ChatMessagePartFileData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "file":
             decoding.absent((path, "type"), "ChatMessagePartFileData", '"file"', value)
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "ChatMessagePartFileData", "a string", value)
-        value = get("identifier", UNSET)
+            decoding.absent((path, "name"), "ChatMessagePartFileData", "a string", data.get("name", UNSET))
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "ChatMessagePartFileData", "a string", value)
-        value = get("sizeBytes", UNSET)
+            decoding.absent(
+                (path, "identifier"), "ChatMessagePartFileData", "a string", data.get("identifier", UNSET)
+            )
+        value = data.get("sizeBytes")
         if type(value) is int:
             new.size_bytes = value
         elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
             new.size_bytes = number
         else:
-            decoding.absent((path, "sizeBytes"), "ChatMessagePartFileData", "an integer", value)
-        value = get("fileType", UNSET)
+            decoding.absent(
+                (path, "sizeBytes"), "ChatMessagePartFileData", "an integer", data.get("sizeBytes", UNSET)
+            )
+        value = data.get("fileType")
         if type(value) is str:
             new.file_type = value
         else:
-            decoding.absent((path, "fileType"), "ChatMessagePartFileData", "a string", value)
+            decoding.absent(
+                (path, "fileType"), "ChatMessagePartFileData", "a string", data.get("fileType", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("fileType", "identifier", "name", "sizeBytes", "type"))
@@ -205,21 +208,20 @@ class FunctionToolCallRequest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "function":
             decoding.absent((path, "type"), "FunctionToolCallRequest", '"function"', value)
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "FunctionToolCallRequest", "a string", value)
-        value = get("id", UNSET)
+            decoding.absent((path, "name"), "FunctionToolCallRequest", "a string", data.get("name", UNSET))
+        value = data.get("id", UNSET)
         if value is UNSET or type(value) is str:
             new.id = value
         else:
             new.id = decoding.unset((path, "id"), "FunctionToolCallRequest", "a string", value)
-        value = get("arguments", UNSET)
+        value = data.get("arguments", UNSET)
         if value is UNSET:
             new.arguments = UNSET
         elif value is None:
@@ -278,16 +280,18 @@ class ChatMessagePartToolCallRequestData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallRequest":
             decoding.absent((path, "type"), "ChatMessagePartToolCallRequestData", '"toolCallRequest"', value)
-        value = get("toolCallRequest", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("toolCallRequest")
+        if value is not None:
             new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
         else:
             decoding.absent(
-                (path, "toolCallRequest"), "ChatMessagePartToolCallRequestData", "an object", value
+                (path, "toolCallRequest"),
+                "ChatMessagePartToolCallRequestData",
+                "an object",
+                data.get("toolCallRequest", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("toolCallRequest", "type")))
@@ -343,17 +347,18 @@ class ChatMessageDataAssistant(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("role", UNSET)
+        value = data.get("role", UNSET)
         if value != "assistant":
             decoding.absent((path, "role"), "ChatMessageDataAssistant", '"assistant"', value)
-        value = get("content", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("content")
+        if value is not None:
             new.content = _decode_array_of_chat_message_data_assistant_content_item(
                 value, decoding, (path, "content")
             )
         else:
-            decoding.absent((path, "content"), "ChatMessageDataAssistant", "an array", value)
+            decoding.absent(
+                (path, "content"), "ChatMessageDataAssistant", "an array", data.get("content", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -406,17 +411,16 @@ class ChatMessageDataUser(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("role", UNSET)
+        value = data.get("role", UNSET)
         if value != "user":
             decoding.absent((path, "role"), "ChatMessageDataUser", '"user"', value)
-        value = get("content", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("content")
+        if value is not None:
             new.content = _decode_array_of_chat_message_data_user_content_item(
                 value, decoding, (path, "content")
             )
         else:
-            decoding.absent((path, "content"), "ChatMessageDataUser", "an array", value)
+            decoding.absent((path, "content"), "ChatMessageDataUser", "an array", data.get("content", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -469,17 +473,18 @@ class ChatMessageDataSystem(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("role", UNSET)
+        value = data.get("role", UNSET)
         if value != "system":
             decoding.absent((path, "role"), "ChatMessageDataSystem", '"system"', value)
-        value = get("content", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("content")
+        if value is not None:
             new.content = _decode_array_of_chat_message_data_system_content_item(
                 value, decoding, (path, "content")
             )
         else:
-            decoding.absent((path, "content"), "ChatMessageDataSystem", "an array", value)
+            decoding.absent(
+                (path, "content"), "ChatMessageDataSystem", "an array", data.get("content", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -515,23 +520,24 @@ class ChatMessagePartToolCallResultData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallResult":
             decoding.absent((path, "type"), "ChatMessagePartToolCallResultData", '"toolCallResult"', value)
-        value = get("content", UNSET)
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
-            decoding.absent((path, "content"), "ChatMessagePartToolCallResultData", "a string", value)
-        value = get("toolCallId", UNSET)
+            decoding.absent(
+                (path, "content"), "ChatMessagePartToolCallResultData", "a string", data.get("content", UNSET)
+            )
+        value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
         else:
             new.tool_call_id = decoding.unset(
                 (path, "toolCallId"), "ChatMessagePartToolCallResultData", "a string", value
             )
-        value = get("name", UNSET)
+        value = data.get("name", UNSET)
         if value is UNSET or type(value) is str:
             new.name = value
         else:
@@ -571,17 +577,16 @@ class ChatMessageDataTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("role", UNSET)
+        value = data.get("role", UNSET)
         if value != "tool":
             decoding.absent((path, "role"), "ChatMessageDataTool", '"tool"', value)
-        value = get("content", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("content")
+        if value is not None:
             new.content = _decode_array_of_chat_message_part_tool_call_result_data(
                 value, decoding, (path, "content")
             )
         else:
-            decoding.absent((path, "content"), "ChatMessageDataTool", "an array", value)
+            decoding.absent((path, "content"), "ChatMessageDataTool", "an array", data.get("content", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -631,12 +636,11 @@ class ChatHistoryData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("messages", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("messages")
+        if value is not None:
             new.messages = _decode_array_of_chat_message_data(value, decoding, (path, "messages"))
         else:
-            decoding.absent((path, "messages"), "ChatHistoryData", "an array", value)
+            decoding.absent((path, "messages"), "ChatHistoryData", "an array", data.get("messages", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("messages",)))
         return new
@@ -672,25 +676,26 @@ class LlmToolParametersObject(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "object":
             decoding.absent((path, "type"), "LlmToolParametersObject", '"object"', value)
-        value = get("properties", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("properties")
+        if value is not None:
             new.properties = _decode_map_of_any(value, decoding, (path, "properties"))
         else:
-            decoding.absent((path, "properties"), "LlmToolParametersObject", "an object", value)
-        value = get("required", UNSET)
+            decoding.absent(
+                (path, "properties"), "LlmToolParametersObject", "an object", data.get("properties", UNSET)
+            )
+        value = data.get("required", UNSET)
         if value is UNSET:
             new.required = UNSET
         elif value is None:
             new.required = decoding.unset((path, "required"), "LlmToolParametersObject", "an array", value)
         else:
             new.required = _decode_array_of_string(value, decoding, (path, "required"))
-        value = get("additionalProperties", UNSET)
+        value = data.get("additionalProperties", UNSET)
         new.additional_properties = value
-        value = get("$defs", UNSET)
+        value = data.get("$defs", UNSET)
         if value is UNSET:
             new.defs = UNSET
         elif value is None:
@@ -758,20 +763,19 @@ class LlmToolFunctionFunction(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "LlmToolFunctionFunction", "a string", value)
-        value = get("description", UNSET)
+            decoding.absent((path, "name"), "LlmToolFunctionFunction", "a string", data.get("name", UNSET))
+        value = data.get("description", UNSET)
         if value is UNSET or type(value) is str:
             new.description = value
         else:
             new.description = decoding.unset(
                 (path, "description"), "LlmToolFunctionFunction", "a string", value
             )
-        value = get("parameters", UNSET)
+        value = data.get("parameters", UNSET)
         if value is UNSET:
             new.parameters = UNSET
         elif value is None:
@@ -813,15 +817,14 @@ class LlmToolFunction(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "function":
             decoding.absent((path, "type"), "LlmToolFunction", '"function"', value)
-        value = get("function", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("function")
+        if value is not None:
             new.function = LlmToolFunctionFunction.from_wire(value, decoding, (path, "function"))
         else:
-            decoding.absent((path, "function"), "LlmToolFunction", "an object", value)
+            decoding.absent((path, "function"), "LlmToolFunction", "an object", data.get("function", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("function", "type")))
         return new
@@ -873,22 +876,21 @@ class LlmApplyPromptTemplateOpts(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("omitBosToken", UNSET)
+        value = data.get("omitBosToken", UNSET)
         if value is UNSET or type(value) is bool:
             new.omit_bos_token = value
         else:
             new.omit_bos_token = decoding.unset(
                 (path, "omitBosToken"), "LlmApplyPromptTemplateOpts", "a boolean", value
             )
-        value = get("omitEosToken", UNSET)
+        value = data.get("omitEosToken", UNSET)
         if value is UNSET or type(value) is bool:
             new.omit_eos_token = value
         else:
             new.omit_eos_token = decoding.unset(
                 (path, "omitEosToken"), "LlmApplyPromptTemplateOpts", "a boolean", value
             )
-        value = get("toolDefinitions", UNSET)
+        value = data.get("toolDefinitions", UNSET)
         if value is UNSET:
             new.tool_definitions = UNSET
         elif value is None:

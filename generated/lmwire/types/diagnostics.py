@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -57,30 +56,40 @@ class DiagnosticsLogEventDataLlmPredictionInput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "llm.prediction.input":
             decoding.absent(
                 (path, "type"), "DiagnosticsLogEventDataLlmPredictionInput", '"llm.prediction.input"', value
             )
-        value = get("input", UNSET)
+        value = data.get("input")
         if type(value) is str:
             new.input = value
         else:
-            decoding.absent((path, "input"), "DiagnosticsLogEventDataLlmPredictionInput", "a string", value)
-        value = get("modelPath", UNSET)
+            decoding.absent(
+                (path, "input"),
+                "DiagnosticsLogEventDataLlmPredictionInput",
+                "a string",
+                data.get("input", UNSET),
+            )
+        value = data.get("modelPath")
         if type(value) is str:
             new.model_path = value
         else:
             decoding.absent(
-                (path, "modelPath"), "DiagnosticsLogEventDataLlmPredictionInput", "a string", value
+                (path, "modelPath"),
+                "DiagnosticsLogEventDataLlmPredictionInput",
+                "a string",
+                data.get("modelPath", UNSET),
             )
-        value = get("modelIdentifier", UNSET)
+        value = data.get("modelIdentifier")
         if type(value) is str:
             new.model_identifier = value
         else:
             decoding.absent(
-                (path, "modelIdentifier"), "DiagnosticsLogEventDataLlmPredictionInput", "a string", value
+                (path, "modelIdentifier"),
+                "DiagnosticsLogEventDataLlmPredictionInput",
+                "a string",
+                data.get("modelIdentifier", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("input", "modelIdentifier", "modelPath", "type")))
@@ -121,25 +130,32 @@ class DiagnosticsLogEventDataLlmPredictionOutput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "llm.prediction.output":
             decoding.absent(
                 (path, "type"), "DiagnosticsLogEventDataLlmPredictionOutput", '"llm.prediction.output"', value
             )
-        value = get("output", UNSET)
+        value = data.get("output")
         if type(value) is str:
             new.output = value
         else:
-            decoding.absent((path, "output"), "DiagnosticsLogEventDataLlmPredictionOutput", "a string", value)
-        value = get("modelIdentifier", UNSET)
+            decoding.absent(
+                (path, "output"),
+                "DiagnosticsLogEventDataLlmPredictionOutput",
+                "a string",
+                data.get("output", UNSET),
+            )
+        value = data.get("modelIdentifier")
         if type(value) is str:
             new.model_identifier = value
         else:
             decoding.absent(
-                (path, "modelIdentifier"), "DiagnosticsLogEventDataLlmPredictionOutput", "a string", value
+                (path, "modelIdentifier"),
+                "DiagnosticsLogEventDataLlmPredictionOutput",
+                "a string",
+                data.get("modelIdentifier", UNSET),
             )
-        value = get("stats", UNSET)
+        value = data.get("stats", UNSET)
         if value is UNSET:
             new.stats = UNSET
         elif value is None:
@@ -199,20 +215,23 @@ class DiagnosticsLogEventDataServerLog(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "server.log":
             decoding.absent((path, "type"), "DiagnosticsLogEventDataServerLog", '"server.log"', value)
-        value = get("content", UNSET)
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
-            decoding.absent((path, "content"), "DiagnosticsLogEventDataServerLog", "a string", value)
-        value = get("level", UNSET)
+            decoding.absent(
+                (path, "content"), "DiagnosticsLogEventDataServerLog", "a string", data.get("content", UNSET)
+            )
+        value = data.get("level")
         if type(value) is str:
             new.level = value
         else:
-            decoding.absent((path, "level"), "DiagnosticsLogEventDataServerLog", "a string", value)
+            decoding.absent(
+                (path, "level"), "DiagnosticsLogEventDataServerLog", "a string", data.get("level", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "level", "type")))
             value = new.level
@@ -264,50 +283,68 @@ class DiagnosticsLogRuntimeEventData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "runtime.log":
             decoding.absent((path, "type"), "DiagnosticsLogRuntimeEventData", '"runtime.log"', value)
-        value = get("level", UNSET)
+        value = data.get("level")
         if type(value) is str:
             new.level = value
         else:
-            decoding.absent((path, "level"), "DiagnosticsLogRuntimeEventData", "a string", value)
-        value = get("message", UNSET)
+            decoding.absent(
+                (path, "level"), "DiagnosticsLogRuntimeEventData", "a string", data.get("level", UNSET)
+            )
+        value = data.get("message")
         if type(value) is str:
             new.message = value
         else:
-            decoding.absent((path, "message"), "DiagnosticsLogRuntimeEventData", "a string", value)
-        value = get("engineName", UNSET)
+            decoding.absent(
+                (path, "message"), "DiagnosticsLogRuntimeEventData", "a string", data.get("message", UNSET)
+            )
+        value = data.get("engineName")
         if type(value) is str:
             new.engine_name = value
         else:
-            decoding.absent((path, "engineName"), "DiagnosticsLogRuntimeEventData", "a string", value)
-        value = get("engineVersion", UNSET)
+            decoding.absent(
+                (path, "engineName"),
+                "DiagnosticsLogRuntimeEventData",
+                "a string",
+                data.get("engineName", UNSET),
+            )
+        value = data.get("engineVersion")
         if type(value) is str:
             new.engine_version = value
         else:
-            decoding.absent((path, "engineVersion"), "DiagnosticsLogRuntimeEventData", "a string", value)
-        value = get("engineType", UNSET)
+            decoding.absent(
+                (path, "engineVersion"),
+                "DiagnosticsLogRuntimeEventData",
+                "a string",
+                data.get("engineVersion", UNSET),
+            )
+        value = data.get("engineType")
         if type(value) is str:
             new.engine_type = value
         else:
-            decoding.absent((path, "engineType"), "DiagnosticsLogRuntimeEventData", "a string", value)
-        value = get("modelIdentifier", UNSET)
+            decoding.absent(
+                (path, "engineType"),
+                "DiagnosticsLogRuntimeEventData",
+                "a string",
+                data.get("engineType", UNSET),
+            )
+        value = data.get("modelIdentifier", UNSET)
         if value is UNSET or type(value) is str:
             new.model_identifier = value
         else:
             new.model_identifier = decoding.unset(
                 (path, "modelIdentifier"), "DiagnosticsLogRuntimeEventData", "a string", value
             )
-        value = get("instanceReference", UNSET)
+        value = data.get("instanceReference", UNSET)
         if value is UNSET or type(value) is str:
             new.instance_reference = value
         else:
             new.instance_reference = decoding.unset(
                 (path, "instanceReference"), "DiagnosticsLogRuntimeEventData", "a string", value
             )
-        value = get("pid", UNSET)
+        value = data.get("pid", UNSET)
         if value is UNSET or type(value) is int:
             new.pid = value
         elif (number := decoding.integer((path, "pid"), value)) is not None:
@@ -405,17 +442,18 @@ class DiagnosticsLogEvent(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("timestamp", UNSET)
+        value = data.get("timestamp")
         if type(value) is float or type(value) is int:
             new.timestamp = value
         else:
-            decoding.absent((path, "timestamp"), "DiagnosticsLogEvent", "a number", value)
-        value = get("data", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "timestamp"), "DiagnosticsLogEvent", "a number", data.get("timestamp", UNSET)
+            )
+        value = data.get("data")
+        if value is not None:
             new.data_ = decode_diagnostics_log_event_data(value, decoding, (path, "data"))
         else:
-            decoding.absent((path, "data"), "DiagnosticsLogEvent", "an object", value)
+            decoding.absent((path, "data"), "DiagnosticsLogEvent", "an object", data.get("data", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("data", "timestamp")))
         return new

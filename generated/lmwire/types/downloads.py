@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -102,25 +101,28 @@ class ArtifactArtifactDependency(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "artifact":
             decoding.absent((path, "type"), "ArtifactArtifactDependency", '"artifact"', value)
-        value = get("purpose", UNSET)
+        value = data.get("purpose")
         if type(value) is str:
             new.purpose = value
         else:
-            decoding.absent((path, "purpose"), "ArtifactArtifactDependency", "a string", value)
-        value = get("owner", UNSET)
+            decoding.absent(
+                (path, "purpose"), "ArtifactArtifactDependency", "a string", data.get("purpose", UNSET)
+            )
+        value = data.get("owner")
         if type(value) is str:
             new.owner = value
         else:
-            decoding.absent((path, "owner"), "ArtifactArtifactDependency", "a string", value)
-        value = get("name", UNSET)
+            decoding.absent(
+                (path, "owner"), "ArtifactArtifactDependency", "a string", data.get("owner", UNSET)
+            )
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "ArtifactArtifactDependency", "a string", value)
+            decoding.absent((path, "name"), "ArtifactArtifactDependency", "a string", data.get("name", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "owner", "purpose", "type")))
             value = new.purpose
@@ -170,20 +172,23 @@ class HuggingFaceModelDownloadSource(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "huggingface":
             decoding.absent((path, "type"), "HuggingFaceModelDownloadSource", '"huggingface"', value)
-        value = get("user", UNSET)
+        value = data.get("user")
         if type(value) is str:
             new.user = value
         else:
-            decoding.absent((path, "user"), "HuggingFaceModelDownloadSource", "a string", value)
-        value = get("repo", UNSET)
+            decoding.absent(
+                (path, "user"), "HuggingFaceModelDownloadSource", "a string", data.get("user", UNSET)
+            )
+        value = data.get("repo")
         if type(value) is str:
             new.repo = value
         else:
-            decoding.absent((path, "repo"), "HuggingFaceModelDownloadSource", "a string", value)
+            decoding.absent(
+                (path, "repo"), "HuggingFaceModelDownloadSource", "a string", data.get("repo", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("repo", "type", "user")))
             value = new.user
@@ -260,25 +265,30 @@ class ArtifactModelDependency(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "model":
             decoding.absent((path, "type"), "ArtifactModelDependency", '"model"', value)
-        value = get("purpose", UNSET)
+        value = data.get("purpose")
         if type(value) is str:
             new.purpose = value
         else:
-            decoding.absent((path, "purpose"), "ArtifactModelDependency", "a string", value)
-        value = get("modelKeys", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "purpose"), "ArtifactModelDependency", "a string", data.get("purpose", UNSET)
+            )
+        value = data.get("modelKeys")
+        if value is not None:
             new.model_keys = _decode_array_of_string(value, decoding, (path, "modelKeys"))
         else:
-            decoding.absent((path, "modelKeys"), "ArtifactModelDependency", "an array", value)
-        value = get("sources", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "modelKeys"), "ArtifactModelDependency", "an array", data.get("modelKeys", UNSET)
+            )
+        value = data.get("sources")
+        if value is not None:
             new.sources = _decode_array_of_model_download_source(value, decoding, (path, "sources"))
         else:
-            decoding.absent((path, "sources"), "ArtifactModelDependency", "an array", value)
+            decoding.absent(
+                (path, "sources"), "ArtifactModelDependency", "an array", data.get("sources", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelKeys", "purpose", "sources", "type")))
             value = new.purpose
@@ -378,38 +388,48 @@ class ArtifactDownloadPlanNodeArtifact(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "artifact":
             decoding.absent((path, "type"), "ArtifactDownloadPlanNodeArtifact", '"artifact"', value)
-        value = get("owner", UNSET)
+        value = data.get("owner")
         if type(value) is str:
             new.owner = value
         else:
-            decoding.absent((path, "owner"), "ArtifactDownloadPlanNodeArtifact", "a string", value)
-        value = get("name", UNSET)
+            decoding.absent(
+                (path, "owner"), "ArtifactDownloadPlanNodeArtifact", "a string", data.get("owner", UNSET)
+            )
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "ArtifactDownloadPlanNodeArtifact", "a string", value)
-        value = get("state", UNSET)
+            decoding.absent(
+                (path, "name"), "ArtifactDownloadPlanNodeArtifact", "a string", data.get("name", UNSET)
+            )
+        value = data.get("state")
         if type(value) is str:
             new.state = value
         else:
-            decoding.absent((path, "state"), "ArtifactDownloadPlanNodeArtifact", "a string", value)
-        value = get("dependencyNodes", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "state"), "ArtifactDownloadPlanNodeArtifact", "a string", data.get("state", UNSET)
+            )
+        value = data.get("dependencyNodes")
+        if value is not None:
             new.dependency_nodes = _decode_array_of_integer(value, decoding, (path, "dependencyNodes"))
         else:
-            decoding.absent((path, "dependencyNodes"), "ArtifactDownloadPlanNodeArtifact", "an array", value)
-        value = get("artifactType", UNSET)
+            decoding.absent(
+                (path, "dependencyNodes"),
+                "ArtifactDownloadPlanNodeArtifact",
+                "an array",
+                data.get("dependencyNodes", UNSET),
+            )
+        value = data.get("artifactType", UNSET)
         if value is UNSET or type(value) is str:
             new.artifact_type = value
         else:
             new.artifact_type = decoding.unset(
                 (path, "artifactType"), "ArtifactDownloadPlanNodeArtifact", "a string", value
             )
-        value = get("sizeBytes", UNSET)
+        value = data.get("sizeBytes", UNSET)
         if value is UNSET or type(value) is int:
             new.size_bytes = value
         elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
@@ -486,30 +506,41 @@ class ArtifactDownloadPlanModelInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("displayName", UNSET)
+        value = data.get("displayName")
         if type(value) is str:
             new.display_name = value
         else:
-            decoding.absent((path, "displayName"), "ArtifactDownloadPlanModelInfo", "a string", value)
-        value = get("sizeBytes", UNSET)
+            decoding.absent(
+                (path, "displayName"),
+                "ArtifactDownloadPlanModelInfo",
+                "a string",
+                data.get("displayName", UNSET),
+            )
+        value = data.get("sizeBytes")
         if type(value) is float or type(value) is int:
             new.size_bytes = value
         else:
-            decoding.absent((path, "sizeBytes"), "ArtifactDownloadPlanModelInfo", "a number", value)
-        value = get("compatibilityType", UNSET)
+            decoding.absent(
+                (path, "sizeBytes"), "ArtifactDownloadPlanModelInfo", "a number", data.get("sizeBytes", UNSET)
+            )
+        value = data.get("compatibilityType")
         if type(value) is str:
             new.compatibility_type = value
         else:
-            decoding.absent((path, "compatibilityType"), "ArtifactDownloadPlanModelInfo", "a string", value)
-        value = get("quantName", UNSET)
+            decoding.absent(
+                (path, "compatibilityType"),
+                "ArtifactDownloadPlanModelInfo",
+                "a string",
+                data.get("compatibilityType", UNSET),
+            )
+        value = data.get("quantName", UNSET)
         if value is UNSET or type(value) is str:
             new.quant_name = value
         else:
             new.quant_name = decoding.unset(
                 (path, "quantName"), "ArtifactDownloadPlanModelInfo", "a string", value
             )
-        value = get("modelKey", UNSET)
+        value = data.get("modelKey", UNSET)
         if value is UNSET or type(value) is str:
             new.model_key = value
         else:
@@ -603,48 +634,64 @@ class ArtifactDownloadPlanDownloadOptionInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("displayName", UNSET)
+        value = data.get("displayName")
         if type(value) is str:
             new.display_name = value
         else:
             decoding.absent(
-                (path, "displayName"), "ArtifactDownloadPlanDownloadOptionInfo", "a string", value
+                (path, "displayName"),
+                "ArtifactDownloadPlanDownloadOptionInfo",
+                "a string",
+                data.get("displayName", UNSET),
             )
-        value = get("sizeBytes", UNSET)
+        value = data.get("sizeBytes")
         if type(value) is float or type(value) is int:
             new.size_bytes = value
         else:
-            decoding.absent((path, "sizeBytes"), "ArtifactDownloadPlanDownloadOptionInfo", "a number", value)
-        value = get("compatibilityType", UNSET)
+            decoding.absent(
+                (path, "sizeBytes"),
+                "ArtifactDownloadPlanDownloadOptionInfo",
+                "a number",
+                data.get("sizeBytes", UNSET),
+            )
+        value = data.get("compatibilityType")
         if type(value) is str:
             new.compatibility_type = value
         else:
             decoding.absent(
-                (path, "compatibilityType"), "ArtifactDownloadPlanDownloadOptionInfo", "a string", value
+                (path, "compatibilityType"),
+                "ArtifactDownloadPlanDownloadOptionInfo",
+                "a string",
+                data.get("compatibilityType", UNSET),
             )
-        value = get("fitEstimation", UNSET)
+        value = data.get("fitEstimation")
         if type(value) is str:
             new.fit_estimation = value
         else:
             decoding.absent(
-                (path, "fitEstimation"), "ArtifactDownloadPlanDownloadOptionInfo", "a string", value
+                (path, "fitEstimation"),
+                "ArtifactDownloadPlanDownloadOptionInfo",
+                "a string",
+                data.get("fitEstimation", UNSET),
             )
-        value = get("availability", UNSET)
+        value = data.get("availability")
         if type(value) is str:
             new.availability = value
         else:
             decoding.absent(
-                (path, "availability"), "ArtifactDownloadPlanDownloadOptionInfo", "a string", value
+                (path, "availability"),
+                "ArtifactDownloadPlanDownloadOptionInfo",
+                "a string",
+                data.get("availability", UNSET),
             )
-        value = get("quantName", UNSET)
+        value = data.get("quantName", UNSET)
         if value is UNSET or type(value) is str:
             new.quant_name = value
         else:
             new.quant_name = decoding.unset(
                 (path, "quantName"), "ArtifactDownloadPlanDownloadOptionInfo", "a string", value
             )
-        value = get("recommended", UNSET)
+        value = data.get("recommended", UNSET)
         if value is UNSET or type(value) is bool:
             new.recommended = value
         else:
@@ -736,21 +783,27 @@ class ArtifactDownloadPlanNodeModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "model":
             decoding.absent((path, "type"), "ArtifactDownloadPlanNodeModel", '"model"', value)
-        value = get("state", UNSET)
+        value = data.get("state")
         if type(value) is str:
             new.state = value
         else:
-            decoding.absent((path, "state"), "ArtifactDownloadPlanNodeModel", "a string", value)
-        value = get("dependencyLabel", UNSET)
+            decoding.absent(
+                (path, "state"), "ArtifactDownloadPlanNodeModel", "a string", data.get("state", UNSET)
+            )
+        value = data.get("dependencyLabel")
         if type(value) is str:
             new.dependency_label = value
         else:
-            decoding.absent((path, "dependencyLabel"), "ArtifactDownloadPlanNodeModel", "a string", value)
-        value = get("resolvedSources", UNSET)
+            decoding.absent(
+                (path, "dependencyLabel"),
+                "ArtifactDownloadPlanNodeModel",
+                "a string",
+                data.get("dependencyLabel", UNSET),
+            )
+        value = data.get("resolvedSources", UNSET)
         if value is UNSET or type(value) is int:
             new.resolved_sources = value
         elif (number := decoding.integer((path, "resolvedSources"), value)) is not None:
@@ -759,7 +812,7 @@ class ArtifactDownloadPlanNodeModel(Message):
             new.resolved_sources = decoding.unset(
                 (path, "resolvedSources"), "ArtifactDownloadPlanNodeModel", "an integer", value
             )
-        value = get("totalSources", UNSET)
+        value = data.get("totalSources", UNSET)
         if value is UNSET or type(value) is int:
             new.total_sources = value
         elif (number := decoding.integer((path, "totalSources"), value)) is not None:
@@ -768,7 +821,7 @@ class ArtifactDownloadPlanNodeModel(Message):
             new.total_sources = decoding.unset(
                 (path, "totalSources"), "ArtifactDownloadPlanNodeModel", "an integer", value
             )
-        value = get("alreadyOwned", UNSET)
+        value = data.get("alreadyOwned", UNSET)
         if value is UNSET:
             new.already_owned = UNSET
         elif value is None:
@@ -779,7 +832,7 @@ class ArtifactDownloadPlanNodeModel(Message):
             new.already_owned = ArtifactDownloadPlanModelInfo.from_wire(
                 value, decoding, (path, "alreadyOwned")
             )
-        value = get("selected", UNSET)
+        value = data.get("selected", UNSET)
         if value is UNSET:
             new.selected = UNSET
         elif value is None:
@@ -788,7 +841,7 @@ class ArtifactDownloadPlanNodeModel(Message):
             )
         else:
             new.selected = ArtifactDownloadPlanModelInfo.from_wire(value, decoding, (path, "selected"))
-        value = get("downloadOptions", UNSET)
+        value = data.get("downloadOptions", UNSET)
         if value is UNSET:
             new.download_options = UNSET
         elif value is None:
@@ -799,14 +852,14 @@ class ArtifactDownloadPlanNodeModel(Message):
             new.download_options = _decode_array_of_artifact_download_plan_download_option_info(
                 value, decoding, (path, "downloadOptions")
             )
-        value = get("selectedDownloadOptionIndex", UNSET)
+        value = data.get("selectedDownloadOptionIndex", UNSET)
         if value is UNSET or type(value) is int or value is None:
             new.selected_download_option_index = value
         elif (number := decoding.integer((path, "selectedDownloadOptionIndex"), value)) is not None:
             new.selected_download_option_index = number
         else:
             decoding.deviation((path, "selectedDownloadOptionIndex"), "an integer or null", value)
-        value = get("recommendedDownloadOptionIndex", UNSET)
+        value = data.get("recommendedDownloadOptionIndex", UNSET)
         if value is UNSET or type(value) is int or value is None:
             new.recommended_download_option_index = value
         elif (number := decoding.integer((path, "recommendedDownloadOptionIndex"), value)) is not None:
@@ -924,32 +977,43 @@ class ArtifactDownloadPlan(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("nodes", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("nodes")
+        if value is not None:
             new.nodes = _decode_array_of_artifact_download_plan_node(value, decoding, (path, "nodes"))
         else:
-            decoding.absent((path, "nodes"), "ArtifactDownloadPlan", "an array", value)
-        value = get("downloadSizeBytes", UNSET)
+            decoding.absent((path, "nodes"), "ArtifactDownloadPlan", "an array", data.get("nodes", UNSET))
+        value = data.get("downloadSizeBytes")
         if type(value) is int:
             new.download_size_bytes = value
         elif (number := decoding.integer((path, "downloadSizeBytes"), value)) is not None:
             new.download_size_bytes = number
         else:
-            decoding.absent((path, "downloadSizeBytes"), "ArtifactDownloadPlan", "an integer", value)
-        value = get("downloadAction", UNSET)
+            decoding.absent(
+                (path, "downloadSizeBytes"),
+                "ArtifactDownloadPlan",
+                "an integer",
+                data.get("downloadSizeBytes", UNSET),
+            )
+        value = data.get("downloadAction")
         if type(value) is str:
             new.download_action = value
         else:
-            decoding.absent((path, "downloadAction"), "ArtifactDownloadPlan", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent(
+                (path, "downloadAction"),
+                "ArtifactDownloadPlan",
+                "a string",
+                data.get("downloadAction", UNSET),
+            )
+        value = data.get("version")
         if type(value) is int:
             new.version = value
         elif (number := decoding.integer((path, "version"), value)) is not None:
             new.version = number
         else:
-            decoding.absent((path, "version"), "ArtifactDownloadPlan", "an integer", value)
-        value = get("downloadJobIdentifier", UNSET)
+            decoding.absent(
+                (path, "version"), "ArtifactDownloadPlan", "an integer", data.get("version", UNSET)
+            )
+        value = data.get("downloadJobIdentifier", UNSET)
         if value is UNSET or type(value) is str:
             new.download_job_identifier = value
         else:
@@ -1006,26 +1070,37 @@ class DownloadProgressUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("downloadedBytes", UNSET)
+        value = data.get("downloadedBytes")
         if type(value) is int:
             new.downloaded_bytes = value
         elif (number := decoding.integer((path, "downloadedBytes"), value)) is not None:
             new.downloaded_bytes = number
         else:
-            decoding.absent((path, "downloadedBytes"), "DownloadProgressUpdate", "an integer", value)
-        value = get("totalBytes", UNSET)
+            decoding.absent(
+                (path, "downloadedBytes"),
+                "DownloadProgressUpdate",
+                "an integer",
+                data.get("downloadedBytes", UNSET),
+            )
+        value = data.get("totalBytes")
         if type(value) is int:
             new.total_bytes = value
         elif (number := decoding.integer((path, "totalBytes"), value)) is not None:
             new.total_bytes = number
         else:
-            decoding.absent((path, "totalBytes"), "DownloadProgressUpdate", "an integer", value)
-        value = get("speedBytesPerSecond", UNSET)
+            decoding.absent(
+                (path, "totalBytes"), "DownloadProgressUpdate", "an integer", data.get("totalBytes", UNSET)
+            )
+        value = data.get("speedBytesPerSecond")
         if type(value) is float or type(value) is int:
             new.speed_bytes_per_second = value
         else:
-            decoding.absent((path, "speedBytesPerSecond"), "DownloadProgressUpdate", "a number", value)
+            decoding.absent(
+                (path, "speedBytesPerSecond"),
+                "DownloadProgressUpdate",
+                "a number",
+                data.get("speedBytesPerSecond", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("downloadedBytes", "speedBytesPerSecond", "totalBytes"))
@@ -1075,54 +1150,79 @@ class HubModelMetadataLlm(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "llm":
             decoding.absent((path, "type"), "HubModelMetadataLlm", '"llm"', value)
-        value = get("architectures", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("architectures")
+        if value is not None:
             new.architectures = _decode_array_of_string_2(value, decoding, (path, "architectures"))
         else:
-            decoding.absent((path, "architectures"), "HubModelMetadataLlm", "an array", value)
-        value = get("compatibilityTypes", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "architectures"), "HubModelMetadataLlm", "an array", data.get("architectures", UNSET)
+            )
+        value = data.get("compatibilityTypes")
+        if value is not None:
             new.compatibility_types = _decode_array_of_model_compatibility_type(
                 value, decoding, (path, "compatibilityTypes")
             )
         else:
-            decoding.absent((path, "compatibilityTypes"), "HubModelMetadataLlm", "an array", value)
-        value = get("paramsStrings", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "compatibilityTypes"),
+                "HubModelMetadataLlm",
+                "an array",
+                data.get("compatibilityTypes", UNSET),
+            )
+        value = data.get("paramsStrings")
+        if value is not None:
             new.params_strings = _decode_array_of_string_2(value, decoding, (path, "paramsStrings"))
         else:
-            decoding.absent((path, "paramsStrings"), "HubModelMetadataLlm", "an array", value)
-        value = get("minMemoryUsageBytes", UNSET)
+            decoding.absent(
+                (path, "paramsStrings"), "HubModelMetadataLlm", "an array", data.get("paramsStrings", UNSET)
+            )
+        value = data.get("minMemoryUsageBytes")
         if type(value) is float or type(value) is int:
             new.min_memory_usage_bytes = value
         else:
-            decoding.absent((path, "minMemoryUsageBytes"), "HubModelMetadataLlm", "a number", value)
-        value = get("trainedForToolUse", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "minMemoryUsageBytes"),
+                "HubModelMetadataLlm",
+                "a number",
+                data.get("minMemoryUsageBytes", UNSET),
+            )
+        value = data.get("trainedForToolUse")
+        if value is not None:
             new.trained_for_tool_use = _decode_boolean_or_string(value, decoding, (path, "trainedForToolUse"))
         else:
             decoding.absent(
-                (path, "trainedForToolUse"), "HubModelMetadataLlm", "a boolean or a string", value
+                (path, "trainedForToolUse"),
+                "HubModelMetadataLlm",
+                "a boolean or a string",
+                data.get("trainedForToolUse", UNSET),
             )
-        value = get("vision", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("vision")
+        if value is not None:
             new.vision = _decode_boolean_or_string(value, decoding, (path, "vision"))
         else:
-            decoding.absent((path, "vision"), "HubModelMetadataLlm", "a boolean or a string", value)
-        value = get("reasoning", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "vision"), "HubModelMetadataLlm", "a boolean or a string", data.get("vision", UNSET)
+            )
+        value = data.get("reasoning")
+        if value is not None:
             new.reasoning = _decode_boolean_or_string(value, decoding, (path, "reasoning"))
         else:
-            decoding.absent((path, "reasoning"), "HubModelMetadataLlm", "a boolean or a string", value)
-        value = get("contextLengths", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "reasoning"),
+                "HubModelMetadataLlm",
+                "a boolean or a string",
+                data.get("reasoning", UNSET),
+            )
+        value = data.get("contextLengths")
+        if value is not None:
             new.context_lengths = _decode_array_of_number(value, decoding, (path, "contextLengths"))
         else:
-            decoding.absent((path, "contextLengths"), "HubModelMetadataLlm", "an array", value)
+            decoding.absent(
+                (path, "contextLengths"), "HubModelMetadataLlm", "an array", data.get("contextLengths", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -1192,37 +1292,61 @@ class HubModelMetadataEmbedding(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "embedding":
             decoding.absent((path, "type"), "HubModelMetadataEmbedding", '"embedding"', value)
-        value = get("architectures", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("architectures")
+        if value is not None:
             new.architectures = _decode_array_of_string_2(value, decoding, (path, "architectures"))
         else:
-            decoding.absent((path, "architectures"), "HubModelMetadataEmbedding", "an array", value)
-        value = get("compatibilityTypes", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "architectures"),
+                "HubModelMetadataEmbedding",
+                "an array",
+                data.get("architectures", UNSET),
+            )
+        value = data.get("compatibilityTypes")
+        if value is not None:
             new.compatibility_types = _decode_array_of_model_compatibility_type(
                 value, decoding, (path, "compatibilityTypes")
             )
         else:
-            decoding.absent((path, "compatibilityTypes"), "HubModelMetadataEmbedding", "an array", value)
-        value = get("paramsStrings", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "compatibilityTypes"),
+                "HubModelMetadataEmbedding",
+                "an array",
+                data.get("compatibilityTypes", UNSET),
+            )
+        value = data.get("paramsStrings")
+        if value is not None:
             new.params_strings = _decode_array_of_string_2(value, decoding, (path, "paramsStrings"))
         else:
-            decoding.absent((path, "paramsStrings"), "HubModelMetadataEmbedding", "an array", value)
-        value = get("minMemoryUsageBytes", UNSET)
+            decoding.absent(
+                (path, "paramsStrings"),
+                "HubModelMetadataEmbedding",
+                "an array",
+                data.get("paramsStrings", UNSET),
+            )
+        value = data.get("minMemoryUsageBytes")
         if type(value) is float or type(value) is int:
             new.min_memory_usage_bytes = value
         else:
-            decoding.absent((path, "minMemoryUsageBytes"), "HubModelMetadataEmbedding", "a number", value)
-        value = get("contextLengths", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "minMemoryUsageBytes"),
+                "HubModelMetadataEmbedding",
+                "a number",
+                data.get("minMemoryUsageBytes", UNSET),
+            )
+        value = data.get("contextLengths")
+        if value is not None:
             new.context_lengths = _decode_array_of_number(value, decoding, (path, "contextLengths"))
         else:
-            decoding.absent((path, "contextLengths"), "HubModelMetadataEmbedding", "an array", value)
+            decoding.absent(
+                (path, "contextLengths"),
+                "HubModelMetadataEmbedding",
+                "an array",
+                data.get("contextLengths", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -1304,41 +1428,40 @@ class HubModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "model":
             decoding.absent((path, "type"), "HubModel", '"model"', value)
-        value = get("owner", UNSET)
+        value = data.get("owner")
         if type(value) is str:
             new.owner = value
         else:
-            decoding.absent((path, "owner"), "HubModel", "a string", value)
-        value = get("name", UNSET)
+            decoding.absent((path, "owner"), "HubModel", "a string", data.get("owner", UNSET))
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "HubModel", "a string", value)
-        value = get("description", UNSET)
+            decoding.absent((path, "name"), "HubModel", "a string", data.get("name", UNSET))
+        value = data.get("description")
         if type(value) is str:
             new.description = value
         else:
-            decoding.absent((path, "description"), "HubModel", "a string", value)
-        value = get("downloads", UNSET)
+            decoding.absent((path, "description"), "HubModel", "a string", data.get("description", UNSET))
+        value = data.get("downloads")
         if type(value) is float or type(value) is int:
             new.downloads = value
         else:
-            decoding.absent((path, "downloads"), "HubModel", "a number", value)
-        value = get("likeCount", UNSET)
+            decoding.absent((path, "downloads"), "HubModel", "a number", data.get("downloads", UNSET))
+        value = data.get("likeCount")
         if type(value) is float or type(value) is int:
             new.like_count = value
         else:
-            decoding.absent((path, "likeCount"), "HubModel", "a number", value)
-        value = get("metadata", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "likeCount"), "HubModel", "a number", data.get("likeCount", UNSET))
+        value = data.get("metadata")
+        if value is not None:
             new.metadata = decode_hub_model_metadata(value, decoding, (path, "metadata"))
         else:
-            decoding.absent((path, "metadata"), "HubModel", "an object", value)
-        value = get("staffPickedAt", UNSET)
+            decoding.absent((path, "metadata"), "HubModel", "an object", data.get("metadata", UNSET))
+        value = data.get("staffPickedAt", UNSET)
         if value is UNSET or type(value) is float or type(value) is int:
             new.staff_picked_at = value
         else:
@@ -1402,19 +1525,22 @@ class LocalArtifactFileEntry(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("relativePath", UNSET)
+        value = data.get("relativePath")
         if type(value) is str:
             new.relative_path = value
         else:
-            decoding.absent((path, "relativePath"), "LocalArtifactFileEntry", "a string", value)
-        value = get("sizeBytes", UNSET)
+            decoding.absent(
+                (path, "relativePath"), "LocalArtifactFileEntry", "a string", data.get("relativePath", UNSET)
+            )
+        value = data.get("sizeBytes")
         if type(value) is int:
             new.size_bytes = value
         elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
             new.size_bytes = number
         else:
-            decoding.absent((path, "sizeBytes"), "LocalArtifactFileEntry", "an integer", value)
+            decoding.absent(
+                (path, "sizeBytes"), "LocalArtifactFileEntry", "an integer", data.get("sizeBytes", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("relativePath", "sizeBytes")))
         return new
@@ -1447,13 +1573,12 @@ class LocalArtifactFileList(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("files", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("files")
+        if value is not None:
             new.files = _decode_array_of_local_artifact_file_entry(value, decoding, (path, "files"))
         else:
-            decoding.absent((path, "files"), "LocalArtifactFileList", "an array", value)
-        value = get("usedIgnoreFile", UNSET)
+            decoding.absent((path, "files"), "LocalArtifactFileList", "an array", data.get("files", UNSET))
+        value = data.get("usedIgnoreFile", UNSET)
         if type(value) is str or value is None:
             new.used_ignore_file = value
         else:
@@ -1492,20 +1617,19 @@ class ModelSearchOpts(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("searchTerm", UNSET)
+        value = data.get("searchTerm", UNSET)
         if value is UNSET or type(value) is str:
             new.search_term = value
         else:
             new.search_term = decoding.unset((path, "searchTerm"), "ModelSearchOpts", "a string", value)
-        value = get("limit", UNSET)
+        value = data.get("limit", UNSET)
         if value is UNSET or type(value) is int:
             new.limit = value
         elif (number := decoding.integer((path, "limit"), value)) is not None:
             new.limit = number
         else:
             new.limit = decoding.unset((path, "limit"), "ModelSearchOpts", "an integer", value)
-        value = get("compatibilityTypes", UNSET)
+        value = data.get("compatibilityTypes", UNSET)
         if value is UNSET:
             new.compatibility_types = UNSET
         elif value is None:
@@ -1582,53 +1706,73 @@ class ModelSearchResultDownloadOptionData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "ModelSearchResultDownloadOptionData", "a string", value)
-        value = get("sizeBytes", UNSET)
+            decoding.absent(
+                (path, "name"), "ModelSearchResultDownloadOptionData", "a string", data.get("name", UNSET)
+            )
+        value = data.get("sizeBytes")
         if type(value) is int:
             new.size_bytes = value
         elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
             new.size_bytes = number
         else:
-            decoding.absent((path, "sizeBytes"), "ModelSearchResultDownloadOptionData", "an integer", value)
-        value = get("fitEstimation", UNSET)
+            decoding.absent(
+                (path, "sizeBytes"),
+                "ModelSearchResultDownloadOptionData",
+                "an integer",
+                data.get("sizeBytes", UNSET),
+            )
+        value = data.get("fitEstimation")
         if type(value) is str:
             new.fit_estimation = value
         else:
-            decoding.absent((path, "fitEstimation"), "ModelSearchResultDownloadOptionData", "a string", value)
-        value = get("downloadIdentifier", UNSET)
+            decoding.absent(
+                (path, "fitEstimation"),
+                "ModelSearchResultDownloadOptionData",
+                "a string",
+                data.get("fitEstimation", UNSET),
+            )
+        value = data.get("downloadIdentifier")
         if type(value) is str:
             new.download_identifier = value
         else:
             decoding.absent(
-                (path, "downloadIdentifier"), "ModelSearchResultDownloadOptionData", "a string", value
+                (path, "downloadIdentifier"),
+                "ModelSearchResultDownloadOptionData",
+                "a string",
+                data.get("downloadIdentifier", UNSET),
             )
-        value = get("indexedModelIdentifier", UNSET)
+        value = data.get("indexedModelIdentifier")
         if type(value) is str:
             new.indexed_model_identifier = value
         else:
             decoding.absent(
-                (path, "indexedModelIdentifier"), "ModelSearchResultDownloadOptionData", "a string", value
+                (path, "indexedModelIdentifier"),
+                "ModelSearchResultDownloadOptionData",
+                "a string",
+                data.get("indexedModelIdentifier", UNSET),
             )
-        value = get("compatibilityType", UNSET)
+        value = data.get("compatibilityType")
         if type(value) is str:
             new.compatibility_type = value
         else:
             decoding.absent(
-                (path, "compatibilityType"), "ModelSearchResultDownloadOptionData", "a string", value
+                (path, "compatibilityType"),
+                "ModelSearchResultDownloadOptionData",
+                "a string",
+                data.get("compatibilityType", UNSET),
             )
-        value = get("quantization", UNSET)
+        value = data.get("quantization", UNSET)
         if value is UNSET or type(value) is str:
             new.quantization = value
         else:
             new.quantization = decoding.unset(
                 (path, "quantization"), "ModelSearchResultDownloadOptionData", "a string", value
             )
-        value = get("recommended", UNSET)
+        value = data.get("recommended", UNSET)
         if value is UNSET or type(value) is bool:
             new.recommended = value
         else:
@@ -1703,15 +1847,19 @@ class ModelSearchResultIdentifierCatalog(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "catalog":
             decoding.absent((path, "type"), "ModelSearchResultIdentifierCatalog", '"catalog"', value)
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "ModelSearchResultIdentifierCatalog", "a string", value)
+            decoding.absent(
+                (path, "identifier"),
+                "ModelSearchResultIdentifierCatalog",
+                "a string",
+                data.get("identifier", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "type")))
         return new
@@ -1743,15 +1891,19 @@ class ModelSearchResultIdentifierHf(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "hf":
             decoding.absent((path, "type"), "ModelSearchResultIdentifierHf", '"hf"', value)
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "ModelSearchResultIdentifierHf", "a string", value)
+            decoding.absent(
+                (path, "identifier"),
+                "ModelSearchResultIdentifierHf",
+                "a string",
+                data.get("identifier", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "type")))
         return new
@@ -1811,23 +1963,24 @@ class ModelSearchResultEntryData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "ModelSearchResultEntryData", "a string", value)
-        value = get("identifier", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "name"), "ModelSearchResultEntryData", "a string", data.get("name", UNSET))
+        value = data.get("identifier")
+        if value is not None:
             new.identifier = decode_model_search_result_identifier(value, decoding, (path, "identifier"))
         else:
-            decoding.absent((path, "identifier"), "ModelSearchResultEntryData", "an object", value)
-        value = get("exact", UNSET)
+            decoding.absent(
+                (path, "identifier"), "ModelSearchResultEntryData", "an object", data.get("identifier", UNSET)
+            )
+        value = data.get("exact", UNSET)
         if value is UNSET or type(value) is bool:
             new.exact = value
         else:
             new.exact = decoding.unset((path, "exact"), "ModelSearchResultEntryData", "a boolean", value)
-        value = get("staffPick", UNSET)
+        value = data.get("staffPick", UNSET)
         if value is UNSET or type(value) is bool:
             new.staff_pick = value
         else:

@@ -14,7 +14,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -84,13 +83,12 @@ class CpuInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("architecture", UNSET)
+        value = data.get("architecture")
         if type(value) is str:
             new.architecture = value
         else:
-            decoding.absent((path, "architecture"), "CpuInfo", "a string", value)
-        value = get("instructionSetExtensions", UNSET)
+            decoding.absent((path, "architecture"), "CpuInfo", "a string", data.get("architecture", UNSET))
+        value = data.get("instructionSetExtensions", UNSET)
         if value is UNSET:
             new.instruction_set_extensions = UNSET
         elif value is None:
@@ -133,13 +131,12 @@ class GpuInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("make", UNSET)
+        value = data.get("make", UNSET)
         if value is UNSET or type(value) is str:
             new.make = value
         else:
             new.make = decoding.unset((path, "make"), "GpuInfo", "a string", value)
-        value = get("framework", UNSET)
+        value = data.get("framework", UNSET)
         if value is UNSET or type(value) is str:
             new.framework = value
         else:
@@ -204,50 +201,76 @@ class DownloadableRuntimeEngineExtension(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "engine":
             decoding.absent((path, "type"), "DownloadableRuntimeEngineExtension", '"engine"', value)
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "DownloadableRuntimeEngineExtension", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent(
+                (path, "name"), "DownloadableRuntimeEngineExtension", "a string", data.get("name", UNSET)
+            )
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "DownloadableRuntimeEngineExtension", "a string", value)
-        value = get("package", UNSET)
+            decoding.absent(
+                (path, "version"),
+                "DownloadableRuntimeEngineExtension",
+                "a string",
+                data.get("version", UNSET),
+            )
+        value = data.get("package")
         if type(value) is str:
             new.package = value
         else:
-            decoding.absent((path, "package"), "DownloadableRuntimeEngineExtension", "a string", value)
-        value = get("platform", UNSET)
+            decoding.absent(
+                (path, "package"),
+                "DownloadableRuntimeEngineExtension",
+                "a string",
+                data.get("package", UNSET),
+            )
+        value = data.get("platform")
         if type(value) is str:
             new.platform = value
         else:
-            decoding.absent((path, "platform"), "DownloadableRuntimeEngineExtension", "a string", value)
-        value = get("cpu", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "platform"),
+                "DownloadableRuntimeEngineExtension",
+                "a string",
+                data.get("platform", UNSET),
+            )
+        value = data.get("cpu")
+        if value is not None:
             new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
         else:
-            decoding.absent((path, "cpu"), "DownloadableRuntimeEngineExtension", "an object", value)
-        value = get("supportedModelFormatNames", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "cpu"), "DownloadableRuntimeEngineExtension", "an object", data.get("cpu", UNSET)
+            )
+        value = data.get("supportedModelFormatNames")
+        if value is not None:
             new.supported_model_format_names = _decode_array_of_model_format_name(
                 value, decoding, (path, "supportedModelFormatNames")
             )
         else:
             decoding.absent(
-                (path, "supportedModelFormatNames"), "DownloadableRuntimeEngineExtension", "an array", value
+                (path, "supportedModelFormatNames"),
+                "DownloadableRuntimeEngineExtension",
+                "an array",
+                data.get("supportedModelFormatNames", UNSET),
             )
-        value = get("localVersions", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("localVersions")
+        if value is not None:
             new.local_versions = _decode_array_of_string(value, decoding, (path, "localVersions"))
         else:
-            decoding.absent((path, "localVersions"), "DownloadableRuntimeEngineExtension", "an array", value)
-        value = get("gpu", UNSET)
+            decoding.absent(
+                (path, "localVersions"),
+                "DownloadableRuntimeEngineExtension",
+                "an array",
+                data.get("localVersions", UNSET),
+            )
+        value = data.get("gpu", UNSET)
         if value is UNSET:
             new.gpu = UNSET
         elif value is None:
@@ -327,43 +350,64 @@ class DownloadableRuntimeFrameworkExtension(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "framework":
             decoding.absent((path, "type"), "DownloadableRuntimeFrameworkExtension", '"framework"', value)
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "DownloadableRuntimeFrameworkExtension", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent(
+                (path, "name"), "DownloadableRuntimeFrameworkExtension", "a string", data.get("name", UNSET)
+            )
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "DownloadableRuntimeFrameworkExtension", "a string", value)
-        value = get("package", UNSET)
+            decoding.absent(
+                (path, "version"),
+                "DownloadableRuntimeFrameworkExtension",
+                "a string",
+                data.get("version", UNSET),
+            )
+        value = data.get("package")
         if type(value) is str:
             new.package = value
         else:
-            decoding.absent((path, "package"), "DownloadableRuntimeFrameworkExtension", "a string", value)
-        value = get("platform", UNSET)
+            decoding.absent(
+                (path, "package"),
+                "DownloadableRuntimeFrameworkExtension",
+                "a string",
+                data.get("package", UNSET),
+            )
+        value = data.get("platform")
         if type(value) is str:
             new.platform = value
         else:
-            decoding.absent((path, "platform"), "DownloadableRuntimeFrameworkExtension", "a string", value)
-        value = get("cpu", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "platform"),
+                "DownloadableRuntimeFrameworkExtension",
+                "a string",
+                data.get("platform", UNSET),
+            )
+        value = data.get("cpu")
+        if value is not None:
             new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
         else:
-            decoding.absent((path, "cpu"), "DownloadableRuntimeFrameworkExtension", "an object", value)
-        value = get("localVersions", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "cpu"), "DownloadableRuntimeFrameworkExtension", "an object", data.get("cpu", UNSET)
+            )
+        value = data.get("localVersions")
+        if value is not None:
             new.local_versions = _decode_array_of_string(value, decoding, (path, "localVersions"))
         else:
             decoding.absent(
-                (path, "localVersions"), "DownloadableRuntimeFrameworkExtension", "an array", value
+                (path, "localVersions"),
+                "DownloadableRuntimeFrameworkExtension",
+                "an array",
+                data.get("localVersions", UNSET),
             )
-        value = get("gpu", UNSET)
+        value = data.get("gpu", UNSET)
         if value is UNSET:
             new.gpu = UNSET
         elif value is None:
@@ -453,40 +497,44 @@ class RuntimeEngineInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "RuntimeEngineInfo", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent((path, "name"), "RuntimeEngineInfo", "a string", data.get("name", UNSET))
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "RuntimeEngineInfo", "a string", value)
-        value = get("engine", UNSET)
+            decoding.absent((path, "version"), "RuntimeEngineInfo", "a string", data.get("version", UNSET))
+        value = data.get("engine")
         if type(value) is str:
             new.engine = value
         else:
-            decoding.absent((path, "engine"), "RuntimeEngineInfo", "a string", value)
-        value = get("platform", UNSET)
+            decoding.absent((path, "engine"), "RuntimeEngineInfo", "a string", data.get("engine", UNSET))
+        value = data.get("platform")
         if type(value) is str:
             new.platform = value
         else:
-            decoding.absent((path, "platform"), "RuntimeEngineInfo", "a string", value)
-        value = get("cpu", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "platform"), "RuntimeEngineInfo", "a string", data.get("platform", UNSET))
+        value = data.get("cpu")
+        if value is not None:
             new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
         else:
-            decoding.absent((path, "cpu"), "RuntimeEngineInfo", "an object", value)
-        value = get("supportedModelFormatNames", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "cpu"), "RuntimeEngineInfo", "an object", data.get("cpu", UNSET))
+        value = data.get("supportedModelFormatNames")
+        if value is not None:
             new.supported_model_format_names = _decode_array_of_model_format_name(
                 value, decoding, (path, "supportedModelFormatNames")
             )
         else:
-            decoding.absent((path, "supportedModelFormatNames"), "RuntimeEngineInfo", "an array", value)
-        value = get("gpu", UNSET)
+            decoding.absent(
+                (path, "supportedModelFormatNames"),
+                "RuntimeEngineInfo",
+                "an array",
+                data.get("supportedModelFormatNames", UNSET),
+            )
+        value = data.get("gpu", UNSET)
         if value is UNSET:
             new.gpu = UNSET
         elif value is None:
@@ -541,17 +589,18 @@ class RuntimeExtensionSpecifier(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "RuntimeExtensionSpecifier", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent((path, "name"), "RuntimeExtensionSpecifier", "a string", data.get("name", UNSET))
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "RuntimeExtensionSpecifier", "a string", value)
+            decoding.absent(
+                (path, "version"), "RuntimeExtensionSpecifier", "a string", data.get("version", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "version")))
         return new
@@ -612,14 +661,15 @@ class RuntimeHardwareCpuInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("architecture", UNSET)
+        value = data.get("architecture")
         if type(value) is str:
             new.architecture = value
         else:
-            decoding.absent((path, "architecture"), "RuntimeHardwareCpuInfo", "a string", value)
-        value = get("supportedInstructionSetExtensions", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "architecture"), "RuntimeHardwareCpuInfo", "a string", data.get("architecture", UNSET)
+            )
+        value = data.get("supportedInstructionSetExtensions")
+        if value is not None:
             new.supported_instruction_set_extensions = (
                 _decode_array_of_runtime_hardware_cpu_instruction_set_extension(
                     value, decoding, (path, "supportedInstructionSetExtensions")
@@ -627,9 +677,12 @@ class RuntimeHardwareCpuInfo(Message):
             )
         else:
             decoding.absent(
-                (path, "supportedInstructionSetExtensions"), "RuntimeHardwareCpuInfo", "an array", value
+                (path, "supportedInstructionSetExtensions"),
+                "RuntimeHardwareCpuInfo",
+                "an array",
+                data.get("supportedInstructionSetExtensions", UNSET),
             )
-        value = get("name", UNSET)
+        value = data.get("name", UNSET)
         if value is UNSET or type(value) is str:
             new.name = value
         else:
@@ -691,17 +744,20 @@ class RuntimeHardwareSurveyResultInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code")
         if type(value) is str:
             new.code = value
         else:
-            decoding.absent((path, "code"), "RuntimeHardwareSurveyResultInfo", "a string", value)
-        value = get("message", UNSET)
+            decoding.absent(
+                (path, "code"), "RuntimeHardwareSurveyResultInfo", "a string", data.get("code", UNSET)
+            )
+        value = data.get("message")
         if type(value) is str:
             new.message = value
         else:
-            decoding.absent((path, "message"), "RuntimeHardwareSurveyResultInfo", "a string", value)
+            decoding.absent(
+                (path, "message"), "RuntimeHardwareSurveyResultInfo", "a string", data.get("message", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "message")))
             value = new.code
@@ -738,13 +794,14 @@ class RuntimeHardwareCpuSurveyResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("result", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("result")
+        if value is not None:
             new.result = RuntimeHardwareSurveyResultInfo.from_wire(value, decoding, (path, "result"))
         else:
-            decoding.absent((path, "result"), "RuntimeHardwareCpuSurveyResult", "an object", value)
-        value = get("cpuInfo", UNSET)
+            decoding.absent(
+                (path, "result"), "RuntimeHardwareCpuSurveyResult", "an object", data.get("result", UNSET)
+            )
+        value = data.get("cpuInfo", UNSET)
         if value is UNSET:
             new.cpu_info = UNSET
         elif value is None:
@@ -829,49 +886,75 @@ class RuntimeHardwareGpuInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "RuntimeHardwareGpuInfo", "a string", value)
-        value = get("deviceId", UNSET)
+            decoding.absent((path, "name"), "RuntimeHardwareGpuInfo", "a string", data.get("name", UNSET))
+        value = data.get("deviceId")
         if type(value) is float or type(value) is int:
             new.device_id = value
         else:
-            decoding.absent((path, "deviceId"), "RuntimeHardwareGpuInfo", "a number", value)
-        value = get("totalMemoryCapacityBytes", UNSET)
+            decoding.absent(
+                (path, "deviceId"), "RuntimeHardwareGpuInfo", "a number", data.get("deviceId", UNSET)
+            )
+        value = data.get("totalMemoryCapacityBytes")
         if type(value) is float or type(value) is int:
             new.total_memory_capacity_bytes = value
         else:
-            decoding.absent((path, "totalMemoryCapacityBytes"), "RuntimeHardwareGpuInfo", "a number", value)
-        value = get("dedicatedMemoryCapacityBytes", UNSET)
+            decoding.absent(
+                (path, "totalMemoryCapacityBytes"),
+                "RuntimeHardwareGpuInfo",
+                "a number",
+                data.get("totalMemoryCapacityBytes", UNSET),
+            )
+        value = data.get("dedicatedMemoryCapacityBytes")
         if type(value) is float or type(value) is int:
             new.dedicated_memory_capacity_bytes = value
         else:
             decoding.absent(
-                (path, "dedicatedMemoryCapacityBytes"), "RuntimeHardwareGpuInfo", "a number", value
+                (path, "dedicatedMemoryCapacityBytes"),
+                "RuntimeHardwareGpuInfo",
+                "a number",
+                data.get("dedicatedMemoryCapacityBytes", UNSET),
             )
-        value = get("integrationType", UNSET)
+        value = data.get("integrationType")
         if type(value) is str:
             new.integration_type = value
         else:
-            decoding.absent((path, "integrationType"), "RuntimeHardwareGpuInfo", "a string", value)
-        value = get("detectionPlatform", UNSET)
+            decoding.absent(
+                (path, "integrationType"),
+                "RuntimeHardwareGpuInfo",
+                "a string",
+                data.get("integrationType", UNSET),
+            )
+        value = data.get("detectionPlatform")
         if type(value) is str:
             new.detection_platform = value
         else:
-            decoding.absent((path, "detectionPlatform"), "RuntimeHardwareGpuInfo", "a string", value)
-        value = get("detectionPlatformVersion", UNSET)
+            decoding.absent(
+                (path, "detectionPlatform"),
+                "RuntimeHardwareGpuInfo",
+                "a string",
+                data.get("detectionPlatform", UNSET),
+            )
+        value = data.get("detectionPlatformVersion")
         if type(value) is str:
             new.detection_platform_version = value
         else:
-            decoding.absent((path, "detectionPlatformVersion"), "RuntimeHardwareGpuInfo", "a string", value)
-        value = get("otherInfo", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "detectionPlatformVersion"),
+                "RuntimeHardwareGpuInfo",
+                "a string",
+                data.get("detectionPlatformVersion", UNSET),
+            )
+        value = data.get("otherInfo")
+        if value is not None:
             new.other_info = _decode_map_of_string(value, decoding, (path, "otherInfo"))
         else:
-            decoding.absent((path, "otherInfo"), "RuntimeHardwareGpuInfo", "an object", value)
+            decoding.absent(
+                (path, "otherInfo"), "RuntimeHardwareGpuInfo", "an object", data.get("otherInfo", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -939,17 +1022,20 @@ class RuntimeHardwareGpuSurveyResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("result", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("result")
+        if value is not None:
             new.result = RuntimeHardwareSurveyResultInfo.from_wire(value, decoding, (path, "result"))
         else:
-            decoding.absent((path, "result"), "RuntimeHardwareGpuSurveyResult", "an object", value)
-        value = get("gpuInfo", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "result"), "RuntimeHardwareGpuSurveyResult", "an object", data.get("result", UNSET)
+            )
+        value = data.get("gpuInfo")
+        if value is not None:
             new.gpu_info = _decode_array_of_runtime_hardware_gpu_info(value, decoding, (path, "gpuInfo"))
         else:
-            decoding.absent((path, "gpuInfo"), "RuntimeHardwareGpuSurveyResult", "an array", value)
+            decoding.absent(
+                (path, "gpuInfo"), "RuntimeHardwareGpuSurveyResult", "an array", data.get("gpuInfo", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("gpuInfo", "result")))
         return new
@@ -1031,13 +1117,14 @@ class RuntimeHardwareSurveyCompatibility(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("status", UNSET)
+        value = data.get("status")
         if type(value) is str:
             new.status = value
         else:
-            decoding.absent((path, "status"), "RuntimeHardwareSurveyCompatibility", "a string", value)
-        value = get("message", UNSET)
+            decoding.absent(
+                (path, "status"), "RuntimeHardwareSurveyCompatibility", "a string", data.get("status", UNSET)
+            )
+        value = data.get("message", UNSET)
         if value is UNSET or type(value) is str:
             new.message = value
         else:
@@ -1080,21 +1167,30 @@ class RuntimeHardwareSurveyHardware(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("gpuSurveyResult", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("gpuSurveyResult")
+        if value is not None:
             new.gpu_survey_result = RuntimeHardwareGpuSurveyResult.from_wire(
                 value, decoding, (path, "gpuSurveyResult")
             )
         else:
-            decoding.absent((path, "gpuSurveyResult"), "RuntimeHardwareSurveyHardware", "an object", value)
-        value = get("cpuSurveyResult", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "gpuSurveyResult"),
+                "RuntimeHardwareSurveyHardware",
+                "an object",
+                data.get("gpuSurveyResult", UNSET),
+            )
+        value = data.get("cpuSurveyResult")
+        if value is not None:
             new.cpu_survey_result = RuntimeHardwareCpuSurveyResult.from_wire(
                 value, decoding, (path, "cpuSurveyResult")
             )
         else:
-            decoding.absent((path, "cpuSurveyResult"), "RuntimeHardwareSurveyHardware", "an object", value)
+            decoding.absent(
+                (path, "cpuSurveyResult"),
+                "RuntimeHardwareSurveyHardware",
+                "an object",
+                data.get("cpuSurveyResult", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("cpuSurveyResult", "gpuSurveyResult")))
         return new
@@ -1129,22 +1225,36 @@ class RuntimeHardwareSurveyMemoryInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("ramCapacity", UNSET)
+        value = data.get("ramCapacity")
         if type(value) is float or type(value) is int:
             new.ram_capacity = value
         else:
-            decoding.absent((path, "ramCapacity"), "RuntimeHardwareSurveyMemoryInfo", "a number", value)
-        value = get("vramCapacity", UNSET)
+            decoding.absent(
+                (path, "ramCapacity"),
+                "RuntimeHardwareSurveyMemoryInfo",
+                "a number",
+                data.get("ramCapacity", UNSET),
+            )
+        value = data.get("vramCapacity")
         if type(value) is float or type(value) is int:
             new.vram_capacity = value
         else:
-            decoding.absent((path, "vramCapacity"), "RuntimeHardwareSurveyMemoryInfo", "a number", value)
-        value = get("totalMemory", UNSET)
+            decoding.absent(
+                (path, "vramCapacity"),
+                "RuntimeHardwareSurveyMemoryInfo",
+                "a number",
+                data.get("vramCapacity", UNSET),
+            )
+        value = data.get("totalMemory")
         if type(value) is float or type(value) is int:
             new.total_memory = value
         else:
-            decoding.absent((path, "totalMemory"), "RuntimeHardwareSurveyMemoryInfo", "a number", value)
+            decoding.absent(
+                (path, "totalMemory"),
+                "RuntimeHardwareSurveyMemoryInfo",
+                "a number",
+                data.get("totalMemory", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("ramCapacity", "totalMemory", "vramCapacity")))
         return new
@@ -1179,20 +1289,25 @@ class RuntimeHardwareSurveyVisibleDevicesConfig(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("visibleDevices", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("visibleDevices")
+        if value is not None:
             new.visible_devices = _decode_array_of_number(value, decoding, (path, "visibleDevices"))
         else:
             decoding.absent(
-                (path, "visibleDevices"), "RuntimeHardwareSurveyVisibleDevicesConfig", "an array", value
+                (path, "visibleDevices"),
+                "RuntimeHardwareSurveyVisibleDevicesConfig",
+                "an array",
+                data.get("visibleDevices", UNSET),
             )
-        value = get("changesOrder", UNSET)
+        value = data.get("changesOrder")
         if type(value) is bool:
             new.changes_order = value
         else:
             decoding.absent(
-                (path, "changesOrder"), "RuntimeHardwareSurveyVisibleDevicesConfig", "a boolean", value
+                (path, "changesOrder"),
+                "RuntimeHardwareSurveyVisibleDevicesConfig",
+                "a boolean",
+                data.get("changesOrder", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("changesOrder", "visibleDevices")))
@@ -1240,56 +1355,81 @@ class RuntimeHardwareSurveyEngine(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "RuntimeHardwareSurveyEngine", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent(
+                (path, "name"), "RuntimeHardwareSurveyEngine", "a string", data.get("name", UNSET)
+            )
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "RuntimeHardwareSurveyEngine", "a string", value)
-        value = get("engine", UNSET)
+            decoding.absent(
+                (path, "version"), "RuntimeHardwareSurveyEngine", "a string", data.get("version", UNSET)
+            )
+        value = data.get("engine")
         if type(value) is str:
             new.engine = value
         else:
-            decoding.absent((path, "engine"), "RuntimeHardwareSurveyEngine", "a string", value)
-        value = get("platform", UNSET)
+            decoding.absent(
+                (path, "engine"), "RuntimeHardwareSurveyEngine", "a string", data.get("engine", UNSET)
+            )
+        value = data.get("platform")
         if type(value) is str:
             new.platform = value
         else:
-            decoding.absent((path, "platform"), "RuntimeHardwareSurveyEngine", "a string", value)
-        value = get("compatibility", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "platform"), "RuntimeHardwareSurveyEngine", "a string", data.get("platform", UNSET)
+            )
+        value = data.get("compatibility")
+        if value is not None:
             new.compatibility = RuntimeHardwareSurveyCompatibility.from_wire(
                 value, decoding, (path, "compatibility")
             )
         else:
-            decoding.absent((path, "compatibility"), "RuntimeHardwareSurveyEngine", "an object", value)
-        value = get("supportedModelFormatNames", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "compatibility"),
+                "RuntimeHardwareSurveyEngine",
+                "an object",
+                data.get("compatibility", UNSET),
+            )
+        value = data.get("supportedModelFormatNames")
+        if value is not None:
             new.supported_model_format_names = _decode_array_of_model_format_name(
                 value, decoding, (path, "supportedModelFormatNames")
             )
         else:
             decoding.absent(
-                (path, "supportedModelFormatNames"), "RuntimeHardwareSurveyEngine", "an array", value
+                (path, "supportedModelFormatNames"),
+                "RuntimeHardwareSurveyEngine",
+                "an array",
+                data.get("supportedModelFormatNames", UNSET),
             )
-        value = get("hardwareSurvey", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("hardwareSurvey")
+        if value is not None:
             new.hardware_survey = RuntimeHardwareSurveyHardware.from_wire(
                 value, decoding, (path, "hardwareSurvey")
             )
         else:
-            decoding.absent((path, "hardwareSurvey"), "RuntimeHardwareSurveyEngine", "an object", value)
-        value = get("memoryInfo", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "hardwareSurvey"),
+                "RuntimeHardwareSurveyEngine",
+                "an object",
+                data.get("hardwareSurvey", UNSET),
+            )
+        value = data.get("memoryInfo")
+        if value is not None:
             new.memory_info = RuntimeHardwareSurveyMemoryInfo.from_wire(value, decoding, (path, "memoryInfo"))
         else:
-            decoding.absent((path, "memoryInfo"), "RuntimeHardwareSurveyEngine", "an object", value)
-        value = get("visibleDevicesConfig", UNSET)
+            decoding.absent(
+                (path, "memoryInfo"),
+                "RuntimeHardwareSurveyEngine",
+                "an object",
+                data.get("memoryInfo", UNSET),
+            )
+        value = data.get("visibleDevicesConfig", UNSET)
         if value is UNSET:
             new.visible_devices_config = UNSET
         elif value is None:
@@ -1374,17 +1514,20 @@ class RuntimeHardwareSurveyResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("status", UNSET)
+        value = data.get("status")
         if type(value) is str:
             new.status = value
         else:
-            decoding.absent((path, "status"), "RuntimeHardwareSurveyResult", "a string", value)
-        value = get("engines", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "status"), "RuntimeHardwareSurveyResult", "a string", data.get("status", UNSET)
+            )
+        value = data.get("engines")
+        if value is not None:
             new.engines = _decode_array_of_runtime_hardware_survey_engine(value, decoding, (path, "engines"))
         else:
-            decoding.absent((path, "engines"), "RuntimeHardwareSurveyResult", "an array", value)
+            decoding.absent(
+                (path, "engines"), "RuntimeHardwareSurveyResult", "an array", data.get("engines", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engines", "status")))
             value = new.status
@@ -1416,8 +1559,7 @@ class RuntimeHardwareSurveyScopeSelected(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "selected":
             decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeSelected", '"selected"', value)
         if decoding.strict:
@@ -1445,8 +1587,7 @@ class RuntimeHardwareSurveyScopeAll(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "all":
             decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeAll", '"all"', value)
         if decoding.strict:
@@ -1478,15 +1619,16 @@ class RuntimeHardwareSurveyScopeCustom(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "custom":
             decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeCustom", '"custom"', value)
-        value = get("engines", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("engines")
+        if value is not None:
             new.engines = _decode_array_of_runtime_extension_specifier(value, decoding, (path, "engines"))
         else:
-            decoding.absent((path, "engines"), "RuntimeHardwareSurveyScopeCustom", "an array", value)
+            decoding.absent(
+                (path, "engines"), "RuntimeHardwareSurveyScopeCustom", "an array", data.get("engines", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engines", "type")))
         return new

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     UNSET,
     DecodeError,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -54,8 +53,7 @@ class ErrorDisplayDataGenericSpecificModelUnloaded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code", UNSET)
         if value != "generic.specificModelUnloaded":
             decoding.absent(
                 (path, "code"),
@@ -96,8 +94,7 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code", UNSET)
         if value != "generic.noModelMatchingQuery":
             decoding.absent(
                 (path, "code"),
@@ -105,21 +102,27 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
                 '"generic.noModelMatchingQuery"',
                 value,
             )
-        value = get("query", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("query")
+        if value is not None:
             new.query = ModelQuery.from_wire(value, decoding, (path, "query"))
         else:
             decoding.absent(
-                (path, "query"), "ErrorDisplayDataGenericNoModelMatchingQuery", "an object", value
+                (path, "query"),
+                "ErrorDisplayDataGenericNoModelMatchingQuery",
+                "an object",
+                data.get("query", UNSET),
             )
-        value = get("loadedModelsSample", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("loadedModelsSample")
+        if value is not None:
             new.loaded_models_sample = _decode_array_of_string(value, decoding, (path, "loadedModelsSample"))
         else:
             decoding.absent(
-                (path, "loadedModelsSample"), "ErrorDisplayDataGenericNoModelMatchingQuery", "an array", value
+                (path, "loadedModelsSample"),
+                "ErrorDisplayDataGenericNoModelMatchingQuery",
+                "an array",
+                data.get("loadedModelsSample", UNSET),
             )
-        value = get("totalLoadedModels", UNSET)
+        value = data.get("totalLoadedModels")
         if type(value) is int:
             new.total_loaded_models = value
         elif (number := decoding.integer((path, "totalLoadedModels"), value)) is not None:
@@ -129,7 +132,7 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
                 (path, "totalLoadedModels"),
                 "ErrorDisplayDataGenericNoModelMatchingQuery",
                 "an integer",
-                value,
+                data.get("totalLoadedModels", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(
@@ -172,33 +175,42 @@ class ErrorDisplayDataGenericPathNotFound(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code", UNSET)
         if value != "generic.pathNotFound":
             decoding.absent(
                 (path, "code"), "ErrorDisplayDataGenericPathNotFound", '"generic.pathNotFound"', value
             )
-        value = get("path", UNSET)
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "ErrorDisplayDataGenericPathNotFound", "a string", value)
-        value = get("availablePathsSample", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "path"), "ErrorDisplayDataGenericPathNotFound", "a string", data.get("path", UNSET)
+            )
+        value = data.get("availablePathsSample")
+        if value is not None:
             new.available_paths_sample = _decode_array_of_string(
                 value, decoding, (path, "availablePathsSample")
             )
         else:
             decoding.absent(
-                (path, "availablePathsSample"), "ErrorDisplayDataGenericPathNotFound", "an array", value
+                (path, "availablePathsSample"),
+                "ErrorDisplayDataGenericPathNotFound",
+                "an array",
+                data.get("availablePathsSample", UNSET),
             )
-        value = get("totalModels", UNSET)
+        value = data.get("totalModels")
         if type(value) is int:
             new.total_models = value
         elif (number := decoding.integer((path, "totalModels"), value)) is not None:
             new.total_models = number
         else:
-            decoding.absent((path, "totalModels"), "ErrorDisplayDataGenericPathNotFound", "an integer", value)
+            decoding.absent(
+                (path, "totalModels"),
+                "ErrorDisplayDataGenericPathNotFound",
+                "an integer",
+                data.get("totalModels", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("availablePathsSample", "code", "path", "totalModels"))
@@ -240,8 +252,7 @@ class ErrorDisplayDataGenericIdentifierNotFound(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code", UNSET)
         if value != "generic.identifierNotFound":
             decoding.absent(
                 (path, "code"),
@@ -249,28 +260,37 @@ class ErrorDisplayDataGenericIdentifierNotFound(Message):
                 '"generic.identifierNotFound"',
                 value,
             )
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
             decoding.absent(
-                (path, "identifier"), "ErrorDisplayDataGenericIdentifierNotFound", "a string", value
+                (path, "identifier"),
+                "ErrorDisplayDataGenericIdentifierNotFound",
+                "a string",
+                data.get("identifier", UNSET),
             )
-        value = get("loadedModelsSample", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("loadedModelsSample")
+        if value is not None:
             new.loaded_models_sample = _decode_array_of_string(value, decoding, (path, "loadedModelsSample"))
         else:
             decoding.absent(
-                (path, "loadedModelsSample"), "ErrorDisplayDataGenericIdentifierNotFound", "an array", value
+                (path, "loadedModelsSample"),
+                "ErrorDisplayDataGenericIdentifierNotFound",
+                "an array",
+                data.get("loadedModelsSample", UNSET),
             )
-        value = get("totalLoadedModels", UNSET)
+        value = data.get("totalLoadedModels")
         if type(value) is int:
             new.total_loaded_models = value
         elif (number := decoding.integer((path, "totalLoadedModels"), value)) is not None:
             new.total_loaded_models = number
         else:
             decoding.absent(
-                (path, "totalLoadedModels"), "ErrorDisplayDataGenericIdentifierNotFound", "an integer", value
+                (path, "totalLoadedModels"),
+                "ErrorDisplayDataGenericIdentifierNotFound",
+                "an integer",
+                data.get("totalLoadedModels", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(
@@ -313,30 +333,37 @@ class ErrorDisplayDataGenericDomainMismatch(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code", UNSET)
         if value != "generic.domainMismatch":
             decoding.absent(
                 (path, "code"), "ErrorDisplayDataGenericDomainMismatch", '"generic.domainMismatch"', value
             )
-        value = get("path", UNSET)
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "ErrorDisplayDataGenericDomainMismatch", "a string", value)
-        value = get("actualDomain", UNSET)
+            decoding.absent(
+                (path, "path"), "ErrorDisplayDataGenericDomainMismatch", "a string", data.get("path", UNSET)
+            )
+        value = data.get("actualDomain")
         if type(value) is str:
             new.actual_domain = value
         else:
             decoding.absent(
-                (path, "actualDomain"), "ErrorDisplayDataGenericDomainMismatch", "a string", value
+                (path, "actualDomain"),
+                "ErrorDisplayDataGenericDomainMismatch",
+                "a string",
+                data.get("actualDomain", UNSET),
             )
-        value = get("expectedDomain", UNSET)
+        value = data.get("expectedDomain")
         if type(value) is str:
             new.expected_domain = value
         else:
             decoding.absent(
-                (path, "expectedDomain"), "ErrorDisplayDataGenericDomainMismatch", "a string", value
+                (path, "expectedDomain"),
+                "ErrorDisplayDataGenericDomainMismatch",
+                "a string",
+                data.get("expectedDomain", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("actualDomain", "code", "expectedDomain", "path")))
@@ -389,8 +416,7 @@ class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code", UNSET)
         if value != "generic.engineDoesNotSupportFeature":
             decoding.absent(
                 (path, "code"),
@@ -398,28 +424,37 @@ class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
                 '"generic.engineDoesNotSupportFeature"',
                 value,
             )
-        value = get("feature", UNSET)
+        value = data.get("feature")
         if type(value) is str:
             new.feature = value
         else:
             decoding.absent(
-                (path, "feature"), "ErrorDisplayDataGenericEngineDoesNotSupportFeature", "a string", value
+                (path, "feature"),
+                "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
+                "a string",
+                data.get("feature", UNSET),
             )
-        value = get("engineName", UNSET)
+        value = data.get("engineName")
         if type(value) is str:
             new.engine_name = value
         else:
             decoding.absent(
-                (path, "engineName"), "ErrorDisplayDataGenericEngineDoesNotSupportFeature", "a string", value
+                (path, "engineName"),
+                "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
+                "a string",
+                data.get("engineName", UNSET),
             )
-        value = get("engineType", UNSET)
+        value = data.get("engineType")
         if type(value) is str:
             new.engine_type = value
         else:
             decoding.absent(
-                (path, "engineType"), "ErrorDisplayDataGenericEngineDoesNotSupportFeature", "a string", value
+                (path, "engineType"),
+                "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
+                "a string",
+                data.get("engineType", UNSET),
             )
-        value = get("installedVersion", UNSET)
+        value = data.get("installedVersion")
         if type(value) is str:
             new.installed_version = value
         else:
@@ -427,9 +462,9 @@ class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
                 (path, "installedVersion"),
                 "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
                 "a string",
-                value,
+                data.get("installedVersion", UNSET),
             )
-        value = get("supportedVersion", UNSET)
+        value = data.get("supportedVersion", UNSET)
         if type(value) is str or value is None:
             new.supported_version = value
         else:
@@ -480,8 +515,7 @@ class ErrorDisplayDataGenericMissingRuntimeExtension(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code", UNSET)
         if value != "generic.missingRuntimeExtension":
             decoding.absent(
                 (path, "code"),
@@ -519,8 +553,7 @@ class ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
@@ -528,9 +561,9 @@ class ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem(Message):
                 (path, "identifier"),
                 "ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem",
                 "a string",
-                value,
+                data.get("identifier", UNSET),
             )
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
@@ -538,7 +571,7 @@ class ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem(Message):
                 (path, "name"),
                 "ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem",
                 "a string",
-                value,
+                data.get("name", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "name")))
@@ -575,13 +608,12 @@ class ErrorDisplayDataGenericPresetNotFound(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code", UNSET)
         if value != "generic.presetNotFound":
             decoding.absent(
                 (path, "code"), "ErrorDisplayDataGenericPresetNotFound", '"generic.presetNotFound"', value
             )
-        value = get("specifiedFuzzyPresetIdentifier", UNSET)
+        value = data.get("specifiedFuzzyPresetIdentifier")
         if type(value) is str:
             new.specified_fuzzy_preset_identifier = value
         else:
@@ -589,10 +621,10 @@ class ErrorDisplayDataGenericPresetNotFound(Message):
                 (path, "specifiedFuzzyPresetIdentifier"),
                 "ErrorDisplayDataGenericPresetNotFound",
                 "a string",
-                value,
+                data.get("specifiedFuzzyPresetIdentifier", UNSET),
             )
-        value = get("availablePresetsSample", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("availablePresetsSample")
+        if value is not None:
             new.available_presets_sample = (
                 _decode_array_of_error_display_data_generic_preset_not_found_available_presets_sample_item(
                     value, decoding, (path, "availablePresetsSample")
@@ -600,16 +632,22 @@ class ErrorDisplayDataGenericPresetNotFound(Message):
             )
         else:
             decoding.absent(
-                (path, "availablePresetsSample"), "ErrorDisplayDataGenericPresetNotFound", "an array", value
+                (path, "availablePresetsSample"),
+                "ErrorDisplayDataGenericPresetNotFound",
+                "an array",
+                data.get("availablePresetsSample", UNSET),
             )
-        value = get("totalAvailablePresets", UNSET)
+        value = data.get("totalAvailablePresets")
         if type(value) is int:
             new.total_available_presets = value
         elif (number := decoding.integer((path, "totalAvailablePresets"), value)) is not None:
             new.total_available_presets = number
         else:
             decoding.absent(
-                (path, "totalAvailablePresets"), "ErrorDisplayDataGenericPresetNotFound", "an integer", value
+                (path, "totalAvailablePresets"),
+                "ErrorDisplayDataGenericPresetNotFound",
+                "an integer",
+                data.get("totalAvailablePresets", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(
@@ -695,8 +733,7 @@ class SerializedLMSExtendedError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("title", UNSET)
+        value = data.get("title", UNSET)
         try:
             if value is UNSET or type(value) is str:
                 new.title = value
@@ -704,7 +741,7 @@ class SerializedLMSExtendedError(Message):
                 decoding.deviation((path, "title"), "a string", value)
         except DecodeError as error:
             new.title = decoding.dropped((path, "title"), "SerializedLMSExtendedError", error)
-        value = get("cause", UNSET)
+        value = data.get("cause", UNSET)
         try:
             if value is UNSET or type(value) is str:
                 new.cause = value
@@ -712,7 +749,7 @@ class SerializedLMSExtendedError(Message):
                 decoding.deviation((path, "cause"), "a string", value)
         except DecodeError as error:
             new.cause = decoding.dropped((path, "cause"), "SerializedLMSExtendedError", error)
-        value = get("suggestion", UNSET)
+        value = data.get("suggestion", UNSET)
         try:
             if value is UNSET or type(value) is str:
                 new.suggestion = value
@@ -720,7 +757,7 @@ class SerializedLMSExtendedError(Message):
                 decoding.deviation((path, "suggestion"), "a string", value)
         except DecodeError as error:
             new.suggestion = decoding.dropped((path, "suggestion"), "SerializedLMSExtendedError", error)
-        value = get("errorData", UNSET)
+        value = data.get("errorData", UNSET)
         try:
             if value is UNSET:
                 new.error_data = value
@@ -728,7 +765,7 @@ class SerializedLMSExtendedError(Message):
                 new.error_data = _decode_map_of_any(value, decoding, (path, "errorData"))
         except DecodeError as error:
             new.error_data = decoding.dropped((path, "errorData"), "SerializedLMSExtendedError", error)
-        value = get("displayData", UNSET)
+        value = data.get("displayData", UNSET)
         try:
             if value is UNSET:
                 new.display_data = value
@@ -736,7 +773,7 @@ class SerializedLMSExtendedError(Message):
                 new.display_data = decode_error_display_data(value, decoding, (path, "displayData"))
         except DecodeError as error:
             new.display_data = decoding.dropped((path, "displayData"), "SerializedLMSExtendedError", error)
-        value = get("stack", UNSET)
+        value = data.get("stack", UNSET)
         try:
             if value is UNSET or type(value) is str:
                 new.stack = value
@@ -744,7 +781,7 @@ class SerializedLMSExtendedError(Message):
                 decoding.deviation((path, "stack"), "a string", value)
         except DecodeError as error:
             new.stack = decoding.dropped((path, "stack"), "SerializedLMSExtendedError", error)
-        value = get("rootTitle", UNSET)
+        value = data.get("rootTitle", UNSET)
         try:
             if value is UNSET or type(value) is str:
                 new.root_title = value

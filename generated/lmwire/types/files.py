@@ -14,7 +14,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
     encode_list,
@@ -51,17 +50,20 @@ class DocumentParsingLibraryIdentifier(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("library", UNSET)
+        value = data.get("library")
         if type(value) is str:
             new.library = value
         else:
-            decoding.absent((path, "library"), "DocumentParsingLibraryIdentifier", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent(
+                (path, "library"), "DocumentParsingLibraryIdentifier", "a string", data.get("library", UNSET)
+            )
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "DocumentParsingLibraryIdentifier", "a string", value)
+            decoding.absent(
+                (path, "version"), "DocumentParsingLibraryIdentifier", "a string", data.get("version", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("library", "version")))
         return new
@@ -92,8 +94,7 @@ class DocumentParsingOpts(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("parserId", UNSET)
+        value = data.get("parserId", UNSET)
         if value is UNSET:
             new.parser_id = UNSET
         elif value is None:
@@ -136,25 +137,33 @@ class InternalRetrievalResultEntry(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("content", UNSET)
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
-            decoding.absent((path, "content"), "InternalRetrievalResultEntry", "a string", value)
-        value = get("score", UNSET)
+            decoding.absent(
+                (path, "content"), "InternalRetrievalResultEntry", "a string", data.get("content", UNSET)
+            )
+        value = data.get("score")
         if type(value) is float or type(value) is int:
             new.score = value
         else:
-            decoding.absent((path, "score"), "InternalRetrievalResultEntry", "a number", value)
-        value = get("sourceIndex", UNSET)
+            decoding.absent(
+                (path, "score"), "InternalRetrievalResultEntry", "a number", data.get("score", UNSET)
+            )
+        value = data.get("sourceIndex")
         if type(value) is int:
             new.source_index = value
         elif (number := decoding.integer((path, "sourceIndex"), value)) is not None:
             new.source_index = number
         else:
-            decoding.absent((path, "sourceIndex"), "InternalRetrievalResultEntry", "an integer", value)
-        value = get("pageNumber", UNSET)
+            decoding.absent(
+                (path, "sourceIndex"),
+                "InternalRetrievalResultEntry",
+                "an integer",
+                data.get("sourceIndex", UNSET),
+            )
+        value = data.get("pageNumber", UNSET)
         if value is UNSET:
             new.page_number = UNSET
         elif value is None:
@@ -165,7 +174,7 @@ class InternalRetrievalResultEntry(Message):
             new.page_number = _decode_integer_or_tuple_of_integer_and_integer(
                 value, decoding, (path, "pageNumber")
             )
-        value = get("lineNumber", UNSET)
+        value = data.get("lineNumber", UNSET)
         if value is UNSET:
             new.line_number = UNSET
         elif value is None:
@@ -214,12 +223,13 @@ class InternalRetrievalResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("entries", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("entries")
+        if value is not None:
             new.entries = _decode_array_of_internal_retrieval_result_entry(value, decoding, (path, "entries"))
         else:
-            decoding.absent((path, "entries"), "InternalRetrievalResult", "an array", value)
+            decoding.absent(
+                (path, "entries"), "InternalRetrievalResult", "an array", data.get("entries", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("entries",)))
         return new

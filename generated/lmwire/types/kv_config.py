@@ -14,7 +14,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
     encode_list,
@@ -53,13 +52,12 @@ class KvConfigField(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("key", UNSET)
+        value = data.get("key")
         if type(value) is str:
             new.key = value
         else:
-            decoding.absent((path, "key"), "KvConfigField", "a string", value)
-        value = get("value", UNSET)
+            decoding.absent((path, "key"), "KvConfigField", "a string", data.get("key", UNSET))
+        value = data.get("value", UNSET)
         new.value = value
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("key", "value")))
@@ -91,12 +89,11 @@ class KvConfig(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("fields", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("fields")
+        if value is not None:
             new.fields = _decode_array_of_kv_config_field(value, decoding, (path, "fields"))
         else:
-            decoding.absent((path, "fields"), "KvConfig", "an array", value)
+            decoding.absent((path, "fields"), "KvConfig", "an array", data.get("fields", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fields",)))
         return new
@@ -168,17 +165,18 @@ class KvConfigStackLayer(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("layerName", UNSET)
+        value = data.get("layerName")
         if type(value) is str:
             new.layer_name = value
         else:
-            decoding.absent((path, "layerName"), "KvConfigStackLayer", "a string", value)
-        value = get("config", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "layerName"), "KvConfigStackLayer", "a string", data.get("layerName", UNSET)
+            )
+        value = data.get("config")
+        if value is not None:
             new.config = KvConfig.from_wire(value, decoding, (path, "config"))
         else:
-            decoding.absent((path, "config"), "KvConfigStackLayer", "an object", value)
+            decoding.absent((path, "config"), "KvConfigStackLayer", "an object", data.get("config", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("config", "layerName")))
             value = new.layer_name
@@ -213,12 +211,11 @@ class KvConfigStack(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("layers", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("layers")
+        if value is not None:
             new.layers = _decode_array_of_kv_config_stack_layer(value, decoding, (path, "layers"))
         else:
-            decoding.absent((path, "layers"), "KvConfigStack", "an array", value)
+            decoding.absent((path, "layers"), "KvConfigStack", "an array", data.get("layers", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("layers",)))
         return new
@@ -255,28 +252,36 @@ class SerializedKVConfigSchematicsField(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("shortKey", UNSET)
+        value = data.get("shortKey")
         if type(value) is str:
             new.short_key = value
         else:
-            decoding.absent((path, "shortKey"), "SerializedKVConfigSchematicsField", "a string", value)
-        value = get("fullKey", UNSET)
+            decoding.absent(
+                (path, "shortKey"),
+                "SerializedKVConfigSchematicsField",
+                "a string",
+                data.get("shortKey", UNSET),
+            )
+        value = data.get("fullKey")
         if type(value) is str:
             new.full_key = value
         else:
-            decoding.absent((path, "fullKey"), "SerializedKVConfigSchematicsField", "a string", value)
-        value = get("typeKey", UNSET)
+            decoding.absent(
+                (path, "fullKey"), "SerializedKVConfigSchematicsField", "a string", data.get("fullKey", UNSET)
+            )
+        value = data.get("typeKey")
         if type(value) is str:
             new.type_key = value
         else:
-            decoding.absent((path, "typeKey"), "SerializedKVConfigSchematicsField", "a string", value)
-        value = get("typeParams", UNSET)
+            decoding.absent(
+                (path, "typeKey"), "SerializedKVConfigSchematicsField", "a string", data.get("typeKey", UNSET)
+            )
+        value = data.get("typeParams", UNSET)
         if value is not UNSET:
             new.type_params = value
         else:
             decoding.absent((path, "typeParams"), "SerializedKVConfigSchematicsField", "any value", value)
-        value = get("defaultValue", UNSET)
+        value = data.get("defaultValue", UNSET)
         if value is not UNSET:
             new.default_value = value
         else:
@@ -321,15 +326,16 @@ class SerializedKVConfigSchematics(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("fields", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("fields")
+        if value is not None:
             new.fields = _decode_array_of_serialized_kv_config_schematics_field(
                 value, decoding, (path, "fields")
             )
         else:
-            decoding.absent((path, "fields"), "SerializedKVConfigSchematics", "an array", value)
-        value = get("extensionPrefixes", UNSET)
+            decoding.absent(
+                (path, "fields"), "SerializedKVConfigSchematics", "an array", data.get("fields", UNSET)
+            )
+        value = data.get("extensionPrefixes", UNSET)
         if value is UNSET:
             new.extension_prefixes = UNSET
         elif value is None:

@@ -14,7 +14,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -91,28 +90,27 @@ class ModelQuery(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("domain", UNSET)
+        value = data.get("domain", UNSET)
         if value is UNSET or type(value) is str:
             new.domain = value
         else:
             new.domain = decoding.unset((path, "domain"), "ModelQuery", "a string", value)
-        value = get("deviceIdentifier", UNSET)
+        value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value
         else:
             decoding.deviation((path, "deviceIdentifier"), "a string or null", value)
-        value = get("identifier", UNSET)
+        value = data.get("identifier", UNSET)
         if value is UNSET or type(value) is str:
             new.identifier = value
         else:
             new.identifier = decoding.unset((path, "identifier"), "ModelQuery", "a string", value)
-        value = get("path", UNSET)
+        value = data.get("path", UNSET)
         if value is UNSET or type(value) is str:
             new.path = value
         else:
             new.path = decoding.unset((path, "path"), "ModelQuery", "a string", value)
-        value = get("vision", UNSET)
+        value = data.get("vision", UNSET)
         if value is UNSET or type(value) is bool:
             new.vision = value
         else:
@@ -188,19 +186,18 @@ class Quantization(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "Quantization", "a string", value)
-        value = get("bits", UNSET)
+            decoding.absent((path, "name"), "Quantization", "a string", data.get("name", UNSET))
+        value = data.get("bits")
         if type(value) is int:
             new.bits = value
         elif (number := decoding.integer((path, "bits"), value)) is not None:
             new.bits = number
         else:
-            decoding.absent((path, "bits"), "Quantization", "an integer", value)
+            decoding.absent((path, "bits"), "Quantization", "an integer", data.get("bits", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("bits", "name")))
         return new
@@ -258,72 +255,87 @@ class EmbeddingModelInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "embedding":
             decoding.absent((path, "type"), "EmbeddingModelInfo", '"embedding"', value)
-        value = get("modelKey", UNSET)
+        value = data.get("modelKey")
         if type(value) is str:
             new.model_key = value
         else:
-            decoding.absent((path, "modelKey"), "EmbeddingModelInfo", "a string", value)
-        value = get("format", UNSET)
+            decoding.absent((path, "modelKey"), "EmbeddingModelInfo", "a string", data.get("modelKey", UNSET))
+        value = data.get("format")
         if type(value) is str:
             new.format = value
         else:
-            decoding.absent((path, "format"), "EmbeddingModelInfo", "a string", value)
-        value = get("displayName", UNSET)
+            decoding.absent((path, "format"), "EmbeddingModelInfo", "a string", data.get("format", UNSET))
+        value = data.get("displayName")
         if type(value) is str:
             new.display_name = value
         else:
-            decoding.absent((path, "displayName"), "EmbeddingModelInfo", "a string", value)
-        value = get("publisher", UNSET)
+            decoding.absent(
+                (path, "displayName"), "EmbeddingModelInfo", "a string", data.get("displayName", UNSET)
+            )
+        value = data.get("publisher")
         if type(value) is str:
             new.publisher = value
         else:
-            decoding.absent((path, "publisher"), "EmbeddingModelInfo", "a string", value)
-        value = get("path", UNSET)
+            decoding.absent(
+                (path, "publisher"), "EmbeddingModelInfo", "a string", data.get("publisher", UNSET)
+            )
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "EmbeddingModelInfo", "a string", value)
-        value = get("sizeBytes", UNSET)
+            decoding.absent((path, "path"), "EmbeddingModelInfo", "a string", data.get("path", UNSET))
+        value = data.get("sizeBytes")
         if type(value) is int:
             new.size_bytes = value
         elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
             new.size_bytes = number
         else:
-            decoding.absent((path, "sizeBytes"), "EmbeddingModelInfo", "an integer", value)
-        value = get("indexedModelIdentifier", UNSET)
+            decoding.absent(
+                (path, "sizeBytes"), "EmbeddingModelInfo", "an integer", data.get("sizeBytes", UNSET)
+            )
+        value = data.get("indexedModelIdentifier")
         if type(value) is str:
             new.indexed_model_identifier = value
         else:
-            decoding.absent((path, "indexedModelIdentifier"), "EmbeddingModelInfo", "a string", value)
-        value = get("deviceIdentifier", UNSET)
+            decoding.absent(
+                (path, "indexedModelIdentifier"),
+                "EmbeddingModelInfo",
+                "a string",
+                data.get("indexedModelIdentifier", UNSET),
+            )
+        value = data.get("deviceIdentifier", UNSET)
         if type(value) is str or value is None:
             new.device_identifier = value
         else:
             decoding.absent((path, "deviceIdentifier"), "EmbeddingModelInfo", "a string or null", value)
-        value = get("maxContextLength", UNSET)
+        value = data.get("maxContextLength")
         if type(value) is int:
             new.max_context_length = value
         elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
             new.max_context_length = number
         else:
-            decoding.absent((path, "maxContextLength"), "EmbeddingModelInfo", "an integer", value)
-        value = get("paramsString", UNSET)
+            decoding.absent(
+                (path, "maxContextLength"),
+                "EmbeddingModelInfo",
+                "an integer",
+                data.get("maxContextLength", UNSET),
+            )
+        value = data.get("paramsString", UNSET)
         if value is UNSET or type(value) is str:
             new.params_string = value
         else:
             new.params_string = decoding.unset(
                 (path, "paramsString"), "EmbeddingModelInfo", "a string", value
             )
-        value = get("architecture", UNSET)
+        value = data.get("architecture", UNSET)
         if value is UNSET or type(value) is str:
             new.architecture = value
         else:
             new.architecture = decoding.unset((path, "architecture"), "EmbeddingModelInfo", "a string", value)
-        value = get("quantization", UNSET)
+        value = data.get("quantization", UNSET)
         if value is UNSET:
             new.quantization = UNSET
         elif value is None:
@@ -332,14 +344,14 @@ class EmbeddingModelInfo(Message):
             )
         else:
             new.quantization = Quantization.from_wire(value, decoding, (path, "quantization"))
-        value = get("variants", UNSET)
+        value = data.get("variants", UNSET)
         if value is UNSET:
             new.variants = UNSET
         elif value is None:
             new.variants = decoding.unset((path, "variants"), "EmbeddingModelInfo", "an array", value)
         else:
             new.variants = _decode_array_of_string(value, decoding, (path, "variants"))
-        value = get("selectedVariant", UNSET)
+        value = data.get("selectedVariant", UNSET)
         if value is UNSET or type(value) is str:
             new.selected_variant = value
         else:
@@ -465,103 +477,137 @@ class EmbeddingModelInstanceInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "embedding":
             decoding.absent((path, "type"), "EmbeddingModelInstanceInfo", '"embedding"', value)
-        value = get("modelKey", UNSET)
+        value = data.get("modelKey")
         if type(value) is str:
             new.model_key = value
         else:
-            decoding.absent((path, "modelKey"), "EmbeddingModelInstanceInfo", "a string", value)
-        value = get("format", UNSET)
+            decoding.absent(
+                (path, "modelKey"), "EmbeddingModelInstanceInfo", "a string", data.get("modelKey", UNSET)
+            )
+        value = data.get("format")
         if type(value) is str:
             new.format = value
         else:
-            decoding.absent((path, "format"), "EmbeddingModelInstanceInfo", "a string", value)
-        value = get("displayName", UNSET)
+            decoding.absent(
+                (path, "format"), "EmbeddingModelInstanceInfo", "a string", data.get("format", UNSET)
+            )
+        value = data.get("displayName")
         if type(value) is str:
             new.display_name = value
         else:
-            decoding.absent((path, "displayName"), "EmbeddingModelInstanceInfo", "a string", value)
-        value = get("publisher", UNSET)
+            decoding.absent(
+                (path, "displayName"),
+                "EmbeddingModelInstanceInfo",
+                "a string",
+                data.get("displayName", UNSET),
+            )
+        value = data.get("publisher")
         if type(value) is str:
             new.publisher = value
         else:
-            decoding.absent((path, "publisher"), "EmbeddingModelInstanceInfo", "a string", value)
-        value = get("path", UNSET)
+            decoding.absent(
+                (path, "publisher"), "EmbeddingModelInstanceInfo", "a string", data.get("publisher", UNSET)
+            )
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "EmbeddingModelInstanceInfo", "a string", value)
-        value = get("sizeBytes", UNSET)
+            decoding.absent((path, "path"), "EmbeddingModelInstanceInfo", "a string", data.get("path", UNSET))
+        value = data.get("sizeBytes")
         if type(value) is int:
             new.size_bytes = value
         elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
             new.size_bytes = number
         else:
-            decoding.absent((path, "sizeBytes"), "EmbeddingModelInstanceInfo", "an integer", value)
-        value = get("indexedModelIdentifier", UNSET)
+            decoding.absent(
+                (path, "sizeBytes"), "EmbeddingModelInstanceInfo", "an integer", data.get("sizeBytes", UNSET)
+            )
+        value = data.get("indexedModelIdentifier")
         if type(value) is str:
             new.indexed_model_identifier = value
         else:
-            decoding.absent((path, "indexedModelIdentifier"), "EmbeddingModelInstanceInfo", "a string", value)
-        value = get("deviceIdentifier", UNSET)
+            decoding.absent(
+                (path, "indexedModelIdentifier"),
+                "EmbeddingModelInstanceInfo",
+                "a string",
+                data.get("indexedModelIdentifier", UNSET),
+            )
+        value = data.get("deviceIdentifier", UNSET)
         if type(value) is str or value is None:
             new.device_identifier = value
         else:
             decoding.absent(
                 (path, "deviceIdentifier"), "EmbeddingModelInstanceInfo", "a string or null", value
             )
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "EmbeddingModelInstanceInfo", "a string", value)
-        value = get("instanceReference", UNSET)
+            decoding.absent(
+                (path, "identifier"), "EmbeddingModelInstanceInfo", "a string", data.get("identifier", UNSET)
+            )
+        value = data.get("instanceReference")
         if type(value) is str:
             new.instance_reference = value
         else:
-            decoding.absent((path, "instanceReference"), "EmbeddingModelInstanceInfo", "a string", value)
-        value = get("ttlMs", UNSET)
+            decoding.absent(
+                (path, "instanceReference"),
+                "EmbeddingModelInstanceInfo",
+                "a string",
+                data.get("instanceReference", UNSET),
+            )
+        value = data.get("ttlMs", UNSET)
         if type(value) is float or type(value) is int or value is None:
             new.ttl_ms = value
         else:
             decoding.absent((path, "ttlMs"), "EmbeddingModelInstanceInfo", "a number or null", value)
-        value = get("lastUsedTime", UNSET)
+        value = data.get("lastUsedTime", UNSET)
         if type(value) is float or type(value) is int or value is None:
             new.last_used_time = value
         else:
             decoding.absent((path, "lastUsedTime"), "EmbeddingModelInstanceInfo", "a number or null", value)
-        value = get("maxContextLength", UNSET)
+        value = data.get("maxContextLength")
         if type(value) is int:
             new.max_context_length = value
         elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
             new.max_context_length = number
         else:
-            decoding.absent((path, "maxContextLength"), "EmbeddingModelInstanceInfo", "an integer", value)
-        value = get("contextLength", UNSET)
+            decoding.absent(
+                (path, "maxContextLength"),
+                "EmbeddingModelInstanceInfo",
+                "an integer",
+                data.get("maxContextLength", UNSET),
+            )
+        value = data.get("contextLength")
         if type(value) is int:
             new.context_length = value
         elif (number := decoding.integer((path, "contextLength"), value)) is not None:
             new.context_length = number
         else:
-            decoding.absent((path, "contextLength"), "EmbeddingModelInstanceInfo", "an integer", value)
-        value = get("paramsString", UNSET)
+            decoding.absent(
+                (path, "contextLength"),
+                "EmbeddingModelInstanceInfo",
+                "an integer",
+                data.get("contextLength", UNSET),
+            )
+        value = data.get("paramsString", UNSET)
         if value is UNSET or type(value) is str:
             new.params_string = value
         else:
             new.params_string = decoding.unset(
                 (path, "paramsString"), "EmbeddingModelInstanceInfo", "a string", value
             )
-        value = get("architecture", UNSET)
+        value = data.get("architecture", UNSET)
         if value is UNSET or type(value) is str:
             new.architecture = value
         else:
             new.architecture = decoding.unset(
                 (path, "architecture"), "EmbeddingModelInstanceInfo", "a string", value
             )
-        value = get("quantization", UNSET)
+        value = data.get("quantization", UNSET)
         if value is UNSET:
             new.quantization = UNSET
         elif value is None:
@@ -570,14 +616,14 @@ class EmbeddingModelInstanceInfo(Message):
             )
         else:
             new.quantization = Quantization.from_wire(value, decoding, (path, "quantization"))
-        value = get("variants", UNSET)
+        value = data.get("variants", UNSET)
         if value is UNSET:
             new.variants = UNSET
         elif value is None:
             new.variants = decoding.unset((path, "variants"), "EmbeddingModelInstanceInfo", "an array", value)
         else:
             new.variants = _decode_array_of_string(value, decoding, (path, "variants"))
-        value = get("selectedVariant", UNSET)
+        value = data.get("selectedVariant", UNSET)
         if value is UNSET or type(value) is str:
             new.selected_variant = value
         else:
@@ -705,42 +751,67 @@ class EstimatedModelMemoryUsage(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("confidence", UNSET)
+        value = data.get("confidence")
         if type(value) is str:
             new.confidence = value
         else:
-            decoding.absent((path, "confidence"), "EstimatedModelMemoryUsage", "a string", value)
-        value = get("modelVramBytes", UNSET)
+            decoding.absent(
+                (path, "confidence"), "EstimatedModelMemoryUsage", "a string", data.get("confidence", UNSET)
+            )
+        value = data.get("modelVramBytes")
         if type(value) is float or type(value) is int:
             new.model_vram_bytes = value
         else:
-            decoding.absent((path, "modelVramBytes"), "EstimatedModelMemoryUsage", "a number", value)
-        value = get("contextVramBytes", UNSET)
+            decoding.absent(
+                (path, "modelVramBytes"),
+                "EstimatedModelMemoryUsage",
+                "a number",
+                data.get("modelVramBytes", UNSET),
+            )
+        value = data.get("contextVramBytes")
         if type(value) is float or type(value) is int:
             new.context_vram_bytes = value
         else:
-            decoding.absent((path, "contextVramBytes"), "EstimatedModelMemoryUsage", "a number", value)
-        value = get("totalVramBytes", UNSET)
+            decoding.absent(
+                (path, "contextVramBytes"),
+                "EstimatedModelMemoryUsage",
+                "a number",
+                data.get("contextVramBytes", UNSET),
+            )
+        value = data.get("totalVramBytes")
         if type(value) is float or type(value) is int:
             new.total_vram_bytes = value
         else:
-            decoding.absent((path, "totalVramBytes"), "EstimatedModelMemoryUsage", "a number", value)
-        value = get("modelBytes", UNSET)
+            decoding.absent(
+                (path, "totalVramBytes"),
+                "EstimatedModelMemoryUsage",
+                "a number",
+                data.get("totalVramBytes", UNSET),
+            )
+        value = data.get("modelBytes")
         if type(value) is float or type(value) is int:
             new.model_bytes = value
         else:
-            decoding.absent((path, "modelBytes"), "EstimatedModelMemoryUsage", "a number", value)
-        value = get("contextBytes", UNSET)
+            decoding.absent(
+                (path, "modelBytes"), "EstimatedModelMemoryUsage", "a number", data.get("modelBytes", UNSET)
+            )
+        value = data.get("contextBytes")
         if type(value) is float or type(value) is int:
             new.context_bytes = value
         else:
-            decoding.absent((path, "contextBytes"), "EstimatedModelMemoryUsage", "a number", value)
-        value = get("totalBytes", UNSET)
+            decoding.absent(
+                (path, "contextBytes"),
+                "EstimatedModelMemoryUsage",
+                "a number",
+                data.get("contextBytes", UNSET),
+            )
+        value = data.get("totalBytes")
         if type(value) is float or type(value) is int:
             new.total_bytes = value
         else:
-            decoding.absent((path, "totalBytes"), "EstimatedModelMemoryUsage", "a number", value)
+            decoding.absent(
+                (path, "totalBytes"), "EstimatedModelMemoryUsage", "a number", data.get("totalBytes", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -801,17 +872,23 @@ class EstimatedResourcesUsage(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("memory", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("memory")
+        if value is not None:
             new.memory = EstimatedModelMemoryUsage.from_wire(value, decoding, (path, "memory"))
         else:
-            decoding.absent((path, "memory"), "EstimatedResourcesUsage", "an object", value)
-        value = get("passesGuardrails", UNSET)
+            decoding.absent(
+                (path, "memory"), "EstimatedResourcesUsage", "an object", data.get("memory", UNSET)
+            )
+        value = data.get("passesGuardrails")
         if type(value) is bool:
             new.passes_guardrails = value
         else:
-            decoding.absent((path, "passesGuardrails"), "EstimatedResourcesUsage", "a boolean", value)
+            decoding.absent(
+                (path, "passesGuardrails"),
+                "EstimatedResourcesUsage",
+                "a boolean",
+                data.get("passesGuardrails", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("memory", "passesGuardrails")))
         return new
@@ -873,94 +950,102 @@ class LlmInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "llm":
             decoding.absent((path, "type"), "LlmInfo", '"llm"', value)
-        value = get("modelKey", UNSET)
+        value = data.get("modelKey")
         if type(value) is str:
             new.model_key = value
         else:
-            decoding.absent((path, "modelKey"), "LlmInfo", "a string", value)
-        value = get("format", UNSET)
+            decoding.absent((path, "modelKey"), "LlmInfo", "a string", data.get("modelKey", UNSET))
+        value = data.get("format")
         if type(value) is str:
             new.format = value
         else:
-            decoding.absent((path, "format"), "LlmInfo", "a string", value)
-        value = get("displayName", UNSET)
+            decoding.absent((path, "format"), "LlmInfo", "a string", data.get("format", UNSET))
+        value = data.get("displayName")
         if type(value) is str:
             new.display_name = value
         else:
-            decoding.absent((path, "displayName"), "LlmInfo", "a string", value)
-        value = get("publisher", UNSET)
+            decoding.absent((path, "displayName"), "LlmInfo", "a string", data.get("displayName", UNSET))
+        value = data.get("publisher")
         if type(value) is str:
             new.publisher = value
         else:
-            decoding.absent((path, "publisher"), "LlmInfo", "a string", value)
-        value = get("path", UNSET)
+            decoding.absent((path, "publisher"), "LlmInfo", "a string", data.get("publisher", UNSET))
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "LlmInfo", "a string", value)
-        value = get("sizeBytes", UNSET)
+            decoding.absent((path, "path"), "LlmInfo", "a string", data.get("path", UNSET))
+        value = data.get("sizeBytes")
         if type(value) is int:
             new.size_bytes = value
         elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
             new.size_bytes = number
         else:
-            decoding.absent((path, "sizeBytes"), "LlmInfo", "an integer", value)
-        value = get("indexedModelIdentifier", UNSET)
+            decoding.absent((path, "sizeBytes"), "LlmInfo", "an integer", data.get("sizeBytes", UNSET))
+        value = data.get("indexedModelIdentifier")
         if type(value) is str:
             new.indexed_model_identifier = value
         else:
-            decoding.absent((path, "indexedModelIdentifier"), "LlmInfo", "a string", value)
-        value = get("deviceIdentifier", UNSET)
+            decoding.absent(
+                (path, "indexedModelIdentifier"),
+                "LlmInfo",
+                "a string",
+                data.get("indexedModelIdentifier", UNSET),
+            )
+        value = data.get("deviceIdentifier", UNSET)
         if type(value) is str or value is None:
             new.device_identifier = value
         else:
             decoding.absent((path, "deviceIdentifier"), "LlmInfo", "a string or null", value)
-        value = get("vision", UNSET)
+        value = data.get("vision")
         if type(value) is bool:
             new.vision = value
         else:
-            decoding.absent((path, "vision"), "LlmInfo", "a boolean", value)
-        value = get("trainedForToolUse", UNSET)
+            decoding.absent((path, "vision"), "LlmInfo", "a boolean", data.get("vision", UNSET))
+        value = data.get("trainedForToolUse")
         if type(value) is bool:
             new.trained_for_tool_use = value
         else:
-            decoding.absent((path, "trainedForToolUse"), "LlmInfo", "a boolean", value)
-        value = get("maxContextLength", UNSET)
+            decoding.absent(
+                (path, "trainedForToolUse"), "LlmInfo", "a boolean", data.get("trainedForToolUse", UNSET)
+            )
+        value = data.get("maxContextLength")
         if type(value) is int:
             new.max_context_length = value
         elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
             new.max_context_length = number
         else:
-            decoding.absent((path, "maxContextLength"), "LlmInfo", "an integer", value)
-        value = get("paramsString", UNSET)
+            decoding.absent(
+                (path, "maxContextLength"), "LlmInfo", "an integer", data.get("maxContextLength", UNSET)
+            )
+        value = data.get("paramsString", UNSET)
         if value is UNSET or type(value) is str:
             new.params_string = value
         else:
             new.params_string = decoding.unset((path, "paramsString"), "LlmInfo", "a string", value)
-        value = get("architecture", UNSET)
+        value = data.get("architecture", UNSET)
         if value is UNSET or type(value) is str:
             new.architecture = value
         else:
             new.architecture = decoding.unset((path, "architecture"), "LlmInfo", "a string", value)
-        value = get("quantization", UNSET)
+        value = data.get("quantization", UNSET)
         if value is UNSET:
             new.quantization = UNSET
         elif value is None:
             new.quantization = decoding.unset((path, "quantization"), "LlmInfo", "an object", value)
         else:
             new.quantization = Quantization.from_wire(value, decoding, (path, "quantization"))
-        value = get("variants", UNSET)
+        value = data.get("variants", UNSET)
         if value is UNSET:
             new.variants = UNSET
         elif value is None:
             new.variants = decoding.unset((path, "variants"), "LlmInfo", "an array", value)
         else:
             new.variants = _decode_array_of_string(value, decoding, (path, "variants"))
-        value = get("selectedVariant", UNSET)
+        value = data.get("selectedVariant", UNSET)
         if value is UNSET or type(value) is str:
             new.selected_variant = value
         else:
@@ -1094,121 +1179,148 @@ class LlmInstanceInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "llm":
             decoding.absent((path, "type"), "LlmInstanceInfo", '"llm"', value)
-        value = get("modelKey", UNSET)
+        value = data.get("modelKey")
         if type(value) is str:
             new.model_key = value
         else:
-            decoding.absent((path, "modelKey"), "LlmInstanceInfo", "a string", value)
-        value = get("format", UNSET)
+            decoding.absent((path, "modelKey"), "LlmInstanceInfo", "a string", data.get("modelKey", UNSET))
+        value = data.get("format")
         if type(value) is str:
             new.format = value
         else:
-            decoding.absent((path, "format"), "LlmInstanceInfo", "a string", value)
-        value = get("displayName", UNSET)
+            decoding.absent((path, "format"), "LlmInstanceInfo", "a string", data.get("format", UNSET))
+        value = data.get("displayName")
         if type(value) is str:
             new.display_name = value
         else:
-            decoding.absent((path, "displayName"), "LlmInstanceInfo", "a string", value)
-        value = get("publisher", UNSET)
+            decoding.absent(
+                (path, "displayName"), "LlmInstanceInfo", "a string", data.get("displayName", UNSET)
+            )
+        value = data.get("publisher")
         if type(value) is str:
             new.publisher = value
         else:
-            decoding.absent((path, "publisher"), "LlmInstanceInfo", "a string", value)
-        value = get("path", UNSET)
+            decoding.absent((path, "publisher"), "LlmInstanceInfo", "a string", data.get("publisher", UNSET))
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "LlmInstanceInfo", "a string", value)
-        value = get("sizeBytes", UNSET)
+            decoding.absent((path, "path"), "LlmInstanceInfo", "a string", data.get("path", UNSET))
+        value = data.get("sizeBytes")
         if type(value) is int:
             new.size_bytes = value
         elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
             new.size_bytes = number
         else:
-            decoding.absent((path, "sizeBytes"), "LlmInstanceInfo", "an integer", value)
-        value = get("indexedModelIdentifier", UNSET)
+            decoding.absent(
+                (path, "sizeBytes"), "LlmInstanceInfo", "an integer", data.get("sizeBytes", UNSET)
+            )
+        value = data.get("indexedModelIdentifier")
         if type(value) is str:
             new.indexed_model_identifier = value
         else:
-            decoding.absent((path, "indexedModelIdentifier"), "LlmInstanceInfo", "a string", value)
-        value = get("deviceIdentifier", UNSET)
+            decoding.absent(
+                (path, "indexedModelIdentifier"),
+                "LlmInstanceInfo",
+                "a string",
+                data.get("indexedModelIdentifier", UNSET),
+            )
+        value = data.get("deviceIdentifier", UNSET)
         if type(value) is str or value is None:
             new.device_identifier = value
         else:
             decoding.absent((path, "deviceIdentifier"), "LlmInstanceInfo", "a string or null", value)
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "LlmInstanceInfo", "a string", value)
-        value = get("instanceReference", UNSET)
+            decoding.absent(
+                (path, "identifier"), "LlmInstanceInfo", "a string", data.get("identifier", UNSET)
+            )
+        value = data.get("instanceReference")
         if type(value) is str:
             new.instance_reference = value
         else:
-            decoding.absent((path, "instanceReference"), "LlmInstanceInfo", "a string", value)
-        value = get("ttlMs", UNSET)
+            decoding.absent(
+                (path, "instanceReference"),
+                "LlmInstanceInfo",
+                "a string",
+                data.get("instanceReference", UNSET),
+            )
+        value = data.get("ttlMs", UNSET)
         if type(value) is float or type(value) is int or value is None:
             new.ttl_ms = value
         else:
             decoding.absent((path, "ttlMs"), "LlmInstanceInfo", "a number or null", value)
-        value = get("lastUsedTime", UNSET)
+        value = data.get("lastUsedTime", UNSET)
         if type(value) is float or type(value) is int or value is None:
             new.last_used_time = value
         else:
             decoding.absent((path, "lastUsedTime"), "LlmInstanceInfo", "a number or null", value)
-        value = get("vision", UNSET)
+        value = data.get("vision")
         if type(value) is bool:
             new.vision = value
         else:
-            decoding.absent((path, "vision"), "LlmInstanceInfo", "a boolean", value)
-        value = get("trainedForToolUse", UNSET)
+            decoding.absent((path, "vision"), "LlmInstanceInfo", "a boolean", data.get("vision", UNSET))
+        value = data.get("trainedForToolUse")
         if type(value) is bool:
             new.trained_for_tool_use = value
         else:
-            decoding.absent((path, "trainedForToolUse"), "LlmInstanceInfo", "a boolean", value)
-        value = get("maxContextLength", UNSET)
+            decoding.absent(
+                (path, "trainedForToolUse"),
+                "LlmInstanceInfo",
+                "a boolean",
+                data.get("trainedForToolUse", UNSET),
+            )
+        value = data.get("maxContextLength")
         if type(value) is int:
             new.max_context_length = value
         elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
             new.max_context_length = number
         else:
-            decoding.absent((path, "maxContextLength"), "LlmInstanceInfo", "an integer", value)
-        value = get("contextLength", UNSET)
+            decoding.absent(
+                (path, "maxContextLength"),
+                "LlmInstanceInfo",
+                "an integer",
+                data.get("maxContextLength", UNSET),
+            )
+        value = data.get("contextLength")
         if type(value) is int:
             new.context_length = value
         elif (number := decoding.integer((path, "contextLength"), value)) is not None:
             new.context_length = number
         else:
-            decoding.absent((path, "contextLength"), "LlmInstanceInfo", "an integer", value)
-        value = get("paramsString", UNSET)
+            decoding.absent(
+                (path, "contextLength"), "LlmInstanceInfo", "an integer", data.get("contextLength", UNSET)
+            )
+        value = data.get("paramsString", UNSET)
         if value is UNSET or type(value) is str:
             new.params_string = value
         else:
             new.params_string = decoding.unset((path, "paramsString"), "LlmInstanceInfo", "a string", value)
-        value = get("architecture", UNSET)
+        value = data.get("architecture", UNSET)
         if value is UNSET or type(value) is str:
             new.architecture = value
         else:
             new.architecture = decoding.unset((path, "architecture"), "LlmInstanceInfo", "a string", value)
-        value = get("quantization", UNSET)
+        value = data.get("quantization", UNSET)
         if value is UNSET:
             new.quantization = UNSET
         elif value is None:
             new.quantization = decoding.unset((path, "quantization"), "LlmInstanceInfo", "an object", value)
         else:
             new.quantization = Quantization.from_wire(value, decoding, (path, "quantization"))
-        value = get("variants", UNSET)
+        value = data.get("variants", UNSET)
         if value is UNSET:
             new.variants = UNSET
         elif value is None:
             new.variants = decoding.unset((path, "variants"), "LlmInstanceInfo", "an array", value)
         else:
             new.variants = _decode_array_of_string(value, decoding, (path, "variants"))
-        value = get("selectedVariant", UNSET)
+        value = data.get("selectedVariant", UNSET)
         if value is UNSET or type(value) is str:
             new.selected_variant = value
         else:
@@ -1372,17 +1484,16 @@ class ModelProcessingState(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("status", UNSET)
+        value = data.get("status")
         if type(value) is str:
             new.status = value
         else:
-            decoding.absent((path, "status"), "ModelProcessingState", "a string", value)
-        value = get("queued", UNSET)
+            decoding.absent((path, "status"), "ModelProcessingState", "a string", data.get("status", UNSET))
+        value = data.get("queued")
         if type(value) is float or type(value) is int:
             new.queued = value
         else:
-            decoding.absent((path, "queued"), "ModelProcessingState", "a number", value)
+            decoding.absent((path, "queued"), "ModelProcessingState", "a number", data.get("queued", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("queued", "status")))
             value = new.status
@@ -1418,15 +1529,14 @@ class ModelSpecifierQuery(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "query":
             decoding.absent((path, "type"), "ModelSpecifierQuery", '"query"', value)
-        value = get("query", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("query")
+        if value is not None:
             new.query = ModelQuery.from_wire(value, decoding, (path, "query"))
         else:
-            decoding.absent((path, "query"), "ModelSpecifierQuery", "an object", value)
+            decoding.absent((path, "query"), "ModelSpecifierQuery", "an object", data.get("query", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("query", "type")))
         return new
@@ -1458,15 +1568,19 @@ class ModelSpecifierInstanceReference(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "instanceReference":
             decoding.absent((path, "type"), "ModelSpecifierInstanceReference", '"instanceReference"', value)
-        value = get("instanceReference", UNSET)
+        value = data.get("instanceReference")
         if type(value) is str:
             new.instance_reference = value
         else:
-            decoding.absent((path, "instanceReference"), "ModelSpecifierInstanceReference", "a string", value)
+            decoding.absent(
+                (path, "instanceReference"),
+                "ModelSpecifierInstanceReference",
+                "a string",
+                data.get("instanceReference", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("instanceReference", "type")))
         return new

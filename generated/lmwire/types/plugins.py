@@ -17,7 +17,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -76,42 +75,62 @@ class AvailablePluginInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "AvailablePluginInfo", "a string", value)
-        value = get("isDev", UNSET)
+            decoding.absent(
+                (path, "identifier"), "AvailablePluginInfo", "a string", data.get("identifier", UNSET)
+            )
+        value = data.get("isDev")
         if type(value) is bool:
             new.is_dev = value
         else:
-            decoding.absent((path, "isDev"), "AvailablePluginInfo", "a boolean", value)
-        value = get("isTrusted", UNSET)
+            decoding.absent((path, "isDev"), "AvailablePluginInfo", "a boolean", data.get("isDev", UNSET))
+        value = data.get("isTrusted")
         if type(value) is bool:
             new.is_trusted = value
         else:
-            decoding.absent((path, "isTrusted"), "AvailablePluginInfo", "a boolean", value)
-        value = get("hasPromptPreprocessor", UNSET)
+            decoding.absent(
+                (path, "isTrusted"), "AvailablePluginInfo", "a boolean", data.get("isTrusted", UNSET)
+            )
+        value = data.get("hasPromptPreprocessor")
         if type(value) is bool:
             new.has_prompt_preprocessor = value
         else:
-            decoding.absent((path, "hasPromptPreprocessor"), "AvailablePluginInfo", "a boolean", value)
-        value = get("hasPredictionLoopHandler", UNSET)
+            decoding.absent(
+                (path, "hasPromptPreprocessor"),
+                "AvailablePluginInfo",
+                "a boolean",
+                data.get("hasPromptPreprocessor", UNSET),
+            )
+        value = data.get("hasPredictionLoopHandler")
         if type(value) is bool:
             new.has_prediction_loop_handler = value
         else:
-            decoding.absent((path, "hasPredictionLoopHandler"), "AvailablePluginInfo", "a boolean", value)
-        value = get("hasToolsProvider", UNSET)
+            decoding.absent(
+                (path, "hasPredictionLoopHandler"),
+                "AvailablePluginInfo",
+                "a boolean",
+                data.get("hasPredictionLoopHandler", UNSET),
+            )
+        value = data.get("hasToolsProvider")
         if type(value) is bool:
             new.has_tools_provider = value
         else:
-            decoding.absent((path, "hasToolsProvider"), "AvailablePluginInfo", "a boolean", value)
-        value = get("hasGenerator", UNSET)
+            decoding.absent(
+                (path, "hasToolsProvider"),
+                "AvailablePluginInfo",
+                "a boolean",
+                data.get("hasToolsProvider", UNSET),
+            )
+        value = data.get("hasGenerator")
         if type(value) is bool:
             new.has_generator = value
         else:
-            decoding.absent((path, "hasGenerator"), "AvailablePluginInfo", "a boolean", value)
+            decoding.absent(
+                (path, "hasGenerator"), "AvailablePluginInfo", "a boolean", data.get("hasGenerator", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -169,16 +188,17 @@ class PluginConfigSpecifierDirect(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "direct":
             decoding.absent((path, "type"), "PluginConfigSpecifierDirect", '"direct"', value)
-        value = get("config", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("config")
+        if value is not None:
             new.config = KvConfig.from_wire(value, decoding, (path, "config"))
         else:
-            decoding.absent((path, "config"), "PluginConfigSpecifierDirect", "an object", value)
-        value = get("workingDirectoryPath", UNSET)
+            decoding.absent(
+                (path, "config"), "PluginConfigSpecifierDirect", "an object", data.get("config", UNSET)
+            )
+        value = data.get("workingDirectoryPath", UNSET)
         if value is UNSET or type(value) is str:
             new.working_directory_path = value
         else:
@@ -220,22 +240,28 @@ class PluginConfigSpecifierPredictionProcess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "predictionProcess":
             decoding.absent(
                 (path, "type"), "PluginConfigSpecifierPredictionProcess", '"predictionProcess"', value
             )
-        value = get("pci", UNSET)
+        value = data.get("pci")
         if type(value) is str:
             new.pci = value
         else:
-            decoding.absent((path, "pci"), "PluginConfigSpecifierPredictionProcess", "a string", value)
-        value = get("token", UNSET)
+            decoding.absent(
+                (path, "pci"), "PluginConfigSpecifierPredictionProcess", "a string", data.get("pci", UNSET)
+            )
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
-            decoding.absent((path, "token"), "PluginConfigSpecifierPredictionProcess", "a string", value)
+            decoding.absent(
+                (path, "token"),
+                "PluginConfigSpecifierPredictionProcess",
+                "a string",
+                data.get("token", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token", "type")))
         return new
@@ -304,15 +330,16 @@ class PluginSandboxSettingsNotEnabled(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("enabled", UNSET)
+        value = data.get("enabled", UNSET)
         if value is not False:
             decoding.absent((path, "enabled"), "PluginSandboxSettingsNotEnabled", "false", value)
-        value = get("reason", UNSET)
+        value = data.get("reason")
         if type(value) is str:
             new.reason = value
         else:
-            decoding.absent((path, "reason"), "PluginSandboxSettingsNotEnabled", "a string", value)
+            decoding.absent(
+                (path, "reason"), "PluginSandboxSettingsNotEnabled", "a string", data.get("reason", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("enabled", "reason")))
         return new
@@ -357,17 +384,20 @@ class PluginSandboxFileSystemSettings(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type")
         if type(value) is str:
             new.type = value
         else:
-            decoding.absent((path, "type"), "PluginSandboxFileSystemSettings", "a string", value)
-        value = get("reason", UNSET)
+            decoding.absent(
+                (path, "type"), "PluginSandboxFileSystemSettings", "a string", data.get("type", UNSET)
+            )
+        value = data.get("reason")
         if type(value) is str:
             new.reason = value
         else:
-            decoding.absent((path, "reason"), "PluginSandboxFileSystemSettings", "a string", value)
+            decoding.absent(
+                (path, "reason"), "PluginSandboxFileSystemSettings", "a string", data.get("reason", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("reason", "type")))
             value = new.type
@@ -404,17 +434,23 @@ class PluginSandboxNetworkSettings(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("hosts", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("hosts")
+        if value is not None:
             new.hosts = _decode_string_or_array_of_string(value, decoding, (path, "hosts"))
         else:
-            decoding.absent((path, "hosts"), "PluginSandboxNetworkSettings", "a string or an array", value)
-        value = get("reason", UNSET)
+            decoding.absent(
+                (path, "hosts"),
+                "PluginSandboxNetworkSettings",
+                "a string or an array",
+                data.get("hosts", UNSET),
+            )
+        value = data.get("reason")
         if type(value) is str:
             new.reason = value
         else:
-            decoding.absent((path, "reason"), "PluginSandboxNetworkSettings", "a string", value)
+            decoding.absent(
+                (path, "reason"), "PluginSandboxNetworkSettings", "a string", data.get("reason", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("hosts", "reason")))
         return new
@@ -448,11 +484,10 @@ class PluginSandboxSettingsEnabled(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("enabled", UNSET)
+        value = data.get("enabled", UNSET)
         if value is not True:
             decoding.absent((path, "enabled"), "PluginSandboxSettingsEnabled", "true", value)
-        value = get("fileSystem", UNSET)
+        value = data.get("fileSystem", UNSET)
         if value is UNSET:
             new.file_system = UNSET
         elif value is None:
@@ -461,7 +496,7 @@ class PluginSandboxSettingsEnabled(Message):
             )
         else:
             new.file_system = PluginSandboxFileSystemSettings.from_wire(value, decoding, (path, "fileSystem"))
-        value = get("network", UNSET)
+        value = data.get("network", UNSET)
         if value is UNSET:
             new.network = UNSET
         elif value is None:
@@ -534,47 +569,46 @@ class PluginManifest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "plugin":
             decoding.absent((path, "type"), "PluginManifest", '"plugin"', value)
-        value = get("runner", UNSET)
+        value = data.get("runner")
         if type(value) is str:
             new.runner = value
         else:
-            decoding.absent((path, "runner"), "PluginManifest", "a string", value)
-        value = get("owner", UNSET)
+            decoding.absent((path, "runner"), "PluginManifest", "a string", data.get("runner", UNSET))
+        value = data.get("owner")
         if type(value) is str:
             new.owner = value
         else:
-            decoding.absent((path, "owner"), "PluginManifest", "a string", value)
-        value = get("name", UNSET)
+            decoding.absent((path, "owner"), "PluginManifest", "a string", data.get("owner", UNSET))
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "PluginManifest", "a string", value)
-        value = get("sandbox", UNSET)
+            decoding.absent((path, "name"), "PluginManifest", "a string", data.get("name", UNSET))
+        value = data.get("sandbox", UNSET)
         if value is UNSET:
             new.sandbox = UNSET
         elif value is None:
             new.sandbox = decoding.unset((path, "sandbox"), "PluginManifest", "an object", value)
         else:
             new.sandbox = decode_plugin_sandbox_settings(value, decoding, (path, "sandbox"))
-        value = get("revision", UNSET)
+        value = data.get("revision", UNSET)
         if value is UNSET or type(value) is int:
             new.revision = value
         elif (number := decoding.integer((path, "revision"), value)) is not None:
             new.revision = number
         else:
             new.revision = decoding.unset((path, "revision"), "PluginManifest", "an integer", value)
-        value = get("dependencies", UNSET)
+        value = data.get("dependencies", UNSET)
         if value is UNSET:
             new.dependencies = UNSET
         elif value is None:
             new.dependencies = decoding.unset((path, "dependencies"), "PluginManifest", "an array", value)
         else:
             new.dependencies = _decode_array_of_artifact_dependency(value, decoding, (path, "dependencies"))
-        value = get("tags", UNSET)
+        value = data.get("tags", UNSET)
         if value is UNSET:
             new.tags = UNSET
         elif value is None:
@@ -650,25 +684,39 @@ class PluginRuntimeErrorReportUnauthorized(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "unauthorized":
             decoding.absent((path, "type"), "PluginRuntimeErrorReportUnauthorized", '"unauthorized"', value)
-        value = get("pluginRunId", UNSET)
+        value = data.get("pluginRunId")
         if type(value) is str:
             new.plugin_run_id = value
         else:
-            decoding.absent((path, "pluginRunId"), "PluginRuntimeErrorReportUnauthorized", "a string", value)
-        value = get("serverUrl", UNSET)
+            decoding.absent(
+                (path, "pluginRunId"),
+                "PluginRuntimeErrorReportUnauthorized",
+                "a string",
+                data.get("pluginRunId", UNSET),
+            )
+        value = data.get("serverUrl")
         if type(value) is str:
             new.server_url = value
         else:
-            decoding.absent((path, "serverUrl"), "PluginRuntimeErrorReportUnauthorized", "a string", value)
-        value = get("message", UNSET)
+            decoding.absent(
+                (path, "serverUrl"),
+                "PluginRuntimeErrorReportUnauthorized",
+                "a string",
+                data.get("serverUrl", UNSET),
+            )
+        value = data.get("message")
         if type(value) is str:
             new.message = value
         else:
-            decoding.absent((path, "message"), "PluginRuntimeErrorReportUnauthorized", "a string", value)
+            decoding.absent(
+                (path, "message"),
+                "PluginRuntimeErrorReportUnauthorized",
+                "a string",
+                data.get("message", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "pluginRunId", "serverUrl", "type")))
         return new
@@ -710,34 +758,42 @@ class PluginRuntimeErrorReportNetworkUnavailable(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "networkUnavailable":
             decoding.absent(
                 (path, "type"), "PluginRuntimeErrorReportNetworkUnavailable", '"networkUnavailable"', value
             )
-        value = get("pluginRunId", UNSET)
+        value = data.get("pluginRunId")
         if type(value) is str:
             new.plugin_run_id = value
         else:
             decoding.absent(
-                (path, "pluginRunId"), "PluginRuntimeErrorReportNetworkUnavailable", "a string", value
+                (path, "pluginRunId"),
+                "PluginRuntimeErrorReportNetworkUnavailable",
+                "a string",
+                data.get("pluginRunId", UNSET),
             )
-        value = get("serverUrl", UNSET)
+        value = data.get("serverUrl")
         if type(value) is str:
             new.server_url = value
         else:
             decoding.absent(
-                (path, "serverUrl"), "PluginRuntimeErrorReportNetworkUnavailable", "a string", value
+                (path, "serverUrl"),
+                "PluginRuntimeErrorReportNetworkUnavailable",
+                "a string",
+                data.get("serverUrl", UNSET),
             )
-        value = get("message", UNSET)
+        value = data.get("message")
         if type(value) is str:
             new.message = value
         else:
             decoding.absent(
-                (path, "message"), "PluginRuntimeErrorReportNetworkUnavailable", "a string", value
+                (path, "message"),
+                "PluginRuntimeErrorReportNetworkUnavailable",
+                "a string",
+                data.get("message", UNSET),
             )
-        value = get("unavailableHost", UNSET)
+        value = data.get("unavailableHost", UNSET)
         if value is UNSET or type(value) is str:
             new.unavailable_host = value
         else:

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
     encode_list,
@@ -110,46 +109,47 @@ class LlmPredictionStats(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("stopReason", UNSET)
+        value = data.get("stopReason")
         if type(value) is str:
             new.stop_reason = value
         else:
-            decoding.absent((path, "stopReason"), "LlmPredictionStats", "a string", value)
-        value = get("stopString", UNSET)
+            decoding.absent(
+                (path, "stopReason"), "LlmPredictionStats", "a string", data.get("stopReason", UNSET)
+            )
+        value = data.get("stopString", UNSET)
         if value is UNSET or type(value) is str:
             new.stop_string = value
         else:
             new.stop_string = decoding.unset((path, "stopString"), "LlmPredictionStats", "a string", value)
-        value = get("tokensPerSecond", UNSET)
+        value = data.get("tokensPerSecond", UNSET)
         if value is UNSET or type(value) is float or type(value) is int:
             new.tokens_per_second = value
         else:
             new.tokens_per_second = decoding.unset(
                 (path, "tokensPerSecond"), "LlmPredictionStats", "a number", value
             )
-        value = get("numGpuLayers", UNSET)
+        value = data.get("numGpuLayers", UNSET)
         if value is UNSET or type(value) is float or type(value) is int:
             new.num_gpu_layers = value
         else:
             new.num_gpu_layers = decoding.unset(
                 (path, "numGpuLayers"), "LlmPredictionStats", "a number", value
             )
-        value = get("timeToFirstTokenSec", UNSET)
+        value = data.get("timeToFirstTokenSec", UNSET)
         if value is UNSET or type(value) is float or type(value) is int:
             new.time_to_first_token_sec = value
         else:
             new.time_to_first_token_sec = decoding.unset(
                 (path, "timeToFirstTokenSec"), "LlmPredictionStats", "a number", value
             )
-        value = get("totalTimeSec", UNSET)
+        value = data.get("totalTimeSec", UNSET)
         if value is UNSET or type(value) is float or type(value) is int:
             new.total_time_sec = value
         else:
             new.total_time_sec = decoding.unset(
                 (path, "totalTimeSec"), "LlmPredictionStats", "a number", value
             )
-        value = get("promptTokensCount", UNSET)
+        value = data.get("promptTokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.prompt_tokens_count = value
         elif (number := decoding.integer((path, "promptTokensCount"), value)) is not None:
@@ -158,7 +158,7 @@ class LlmPredictionStats(Message):
             new.prompt_tokens_count = decoding.unset(
                 (path, "promptTokensCount"), "LlmPredictionStats", "an integer", value
             )
-        value = get("predictedTokensCount", UNSET)
+        value = data.get("predictedTokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.predicted_tokens_count = value
         elif (number := decoding.integer((path, "predictedTokensCount"), value)) is not None:
@@ -167,7 +167,7 @@ class LlmPredictionStats(Message):
             new.predicted_tokens_count = decoding.unset(
                 (path, "predictedTokensCount"), "LlmPredictionStats", "an integer", value
             )
-        value = get("totalTokensCount", UNSET)
+        value = data.get("totalTokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.total_tokens_count = value
         elif (number := decoding.integer((path, "totalTokensCount"), value)) is not None:
@@ -176,14 +176,14 @@ class LlmPredictionStats(Message):
             new.total_tokens_count = decoding.unset(
                 (path, "totalTokensCount"), "LlmPredictionStats", "an integer", value
             )
-        value = get("usedDraftModelKey", UNSET)
+        value = data.get("usedDraftModelKey", UNSET)
         if value is UNSET or type(value) is str:
             new.used_draft_model_key = value
         else:
             new.used_draft_model_key = decoding.unset(
                 (path, "usedDraftModelKey"), "LlmPredictionStats", "a string", value
             )
-        value = get("totalDraftTokensCount", UNSET)
+        value = data.get("totalDraftTokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.total_draft_tokens_count = value
         elif (number := decoding.integer((path, "totalDraftTokensCount"), value)) is not None:
@@ -192,7 +192,7 @@ class LlmPredictionStats(Message):
             new.total_draft_tokens_count = decoding.unset(
                 (path, "totalDraftTokensCount"), "LlmPredictionStats", "an integer", value
             )
-        value = get("acceptedDraftTokensCount", UNSET)
+        value = data.get("acceptedDraftTokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.accepted_draft_tokens_count = value
         elif (number := decoding.integer((path, "acceptedDraftTokensCount"), value)) is not None:
@@ -201,7 +201,7 @@ class LlmPredictionStats(Message):
             new.accepted_draft_tokens_count = decoding.unset(
                 (path, "acceptedDraftTokensCount"), "LlmPredictionStats", "an integer", value
             )
-        value = get("rejectedDraftTokensCount", UNSET)
+        value = data.get("rejectedDraftTokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.rejected_draft_tokens_count = value
         elif (number := decoding.integer((path, "rejectedDraftTokensCount"), value)) is not None:
@@ -210,7 +210,7 @@ class LlmPredictionStats(Message):
             new.rejected_draft_tokens_count = decoding.unset(
                 (path, "rejectedDraftTokensCount"), "LlmPredictionStats", "an integer", value
             )
-        value = get("ignoredDraftTokensCount", UNSET)
+        value = data.get("ignoredDraftTokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.ignored_draft_tokens_count = value
         elif (number := decoding.integer((path, "ignoredDraftTokensCount"), value)) is not None:
@@ -302,24 +302,23 @@ class LlmCandidateToken(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("text", UNSET)
+        value = data.get("text")
         if type(value) is str:
             new.text = value
         else:
-            decoding.absent((path, "text"), "LlmCandidateToken", "a string", value)
-        value = get("id", UNSET)
+            decoding.absent((path, "text"), "LlmCandidateToken", "a string", data.get("text", UNSET))
+        value = data.get("id")
         if type(value) is int:
             new.id = value
         elif (number := decoding.integer((path, "id"), value)) is not None:
             new.id = number
         else:
-            decoding.absent((path, "id"), "LlmCandidateToken", "an integer", value)
-        value = get("logProb", UNSET)
+            decoding.absent((path, "id"), "LlmCandidateToken", "an integer", data.get("id", UNSET))
+        value = data.get("logProb")
         if type(value) is float or type(value) is int:
             new.log_prob = value
         else:
-            decoding.absent((path, "logProb"), "LlmCandidateToken", "a number", value)
+            decoding.absent((path, "logProb"), "LlmCandidateToken", "a number", data.get("logProb", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "logProb", "text")))
         return new
@@ -360,32 +359,40 @@ class LlmGenInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("indexedModelIdentifier", UNSET)
+        value = data.get("indexedModelIdentifier")
         if type(value) is str:
             new.indexed_model_identifier = value
         else:
-            decoding.absent((path, "indexedModelIdentifier"), "LlmGenInfo", "a string", value)
-        value = get("identifier", UNSET)
+            decoding.absent(
+                (path, "indexedModelIdentifier"),
+                "LlmGenInfo",
+                "a string",
+                data.get("indexedModelIdentifier", UNSET),
+            )
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "LlmGenInfo", "a string", value)
-        value = get("loadModelConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "identifier"), "LlmGenInfo", "a string", data.get("identifier", UNSET))
+        value = data.get("loadModelConfig")
+        if value is not None:
             new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
         else:
-            decoding.absent((path, "loadModelConfig"), "LlmGenInfo", "an object", value)
-        value = get("predictionConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "loadModelConfig"), "LlmGenInfo", "an object", data.get("loadModelConfig", UNSET)
+            )
+        value = data.get("predictionConfig")
+        if value is not None:
             new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
         else:
-            decoding.absent((path, "predictionConfig"), "LlmGenInfo", "an object", value)
-        value = get("stats", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "predictionConfig"), "LlmGenInfo", "an object", data.get("predictionConfig", UNSET)
+            )
+        value = data.get("stats")
+        if value is not None:
             new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
         else:
-            decoding.absent((path, "stats"), "LlmGenInfo", "an object", value)
+            decoding.absent((path, "stats"), "LlmGenInfo", "an object", data.get("stats", UNSET))
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -450,25 +457,24 @@ class LlmToken(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("text", UNSET)
+        value = data.get("text")
         if type(value) is str:
             new.text = value
         else:
-            decoding.absent((path, "text"), "LlmToken", "a string", value)
-        value = get("id", UNSET)
+            decoding.absent((path, "text"), "LlmToken", "a string", data.get("text", UNSET))
+        value = data.get("id")
         if type(value) is int:
             new.id = value
         elif (number := decoding.integer((path, "id"), value)) is not None:
             new.id = number
         else:
-            decoding.absent((path, "id"), "LlmToken", "an integer", value)
-        value = get("logProb", UNSET)
+            decoding.absent((path, "id"), "LlmToken", "an integer", data.get("id", UNSET))
+        value = data.get("logProb", UNSET)
         if value is UNSET or type(value) is float or type(value) is int:
             new.log_prob = value
         else:
             new.log_prob = decoding.unset((path, "logProb"), "LlmToken", "a number", value)
-        value = get("candidates", UNSET)
+        value = data.get("candidates", UNSET)
         if value is UNSET:
             new.candidates = UNSET
         elif value is None:
@@ -519,35 +525,47 @@ class LlmPredictionFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("content", UNSET)
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
-            decoding.absent((path, "content"), "LlmPredictionFragment", "a string", value)
-        value = get("tokensCount", UNSET)
+            decoding.absent(
+                (path, "content"), "LlmPredictionFragment", "a string", data.get("content", UNSET)
+            )
+        value = data.get("tokensCount")
         if type(value) is int:
             new.tokens_count = value
         elif (number := decoding.integer((path, "tokensCount"), value)) is not None:
             new.tokens_count = number
         else:
-            decoding.absent((path, "tokensCount"), "LlmPredictionFragment", "an integer", value)
-        value = get("containsDrafted", UNSET)
+            decoding.absent(
+                (path, "tokensCount"), "LlmPredictionFragment", "an integer", data.get("tokensCount", UNSET)
+            )
+        value = data.get("containsDrafted")
         if type(value) is bool:
             new.contains_drafted = value
         else:
-            decoding.absent((path, "containsDrafted"), "LlmPredictionFragment", "a boolean", value)
-        value = get("reasoningType", UNSET)
+            decoding.absent(
+                (path, "containsDrafted"),
+                "LlmPredictionFragment",
+                "a boolean",
+                data.get("containsDrafted", UNSET),
+            )
+        value = data.get("reasoningType")
         if type(value) is str:
             new.reasoning_type = value
         else:
-            decoding.absent((path, "reasoningType"), "LlmPredictionFragment", "a string", value)
-        value = get("isStructural", UNSET)
+            decoding.absent(
+                (path, "reasoningType"), "LlmPredictionFragment", "a string", data.get("reasoningType", UNSET)
+            )
+        value = data.get("isStructural")
         if type(value) is bool:
             new.is_structural = value
         else:
-            decoding.absent((path, "isStructural"), "LlmPredictionFragment", "a boolean", value)
-        value = get("tokens", UNSET)
+            decoding.absent(
+                (path, "isStructural"), "LlmPredictionFragment", "a boolean", data.get("isStructural", UNSET)
+            )
+        value = data.get("tokens", UNSET)
         if value is UNSET:
             new.tokens = UNSET
         elif value is None:
@@ -610,8 +628,7 @@ class LlmPredictionFragmentInputOpts(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("tokenCount", UNSET)
+        value = data.get("tokenCount", UNSET)
         if value is UNSET or type(value) is int:
             new.token_count = value
         elif (number := decoding.integer((path, "tokenCount"), value)) is not None:
@@ -620,28 +637,28 @@ class LlmPredictionFragmentInputOpts(Message):
             new.token_count = decoding.unset(
                 (path, "tokenCount"), "LlmPredictionFragmentInputOpts", "an integer", value
             )
-        value = get("containsDrafted", UNSET)
+        value = data.get("containsDrafted", UNSET)
         if value is UNSET or type(value) is bool:
             new.contains_drafted = value
         else:
             new.contains_drafted = decoding.unset(
                 (path, "containsDrafted"), "LlmPredictionFragmentInputOpts", "a boolean", value
             )
-        value = get("reasoningType", UNSET)
+        value = data.get("reasoningType", UNSET)
         if value is UNSET or type(value) is str:
             new.reasoning_type = value
         else:
             new.reasoning_type = decoding.unset(
                 (path, "reasoningType"), "LlmPredictionFragmentInputOpts", "a string", value
             )
-        value = get("isStructural", UNSET)
+        value = data.get("isStructural", UNSET)
         if value is UNSET or type(value) is bool:
             new.is_structural = value
         else:
             new.is_structural = decoding.unset(
                 (path, "isStructural"), "LlmPredictionFragmentInputOpts", "a boolean", value
             )
-        value = get("tokens", UNSET)
+        value = data.get("tokens", UNSET)
         if value is UNSET:
             new.tokens = UNSET
         elif value is None:
@@ -698,28 +715,45 @@ class PromptProcessingDetails(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("cachedTokenCount", UNSET)
+        value = data.get("cachedTokenCount")
         if type(value) is float or type(value) is int:
             new.cached_token_count = value
         else:
-            decoding.absent((path, "cachedTokenCount"), "PromptProcessingDetails", "a number", value)
-        value = get("totalPromptTokenCount", UNSET)
+            decoding.absent(
+                (path, "cachedTokenCount"),
+                "PromptProcessingDetails",
+                "a number",
+                data.get("cachedTokenCount", UNSET),
+            )
+        value = data.get("totalPromptTokenCount")
         if type(value) is float or type(value) is int:
             new.total_prompt_token_count = value
         else:
-            decoding.absent((path, "totalPromptTokenCount"), "PromptProcessingDetails", "a number", value)
-        value = get("processedPromptTokenCount", UNSET)
+            decoding.absent(
+                (path, "totalPromptTokenCount"),
+                "PromptProcessingDetails",
+                "a number",
+                data.get("totalPromptTokenCount", UNSET),
+            )
+        value = data.get("processedPromptTokenCount")
         if type(value) is float or type(value) is int:
             new.processed_prompt_token_count = value
         else:
-            decoding.absent((path, "processedPromptTokenCount"), "PromptProcessingDetails", "a number", value)
-        value = get("unprocessedPromptTokenCount", UNSET)
+            decoding.absent(
+                (path, "processedPromptTokenCount"),
+                "PromptProcessingDetails",
+                "a number",
+                data.get("processedPromptTokenCount", UNSET),
+            )
+        value = data.get("unprocessedPromptTokenCount")
         if type(value) is float or type(value) is int:
             new.unprocessed_prompt_token_count = value
         else:
             decoding.absent(
-                (path, "unprocessedPromptTokenCount"), "PromptProcessingDetails", "a number", value
+                (path, "unprocessedPromptTokenCount"),
+                "PromptProcessingDetails",
+                "a number",
+                data.get("unprocessedPromptTokenCount", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(

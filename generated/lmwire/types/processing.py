@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -101,15 +100,14 @@ class BlockLocationBeforeId(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "beforeId":
             decoding.absent((path, "type"), "BlockLocationBeforeId", '"beforeId"', value)
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "BlockLocationBeforeId", "a string", value)
+            decoding.absent((path, "id"), "BlockLocationBeforeId", "a string", data.get("id", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "type")))
         return new
@@ -141,15 +139,14 @@ class BlockLocationAfterId(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "afterId":
             decoding.absent((path, "type"), "BlockLocationAfterId", '"afterId"', value)
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "BlockLocationAfterId", "a string", value)
+            decoding.absent((path, "id"), "BlockLocationAfterId", "a string", data.get("id", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "type")))
         return new
@@ -215,11 +212,10 @@ class ContentBlockStyleDefault(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "default":
             decoding.absent((path, "type"), "ContentBlockStyleDefault", '"default"', value)
-        value = get("forceRenderAsPlainText", UNSET)
+        value = data.get("forceRenderAsPlainText", UNSET)
         if value is UNSET or type(value) is bool:
             new.force_render_as_plain_text = value
         else:
@@ -261,21 +257,22 @@ class ContentBlockStyleCustomLabel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "customLabel":
             decoding.absent((path, "type"), "ContentBlockStyleCustomLabel", '"customLabel"', value)
-        value = get("label", UNSET)
+        value = data.get("label")
         if type(value) is str:
             new.label = value
         else:
-            decoding.absent((path, "label"), "ContentBlockStyleCustomLabel", "a string", value)
-        value = get("color", UNSET)
+            decoding.absent(
+                (path, "label"), "ContentBlockStyleCustomLabel", "a string", data.get("label", UNSET)
+            )
+        value = data.get("color", UNSET)
         if value is UNSET or type(value) is str:
             new.color = value
         else:
             new.color = decoding.unset((path, "color"), "ContentBlockStyleCustomLabel", "a string", value)
-        value = get("forceRenderAsPlainText", UNSET)
+        value = data.get("forceRenderAsPlainText", UNSET)
         if value is UNSET or type(value) is bool:
             new.force_render_as_plain_text = value
         else:
@@ -325,21 +322,20 @@ class ContentBlockStyleThinking(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "thinking":
             decoding.absent((path, "type"), "ContentBlockStyleThinking", '"thinking"', value)
-        value = get("ended", UNSET)
+        value = data.get("ended", UNSET)
         if value is UNSET or type(value) is bool:
             new.ended = value
         else:
             new.ended = decoding.unset((path, "ended"), "ContentBlockStyleThinking", "a boolean", value)
-        value = get("title", UNSET)
+        value = data.get("title", UNSET)
         if value is UNSET or type(value) is str:
             new.title = value
         else:
             new.title = decoding.unset((path, "title"), "ContentBlockStyleThinking", "a string", value)
-        value = get("forceRenderAsPlainText", UNSET)
+        value = data.get("forceRenderAsPlainText", UNSET)
         if value is UNSET or type(value) is bool:
             new.force_render_as_plain_text = value
         else:
@@ -408,28 +404,36 @@ class ProcessingRequestConfirmToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "confirmToolCall":
             decoding.absent((path, "type"), "ProcessingRequestConfirmToolCall", '"confirmToolCall"', value)
-        value = get("callId", UNSET)
+        value = data.get("callId")
         if type(value) is int:
             new.call_id = value
         elif (number := decoding.integer((path, "callId"), value)) is not None:
             new.call_id = number
         else:
-            decoding.absent((path, "callId"), "ProcessingRequestConfirmToolCall", "an integer", value)
-        value = get("name", UNSET)
+            decoding.absent(
+                (path, "callId"), "ProcessingRequestConfirmToolCall", "an integer", data.get("callId", UNSET)
+            )
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "ProcessingRequestConfirmToolCall", "a string", value)
-        value = get("parameters", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "name"), "ProcessingRequestConfirmToolCall", "a string", data.get("name", UNSET)
+            )
+        value = data.get("parameters")
+        if value is not None:
             new.parameters = _decode_map_of_any(value, decoding, (path, "parameters"))
         else:
-            decoding.absent((path, "parameters"), "ProcessingRequestConfirmToolCall", "an object", value)
-        value = get("pluginIdentifier", UNSET)
+            decoding.absent(
+                (path, "parameters"),
+                "ProcessingRequestConfirmToolCall",
+                "an object",
+                data.get("parameters", UNSET),
+            )
+        value = data.get("pluginIdentifier", UNSET)
         if value is UNSET or type(value) is str:
             new.plugin_identifier = value
         else:
@@ -475,15 +479,16 @@ class ProcessingRequestTextInput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "textInput":
             decoding.absent((path, "type"), "ProcessingRequestTextInput", '"textInput"', value)
-        value = get("prompt", UNSET)
+        value = data.get("prompt")
         if type(value) is str:
             new.prompt = value
         else:
-            decoding.absent((path, "prompt"), "ProcessingRequestTextInput", "a string", value)
+            decoding.absent(
+                (path, "prompt"), "ProcessingRequestTextInput", "a string", data.get("prompt", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("prompt", "type")))
         return new
@@ -534,13 +539,12 @@ class ProcessingRequestResponseConfirmToolCallResultAllow(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "allow":
             decoding.absent(
                 (path, "type"), "ProcessingRequestResponseConfirmToolCallResultAllow", '"allow"', value
             )
-        value = get("toolArgsOverride", UNSET)
+        value = data.get("toolArgsOverride", UNSET)
         if value is UNSET:
             new.tool_args_override = UNSET
         elif value is None:
@@ -583,13 +587,12 @@ class ProcessingRequestResponseConfirmToolCallResultDeny(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "deny":
             decoding.absent(
                 (path, "type"), "ProcessingRequestResponseConfirmToolCallResultDeny", '"deny"', value
             )
-        value = get("denyReason", UNSET)
+        value = data.get("denyReason", UNSET)
         if value is UNSET or type(value) is str:
             new.deny_reason = value
         else:
@@ -656,19 +659,23 @@ class ProcessingRequestResponseConfirmToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "confirmToolCall":
             decoding.absent(
                 (path, "type"), "ProcessingRequestResponseConfirmToolCall", '"confirmToolCall"', value
             )
-        value = get("result", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("result")
+        if value is not None:
             new.result = decode_processing_request_response_confirm_tool_call_result(
                 value, decoding, (path, "result")
             )
         else:
-            decoding.absent((path, "result"), "ProcessingRequestResponseConfirmToolCall", "an object", value)
+            decoding.absent(
+                (path, "result"),
+                "ProcessingRequestResponseConfirmToolCall",
+                "an object",
+                data.get("result", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("result", "type")))
         return new
@@ -700,15 +707,16 @@ class ProcessingRequestResponseTextInput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "textInput":
             decoding.absent((path, "type"), "ProcessingRequestResponseTextInput", '"textInput"', value)
-        value = get("result", UNSET)
+        value = data.get("result")
         if type(value) is str:
             new.result = value
         else:
-            decoding.absent((path, "result"), "ProcessingRequestResponseTextInput", "a string", value)
+            decoding.absent(
+                (path, "result"), "ProcessingRequestResponseTextInput", "a string", data.get("result", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("result", "type")))
         return new
@@ -777,17 +785,16 @@ class StatusStepState(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("status", UNSET)
+        value = data.get("status")
         if type(value) is str:
             new.status = value
         else:
-            decoding.absent((path, "status"), "StatusStepState", "a string", value)
-        value = get("text", UNSET)
+            decoding.absent((path, "status"), "StatusStepState", "a string", data.get("status", UNSET))
+        value = data.get("text")
         if type(value) is str:
             new.text = value
         else:
-            decoding.absent((path, "text"), "StatusStepState", "a string", value)
+            decoding.absent((path, "text"), "StatusStepState", "a string", data.get("text", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("status", "text")))
             value = new.status
@@ -829,21 +836,22 @@ class ProcessingUpdateStatusCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "status.create":
             decoding.absent((path, "type"), "ProcessingUpdateStatusCreate", '"status.create"', value)
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateStatusCreate", "a string", value)
-        value = get("state", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "id"), "ProcessingUpdateStatusCreate", "a string", data.get("id", UNSET))
+        value = data.get("state")
+        if value is not None:
             new.state = StatusStepState.from_wire(value, decoding, (path, "state"))
         else:
-            decoding.absent((path, "state"), "ProcessingUpdateStatusCreate", "an object", value)
-        value = get("location", UNSET)
+            decoding.absent(
+                (path, "state"), "ProcessingUpdateStatusCreate", "an object", data.get("state", UNSET)
+            )
+        value = data.get("location", UNSET)
         if value is UNSET:
             new.location = UNSET
         elif value is None:
@@ -852,7 +860,7 @@ class ProcessingUpdateStatusCreate(Message):
             )
         else:
             new.location = decode_block_location(value, decoding, (path, "location"))
-        value = get("indentation", UNSET)
+        value = data.get("indentation", UNSET)
         if value is UNSET or type(value) is int:
             new.indentation = value
         elif (number := decoding.integer((path, "indentation"), value)) is not None:
@@ -900,20 +908,21 @@ class ProcessingUpdateStatusUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "status.update":
             decoding.absent((path, "type"), "ProcessingUpdateStatusUpdate", '"status.update"', value)
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateStatusUpdate", "a string", value)
-        value = get("state", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "id"), "ProcessingUpdateStatusUpdate", "a string", data.get("id", UNSET))
+        value = data.get("state")
+        if value is not None:
             new.state = StatusStepState.from_wire(value, decoding, (path, "state"))
         else:
-            decoding.absent((path, "state"), "ProcessingUpdateStatusUpdate", "an object", value)
+            decoding.absent(
+                (path, "state"), "ProcessingUpdateStatusUpdate", "an object", data.get("state", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "state", "type")))
         return new
@@ -947,15 +956,14 @@ class ProcessingUpdateStatusRemove(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "status.remove":
             decoding.absent((path, "type"), "ProcessingUpdateStatusRemove", '"status.remove"', value)
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateStatusRemove", "a string", value)
+            decoding.absent((path, "id"), "ProcessingUpdateStatusRemove", "a string", data.get("id", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "type")))
         return new
@@ -997,35 +1005,49 @@ class ProcessingUpdateCitationBlockCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "citationBlock.create":
             decoding.absent(
                 (path, "type"), "ProcessingUpdateCitationBlockCreate", '"citationBlock.create"', value
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateCitationBlockCreate", "a string", value)
-        value = get("citedText", UNSET)
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateCitationBlockCreate", "a string", data.get("id", UNSET)
+            )
+        value = data.get("citedText")
         if type(value) is str:
             new.cited_text = value
         else:
-            decoding.absent((path, "citedText"), "ProcessingUpdateCitationBlockCreate", "a string", value)
-        value = get("fileName", UNSET)
+            decoding.absent(
+                (path, "citedText"),
+                "ProcessingUpdateCitationBlockCreate",
+                "a string",
+                data.get("citedText", UNSET),
+            )
+        value = data.get("fileName")
         if type(value) is str:
             new.file_name = value
         else:
-            decoding.absent((path, "fileName"), "ProcessingUpdateCitationBlockCreate", "a string", value)
-        value = get("fileIdentifier", UNSET)
+            decoding.absent(
+                (path, "fileName"),
+                "ProcessingUpdateCitationBlockCreate",
+                "a string",
+                data.get("fileName", UNSET),
+            )
+        value = data.get("fileIdentifier")
         if type(value) is str:
             new.file_identifier = value
         else:
             decoding.absent(
-                (path, "fileIdentifier"), "ProcessingUpdateCitationBlockCreate", "a string", value
+                (path, "fileIdentifier"),
+                "ProcessingUpdateCitationBlockCreate",
+                "a string",
+                data.get("fileIdentifier", UNSET),
             )
-        value = get("pageNumber", UNSET)
+        value = data.get("pageNumber", UNSET)
         if value is UNSET:
             new.page_number = UNSET
         elif value is None:
@@ -1036,7 +1058,7 @@ class ProcessingUpdateCitationBlockCreate(Message):
             new.page_number = _decode_integer_or_tuple_of_integer_and_integer(
                 value, decoding, (path, "pageNumber")
             )
-        value = get("lineNumber", UNSET)
+        value = data.get("lineNumber", UNSET)
         if value is UNSET:
             new.line_number = UNSET
         elif value is None:
@@ -1096,22 +1118,28 @@ class ProcessingUpdateDebugInfoBlockCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "debugInfoBlock.create":
             decoding.absent(
                 (path, "type"), "ProcessingUpdateDebugInfoBlockCreate", '"debugInfoBlock.create"', value
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateDebugInfoBlockCreate", "a string", value)
-        value = get("debugInfo", UNSET)
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateDebugInfoBlockCreate", "a string", data.get("id", UNSET)
+            )
+        value = data.get("debugInfo")
         if type(value) is str:
             new.debug_info = value
         else:
-            decoding.absent((path, "debugInfo"), "ProcessingUpdateDebugInfoBlockCreate", "a string", value)
+            decoding.absent(
+                (path, "debugInfo"),
+                "ProcessingUpdateDebugInfoBlockCreate",
+                "a string",
+                data.get("debugInfo", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("debugInfo", "id", "type")))
         return new
@@ -1171,32 +1199,36 @@ class ProcessingUpdateContentBlockCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.create":
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockCreate", '"contentBlock.create"', value
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockCreate", "a string", value)
-        value = get("includeInContext", UNSET)
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateContentBlockCreate", "a string", data.get("id", UNSET)
+            )
+        value = data.get("includeInContext")
         if type(value) is bool:
             new.include_in_context = value
         else:
             decoding.absent(
-                (path, "includeInContext"), "ProcessingUpdateContentBlockCreate", "a boolean", value
+                (path, "includeInContext"),
+                "ProcessingUpdateContentBlockCreate",
+                "a boolean",
+                data.get("includeInContext", UNSET),
             )
-        value = get("roleOverride", UNSET)
+        value = data.get("roleOverride", UNSET)
         if value is UNSET or type(value) is str:
             new.role_override = value
         else:
             new.role_override = decoding.unset(
                 (path, "roleOverride"), "ProcessingUpdateContentBlockCreate", "a string", value
             )
-        value = get("style", UNSET)
+        value = data.get("style", UNSET)
         if value is UNSET:
             new.style = UNSET
         elif value is None:
@@ -1205,14 +1237,14 @@ class ProcessingUpdateContentBlockCreate(Message):
             )
         else:
             new.style = decode_content_block_style(value, decoding, (path, "style"))
-        value = get("prefix", UNSET)
+        value = data.get("prefix", UNSET)
         if value is UNSET or type(value) is str:
             new.prefix = value
         else:
             new.prefix = decoding.unset(
                 (path, "prefix"), "ProcessingUpdateContentBlockCreate", "a string", value
             )
-        value = get("suffix", UNSET)
+        value = data.get("suffix", UNSET)
         if value is UNSET or type(value) is str:
             new.suffix = value
         else:
@@ -1278,23 +1310,26 @@ class ProcessingUpdateContentBlockAppendText(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.appendText":
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockAppendText", '"contentBlock.appendText"', value
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockAppendText", "a string", value)
-        value = get("text", UNSET)
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateContentBlockAppendText", "a string", data.get("id", UNSET)
+            )
+        value = data.get("text")
         if type(value) is str:
             new.text = value
         else:
-            decoding.absent((path, "text"), "ProcessingUpdateContentBlockAppendText", "a string", value)
-        value = get("tokensCount", UNSET)
+            decoding.absent(
+                (path, "text"), "ProcessingUpdateContentBlockAppendText", "a string", data.get("text", UNSET)
+            )
+        value = data.get("tokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.tokens_count = value
         elif (number := decoding.integer((path, "tokensCount"), value)) is not None:
@@ -1303,14 +1338,14 @@ class ProcessingUpdateContentBlockAppendText(Message):
             new.tokens_count = decoding.unset(
                 (path, "tokensCount"), "ProcessingUpdateContentBlockAppendText", "an integer", value
             )
-        value = get("fromDraftModel", UNSET)
+        value = data.get("fromDraftModel", UNSET)
         if value is UNSET or type(value) is bool:
             new.from_draft_model = value
         else:
             new.from_draft_model = decoding.unset(
                 (path, "fromDraftModel"), "ProcessingUpdateContentBlockAppendText", "a boolean", value
             )
-        value = get("isStructural", UNSET)
+        value = data.get("isStructural", UNSET)
         if value is UNSET or type(value) is bool:
             new.is_structural = value
         else:
@@ -1368,8 +1403,7 @@ class ProcessingUpdateContentBlockAppendToolRequest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.appendToolRequest":
             decoding.absent(
                 (path, "type"),
@@ -1377,35 +1411,49 @@ class ProcessingUpdateContentBlockAppendToolRequest(Message):
                 '"contentBlock.appendToolRequest"',
                 value,
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockAppendToolRequest", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "id"),
+                "ProcessingUpdateContentBlockAppendToolRequest",
+                "a string",
+                data.get("id", UNSET),
+            )
+        value = data.get("callId")
         if type(value) is int:
             new.call_id = value
         elif (number := decoding.integer((path, "callId"), value)) is not None:
             new.call_id = number
         else:
             decoding.absent(
-                (path, "callId"), "ProcessingUpdateContentBlockAppendToolRequest", "an integer", value
+                (path, "callId"),
+                "ProcessingUpdateContentBlockAppendToolRequest",
+                "an integer",
+                data.get("callId", UNSET),
             )
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
             decoding.absent(
-                (path, "name"), "ProcessingUpdateContentBlockAppendToolRequest", "a string", value
+                (path, "name"),
+                "ProcessingUpdateContentBlockAppendToolRequest",
+                "a string",
+                data.get("name", UNSET),
             )
-        value = get("parameters", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("parameters")
+        if value is not None:
             new.parameters = _decode_map_of_any(value, decoding, (path, "parameters"))
         else:
             decoding.absent(
-                (path, "parameters"), "ProcessingUpdateContentBlockAppendToolRequest", "an object", value
+                (path, "parameters"),
+                "ProcessingUpdateContentBlockAppendToolRequest",
+                "an object",
+                data.get("parameters", UNSET),
             )
-        value = get("toolCallRequestId", UNSET)
+        value = data.get("toolCallRequestId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_request_id = value
         else:
@@ -1415,7 +1463,7 @@ class ProcessingUpdateContentBlockAppendToolRequest(Message):
                 "a string",
                 value,
             )
-        value = get("pluginIdentifier", UNSET)
+        value = data.get("pluginIdentifier", UNSET)
         if value is UNSET or type(value) is str:
             new.plugin_identifier = value
         else:
@@ -1479,8 +1527,7 @@ class ProcessingUpdateContentBlockReplaceToolRequest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.replaceToolRequest":
             decoding.absent(
                 (path, "type"),
@@ -1488,35 +1535,49 @@ class ProcessingUpdateContentBlockReplaceToolRequest(Message):
                 '"contentBlock.replaceToolRequest"',
                 value,
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockReplaceToolRequest", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "id"),
+                "ProcessingUpdateContentBlockReplaceToolRequest",
+                "a string",
+                data.get("id", UNSET),
+            )
+        value = data.get("callId")
         if type(value) is int:
             new.call_id = value
         elif (number := decoding.integer((path, "callId"), value)) is not None:
             new.call_id = number
         else:
             decoding.absent(
-                (path, "callId"), "ProcessingUpdateContentBlockReplaceToolRequest", "an integer", value
+                (path, "callId"),
+                "ProcessingUpdateContentBlockReplaceToolRequest",
+                "an integer",
+                data.get("callId", UNSET),
             )
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
             decoding.absent(
-                (path, "name"), "ProcessingUpdateContentBlockReplaceToolRequest", "a string", value
+                (path, "name"),
+                "ProcessingUpdateContentBlockReplaceToolRequest",
+                "a string",
+                data.get("name", UNSET),
             )
-        value = get("parameters", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("parameters")
+        if value is not None:
             new.parameters = _decode_map_of_any(value, decoding, (path, "parameters"))
         else:
             decoding.absent(
-                (path, "parameters"), "ProcessingUpdateContentBlockReplaceToolRequest", "an object", value
+                (path, "parameters"),
+                "ProcessingUpdateContentBlockReplaceToolRequest",
+                "an object",
+                data.get("parameters", UNSET),
             )
-        value = get("toolCallRequestId", UNSET)
+        value = data.get("toolCallRequestId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_request_id = value
         else:
@@ -1526,7 +1587,7 @@ class ProcessingUpdateContentBlockReplaceToolRequest(Message):
                 "a string",
                 value,
             )
-        value = get("pluginIdentifier", UNSET)
+        value = data.get("pluginIdentifier", UNSET)
         if value is UNSET or type(value) is str:
             new.plugin_identifier = value
         else:
@@ -1591,8 +1652,7 @@ class ProcessingUpdateContentBlockAppendToolResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.appendToolResult":
             decoding.absent(
                 (path, "type"),
@@ -1600,35 +1660,46 @@ class ProcessingUpdateContentBlockAppendToolResult(Message):
                 '"contentBlock.appendToolResult"',
                 value,
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockAppendToolResult", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "id"),
+                "ProcessingUpdateContentBlockAppendToolResult",
+                "a string",
+                data.get("id", UNSET),
+            )
+        value = data.get("callId")
         if type(value) is int:
             new.call_id = value
         elif (number := decoding.integer((path, "callId"), value)) is not None:
             new.call_id = number
         else:
             decoding.absent(
-                (path, "callId"), "ProcessingUpdateContentBlockAppendToolResult", "an integer", value
+                (path, "callId"),
+                "ProcessingUpdateContentBlockAppendToolResult",
+                "an integer",
+                data.get("callId", UNSET),
             )
-        value = get("content", UNSET)
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
             decoding.absent(
-                (path, "content"), "ProcessingUpdateContentBlockAppendToolResult", "a string", value
+                (path, "content"),
+                "ProcessingUpdateContentBlockAppendToolResult",
+                "a string",
+                data.get("content", UNSET),
             )
-        value = get("toolCallRequestId", UNSET)
+        value = data.get("toolCallRequestId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_request_id = value
         else:
             new.tool_call_request_id = decoding.unset(
                 (path, "toolCallRequestId"), "ProcessingUpdateContentBlockAppendToolResult", "a string", value
             )
-        value = get("name", UNSET)
+        value = data.get("name", UNSET)
         if value is UNSET or type(value) is str:
             new.name = value
         else:
@@ -1678,22 +1749,25 @@ class ProcessingUpdateContentBlockReplaceText(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.replaceText":
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockReplaceText", '"contentBlock.replaceText"', value
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockReplaceText", "a string", value)
-        value = get("text", UNSET)
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateContentBlockReplaceText", "a string", data.get("id", UNSET)
+            )
+        value = data.get("text")
         if type(value) is str:
             new.text = value
         else:
-            decoding.absent((path, "text"), "ProcessingUpdateContentBlockReplaceText", "a string", value)
+            decoding.absent(
+                (path, "text"), "ProcessingUpdateContentBlockReplaceText", "a string", data.get("text", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "text", "type")))
         return new
@@ -1729,22 +1803,28 @@ class ProcessingUpdateContentBlockSetPrefix(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.setPrefix":
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockSetPrefix", '"contentBlock.setPrefix"', value
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockSetPrefix", "a string", value)
-        value = get("prefix", UNSET)
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateContentBlockSetPrefix", "a string", data.get("id", UNSET)
+            )
+        value = data.get("prefix")
         if type(value) is str:
             new.prefix = value
         else:
-            decoding.absent((path, "prefix"), "ProcessingUpdateContentBlockSetPrefix", "a string", value)
+            decoding.absent(
+                (path, "prefix"),
+                "ProcessingUpdateContentBlockSetPrefix",
+                "a string",
+                data.get("prefix", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "prefix", "type")))
         return new
@@ -1780,22 +1860,28 @@ class ProcessingUpdateContentBlockSetSuffix(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.setSuffix":
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockSetSuffix", '"contentBlock.setSuffix"', value
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockSetSuffix", "a string", value)
-        value = get("suffix", UNSET)
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateContentBlockSetSuffix", "a string", data.get("id", UNSET)
+            )
+        value = data.get("suffix")
         if type(value) is str:
             new.suffix = value
         else:
-            decoding.absent((path, "suffix"), "ProcessingUpdateContentBlockSetSuffix", "a string", value)
+            decoding.absent(
+                (path, "suffix"),
+                "ProcessingUpdateContentBlockSetSuffix",
+                "a string",
+                data.get("suffix", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "suffix", "type")))
         return new
@@ -1831,8 +1917,7 @@ class ProcessingUpdateContentBlockAttachGenInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.attachGenInfo":
             decoding.absent(
                 (path, "type"),
@@ -1840,17 +1925,22 @@ class ProcessingUpdateContentBlockAttachGenInfo(Message):
                 '"contentBlock.attachGenInfo"',
                 value,
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockAttachGenInfo", "a string", value)
-        value = get("genInfo", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateContentBlockAttachGenInfo", "a string", data.get("id", UNSET)
+            )
+        value = data.get("genInfo")
+        if value is not None:
             new.gen_info = LlmGenInfo.from_wire(value, decoding, (path, "genInfo"))
         else:
             decoding.absent(
-                (path, "genInfo"), "ProcessingUpdateContentBlockAttachGenInfo", "an object", value
+                (path, "genInfo"),
+                "ProcessingUpdateContentBlockAttachGenInfo",
+                "an object",
+                data.get("genInfo", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("genInfo", "id", "type")))
@@ -1887,22 +1977,25 @@ class ProcessingUpdateContentBlockSetStyle(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "contentBlock.setStyle":
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockSetStyle", '"contentBlock.setStyle"', value
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateContentBlockSetStyle", "a string", value)
-        value = get("style", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateContentBlockSetStyle", "a string", data.get("id", UNSET)
+            )
+        value = data.get("style")
+        if value is not None:
             new.style = decode_content_block_style(value, decoding, (path, "style"))
         else:
-            decoding.absent((path, "style"), "ProcessingUpdateContentBlockSetStyle", "an object", value)
+            decoding.absent(
+                (path, "style"), "ProcessingUpdateContentBlockSetStyle", "an object", data.get("style", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "style", "type")))
         return new
@@ -1940,27 +2033,26 @@ class ToolStatusStepStateStatusGeneratingToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "generatingToolCall":
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusGeneratingToolCall", '"generatingToolCall"', value
             )
-        value = get("name", UNSET)
+        value = data.get("name", UNSET)
         if value is UNSET or type(value) is str:
             new.name = value
         else:
             new.name = decoding.unset(
                 (path, "name"), "ToolStatusStepStateStatusGeneratingToolCall", "a string", value
             )
-        value = get("pluginIdentifier", UNSET)
+        value = data.get("pluginIdentifier", UNSET)
         if value is UNSET or type(value) is str:
             new.plugin_identifier = value
         else:
             new.plugin_identifier = decoding.unset(
                 (path, "pluginIdentifier"), "ToolStatusStepStateStatusGeneratingToolCall", "a string", value
             )
-        value = get("argumentsString", UNSET)
+        value = data.get("argumentsString", UNSET)
         if value is UNSET or type(value) is str:
             new.arguments_string = value
         else:
@@ -2006,8 +2098,7 @@ class ToolStatusStepStateStatusToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationFailed":
             decoding.absent(
                 (path, "type"),
@@ -2015,14 +2106,17 @@ class ToolStatusStepStateStatusToolCallGenerationFailed(Message):
                 '"toolCallGenerationFailed"',
                 value,
             )
-        value = get("error", UNSET)
+        value = data.get("error")
         if type(value) is str:
             new.error = value
         else:
             decoding.absent(
-                (path, "error"), "ToolStatusStepStateStatusToolCallGenerationFailed", "a string", value
+                (path, "error"),
+                "ToolStatusStepStateStatusToolCallGenerationFailed",
+                "a string",
+                data.get("error", UNSET),
             )
-        value = get("rawContent", UNSET)
+        value = data.get("rawContent", UNSET)
         if value is UNSET or type(value) is str:
             new.raw_content = value
         else:
@@ -2058,8 +2152,7 @@ class ToolStatusStepStateStatusToolCallQueued(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallQueued":
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusToolCallQueued", '"toolCallQueued"', value
@@ -2089,8 +2182,7 @@ class ToolStatusStepStateStatusConfirmingToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "confirmingToolCall":
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusConfirmingToolCall", '"confirmingToolCall"', value
@@ -2124,13 +2216,12 @@ class ToolStatusStepStateStatusToolCallDenied(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallDenied":
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusToolCallDenied", '"toolCallDenied"', value
             )
-        value = get("denyReason", UNSET)
+        value = data.get("denyReason", UNSET)
         if value is UNSET or type(value) is str:
             new.deny_reason = value
         else:
@@ -2164,8 +2255,7 @@ class ToolStatusStepStateStatusCallingTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "callingTool":
             decoding.absent((path, "type"), "ToolStatusStepStateStatusCallingTool", '"callingTool"', value)
         if decoding.strict:
@@ -2197,17 +2287,21 @@ class ToolStatusStepStateStatusToolCallFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallFailed":
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusToolCallFailed", '"toolCallFailed"', value
             )
-        value = get("error", UNSET)
+        value = data.get("error")
         if type(value) is str:
             new.error = value
         else:
-            decoding.absent((path, "error"), "ToolStatusStepStateStatusToolCallFailed", "a string", value)
+            decoding.absent(
+                (path, "error"),
+                "ToolStatusStepStateStatusToolCallFailed",
+                "a string",
+                data.get("error", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "type")))
         return new
@@ -2239,20 +2333,22 @@ class ToolStatusStepStateStatusToolCallSucceeded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallSucceeded":
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusToolCallSucceeded", '"toolCallSucceeded"', value
             )
-        value = get("timeMs", UNSET)
+        value = data.get("timeMs")
         if type(value) is int:
             new.time_ms = value
         elif (number := decoding.integer((path, "timeMs"), value)) is not None:
             new.time_ms = number
         else:
             decoding.absent(
-                (path, "timeMs"), "ToolStatusStepStateStatusToolCallSucceeded", "an integer", value
+                (path, "timeMs"),
+                "ToolStatusStepStateStatusToolCallSucceeded",
+                "an integer",
+                data.get("timeMs", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("timeMs", "type")))
@@ -2319,22 +2415,25 @@ class ToolStatusStepState(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("status", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("status")
+        if value is not None:
             new.status = decode_tool_status_step_state_status(value, decoding, (path, "status"))
         else:
-            decoding.absent((path, "status"), "ToolStatusStepState", "an object", value)
-        value = get("customStatus", UNSET)
+            decoding.absent((path, "status"), "ToolStatusStepState", "an object", data.get("status", UNSET))
+        value = data.get("customStatus")
         if type(value) is str:
             new.custom_status = value
         else:
-            decoding.absent((path, "customStatus"), "ToolStatusStepState", "a string", value)
-        value = get("customWarnings", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "customStatus"), "ToolStatusStepState", "a string", data.get("customStatus", UNSET)
+            )
+        value = data.get("customWarnings")
+        if value is not None:
             new.custom_warnings = _decode_array_of_string(value, decoding, (path, "customWarnings"))
         else:
-            decoding.absent((path, "customWarnings"), "ToolStatusStepState", "an array", value)
+            decoding.absent(
+                (path, "customWarnings"), "ToolStatusStepState", "an array", data.get("customWarnings", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("customStatus", "customWarnings", "status")))
         return new
@@ -2372,27 +2471,32 @@ class ProcessingUpdateToolStatusCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolStatus.create":
             decoding.absent((path, "type"), "ProcessingUpdateToolStatusCreate", '"toolStatus.create"', value)
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateToolStatusCreate", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateToolStatusCreate", "a string", data.get("id", UNSET)
+            )
+        value = data.get("callId")
         if type(value) is int:
             new.call_id = value
         elif (number := decoding.integer((path, "callId"), value)) is not None:
             new.call_id = number
         else:
-            decoding.absent((path, "callId"), "ProcessingUpdateToolStatusCreate", "an integer", value)
-        value = get("state", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "callId"), "ProcessingUpdateToolStatusCreate", "an integer", data.get("callId", UNSET)
+            )
+        value = data.get("state")
+        if value is not None:
             new.state = ToolStatusStepState.from_wire(value, decoding, (path, "state"))
         else:
-            decoding.absent((path, "state"), "ProcessingUpdateToolStatusCreate", "an object", value)
+            decoding.absent(
+                (path, "state"), "ProcessingUpdateToolStatusCreate", "an object", data.get("state", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "id", "state", "type")))
         return new
@@ -2430,20 +2534,23 @@ class ProcessingUpdateToolStatusUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolStatus.update":
             decoding.absent((path, "type"), "ProcessingUpdateToolStatusUpdate", '"toolStatus.update"', value)
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateToolStatusUpdate", "a string", value)
-        value = get("state", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateToolStatusUpdate", "a string", data.get("id", UNSET)
+            )
+        value = data.get("state")
+        if value is not None:
             new.state = ToolStatusStepState.from_wire(value, decoding, (path, "state"))
         else:
-            decoding.absent((path, "state"), "ProcessingUpdateToolStatusUpdate", "an object", value)
+            decoding.absent(
+                (path, "state"), "ProcessingUpdateToolStatusUpdate", "an object", data.get("state", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "state", "type")))
         return new
@@ -2479,8 +2586,7 @@ class ProcessingUpdateToolStatusArgumentFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolStatus.argumentFragment":
             decoding.absent(
                 (path, "type"),
@@ -2488,17 +2594,22 @@ class ProcessingUpdateToolStatusArgumentFragment(Message):
                 '"toolStatus.argumentFragment"',
                 value,
             )
-        value = get("id", UNSET)
+        value = data.get("id")
         if type(value) is str:
             new.id = value
         else:
-            decoding.absent((path, "id"), "ProcessingUpdateToolStatusArgumentFragment", "a string", value)
-        value = get("content", UNSET)
+            decoding.absent(
+                (path, "id"), "ProcessingUpdateToolStatusArgumentFragment", "a string", data.get("id", UNSET)
+            )
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
             decoding.absent(
-                (path, "content"), "ProcessingUpdateToolStatusArgumentFragment", "a string", value
+                (path, "content"),
+                "ProcessingUpdateToolStatusArgumentFragment",
+                "a string",
+                data.get("content", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "id", "type")))
@@ -2533,15 +2644,16 @@ class ProcessingUpdateSetSenderName(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "setSenderName":
             decoding.absent((path, "type"), "ProcessingUpdateSetSenderName", '"setSenderName"', value)
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "ProcessingUpdateSetSenderName", "a string", value)
+            decoding.absent(
+                (path, "name"), "ProcessingUpdateSetSenderName", "a string", data.get("name", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "type")))
         return new
@@ -2611,15 +2723,16 @@ class TokenSourceIdentifierModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "model":
             decoding.absent((path, "type"), "TokenSourceIdentifierModel", '"model"', value)
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "TokenSourceIdentifierModel", "a string", value)
+            decoding.absent(
+                (path, "identifier"), "TokenSourceIdentifierModel", "a string", data.get("identifier", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "type")))
         return new
@@ -2651,15 +2764,19 @@ class TokenSourceIdentifierGenerator(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "generator":
             decoding.absent((path, "type"), "TokenSourceIdentifierGenerator", '"generator"', value)
-        value = get("pluginIdentifier", UNSET)
+        value = data.get("pluginIdentifier")
         if type(value) is str:
             new.plugin_identifier = value
         else:
-            decoding.absent((path, "pluginIdentifier"), "TokenSourceIdentifierGenerator", "a string", value)
+            decoding.absent(
+                (path, "pluginIdentifier"),
+                "TokenSourceIdentifierGenerator",
+                "a string",
+                data.get("pluginIdentifier", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginIdentifier", "type")))
         return new

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
 )
@@ -46,8 +45,7 @@ class StreamLogsStop(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "stop":
             decoding.absent((path, "type"), "StreamLogsStop", '"stop"', value)
         if decoding.strict:
@@ -98,15 +96,14 @@ class StreamLogsLog(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "log":
             decoding.absent((path, "type"), "StreamLogsLog", '"log"', value)
-        value = get("log", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("log")
+        if value is not None:
             new.log = DiagnosticsLogEvent.from_wire(value, decoding, (path, "log"))
         else:
-            decoding.absent((path, "log"), "StreamLogsLog", "an object", value)
+            decoding.absent((path, "log"), "StreamLogsLog", "an object", data.get("log", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("log", "type")))
         return new

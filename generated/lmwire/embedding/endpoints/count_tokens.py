@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -48,17 +47,20 @@ class CountTokensParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("specifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("specifier")
+        if value is not None:
             new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
         else:
-            decoding.absent((path, "specifier"), "CountTokensParameter", "an object", value)
-        value = get("inputString", UNSET)
+            decoding.absent(
+                (path, "specifier"), "CountTokensParameter", "an object", data.get("specifier", UNSET)
+            )
+        value = data.get("inputString")
         if type(value) is str:
             new.input_string = value
         else:
-            decoding.absent((path, "inputString"), "CountTokensParameter", "a string", value)
+            decoding.absent(
+                (path, "inputString"), "CountTokensParameter", "a string", data.get("inputString", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("inputString", "specifier")))
         return new
@@ -89,14 +91,15 @@ class CountTokensResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("tokenCount", UNSET)
+        value = data.get("tokenCount")
         if type(value) is int:
             new.token_count = value
         elif (number := decoding.integer((path, "tokenCount"), value)) is not None:
             new.token_count = number
         else:
-            decoding.absent((path, "tokenCount"), "CountTokensResult", "an integer", value)
+            decoding.absent(
+                (path, "tokenCount"), "CountTokensResult", "an integer", data.get("tokenCount", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("tokenCount",)))
         return new

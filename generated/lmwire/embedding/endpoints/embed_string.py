@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -48,17 +47,23 @@ class EmbedStringParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("modelSpecifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("modelSpecifier")
+        if value is not None:
             new.model_specifier = decode_model_specifier(value, decoding, (path, "modelSpecifier"))
         else:
-            decoding.absent((path, "modelSpecifier"), "EmbedStringParameter", "an object", value)
-        value = get("inputString", UNSET)
+            decoding.absent(
+                (path, "modelSpecifier"),
+                "EmbedStringParameter",
+                "an object",
+                data.get("modelSpecifier", UNSET),
+            )
+        value = data.get("inputString")
         if type(value) is str:
             new.input_string = value
         else:
-            decoding.absent((path, "inputString"), "EmbedStringParameter", "a string", value)
+            decoding.absent(
+                (path, "inputString"), "EmbedStringParameter", "a string", data.get("inputString", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("inputString", "modelSpecifier")))
         return new
@@ -89,12 +94,13 @@ class EmbedStringResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("embedding", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("embedding")
+        if value is not None:
             new.embedding = _decode_array_of_number(value, decoding, (path, "embedding"))
         else:
-            decoding.absent((path, "embedding"), "EmbedStringResult", "an array", value)
+            decoding.absent(
+                (path, "embedding"), "EmbedStringResult", "an array", data.get("embedding", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("embedding",)))
         return new

@@ -22,7 +22,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -67,23 +66,29 @@ class GetOrLoadCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "GetOrLoadCreation", "a string", value)
-        value = get("loadConfigStack", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "identifier"), "GetOrLoadCreation", "a string", data.get("identifier", UNSET)
+            )
+        value = data.get("loadConfigStack")
+        if value is not None:
             new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
         else:
-            decoding.absent((path, "loadConfigStack"), "GetOrLoadCreation", "an object", value)
-        value = get("deviceIdentifier", UNSET)
+            decoding.absent(
+                (path, "loadConfigStack"),
+                "GetOrLoadCreation",
+                "an object",
+                data.get("loadConfigStack", UNSET),
+            )
+        value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value
         else:
             decoding.deviation((path, "deviceIdentifier"), "a string or null", value)
-        value = get("loadTtlMs", UNSET)
+        value = data.get("loadTtlMs", UNSET)
         if value is UNSET or type(value) is int:
             new.load_ttl_ms = value
         elif (number := decoding.integer((path, "loadTtlMs"), value)) is not None:
@@ -127,8 +132,7 @@ class GetOrLoadCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancel":
             decoding.absent((path, "type"), "GetOrLoadCancel", '"cancel"', value)
         if decoding.strict:
@@ -179,15 +183,14 @@ class GetOrLoadAlreadyLoaded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "alreadyLoaded":
             decoding.absent((path, "type"), "GetOrLoadAlreadyLoaded", '"alreadyLoaded"', value)
-        value = get("info", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("info")
+        if value is not None:
             new.info = EmbeddingModelInstanceInfo.from_wire(value, decoding, (path, "info"))
         else:
-            decoding.absent((path, "info"), "GetOrLoadAlreadyLoaded", "an object", value)
+            decoding.absent((path, "info"), "GetOrLoadAlreadyLoaded", "an object", data.get("info", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new
@@ -221,20 +224,21 @@ class GetOrLoadStartLoading(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "startLoading":
             decoding.absent((path, "type"), "GetOrLoadStartLoading", '"startLoading"', value)
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "GetOrLoadStartLoading", "a string", value)
-        value = get("info", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "identifier"), "GetOrLoadStartLoading", "a string", data.get("identifier", UNSET)
+            )
+        value = data.get("info")
+        if value is not None:
             new.info = EmbeddingModelInfo.from_wire(value, decoding, (path, "info"))
         else:
-            decoding.absent((path, "info"), "GetOrLoadStartLoading", "an object", value)
+            decoding.absent((path, "info"), "GetOrLoadStartLoading", "an object", data.get("info", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "info", "type")))
         return new
@@ -270,17 +274,18 @@ class GetOrLoadUnloadingOtherJITModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "unloadingOtherJITModel":
             decoding.absent(
                 (path, "type"), "GetOrLoadUnloadingOtherJITModel", '"unloadingOtherJITModel"', value
             )
-        value = get("info", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("info")
+        if value is not None:
             new.info = decode_model_instance_info(value, decoding, (path, "info"))
         else:
-            decoding.absent((path, "info"), "GetOrLoadUnloadingOtherJITModel", "an object", value)
+            decoding.absent(
+                (path, "info"), "GetOrLoadUnloadingOtherJITModel", "an object", data.get("info", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new
@@ -312,15 +317,16 @@ class GetOrLoadLoadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "loadProgress":
             decoding.absent((path, "type"), "GetOrLoadLoadProgress", '"loadProgress"', value)
-        value = get("progress", UNSET)
+        value = data.get("progress")
         if type(value) is float or type(value) is int:
             new.progress = value
         else:
-            decoding.absent((path, "progress"), "GetOrLoadLoadProgress", "a number", value)
+            decoding.absent(
+                (path, "progress"), "GetOrLoadLoadProgress", "a number", data.get("progress", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("progress", "type")))
         return new
@@ -352,15 +358,14 @@ class GetOrLoadLoadSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "loadSuccess":
             decoding.absent((path, "type"), "GetOrLoadLoadSuccess", '"loadSuccess"', value)
-        value = get("info", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("info")
+        if value is not None:
             new.info = EmbeddingModelInstanceInfo.from_wire(value, decoding, (path, "info"))
         else:
-            decoding.absent((path, "info"), "GetOrLoadLoadSuccess", "an object", value)
+            decoding.absent((path, "info"), "GetOrLoadLoadSuccess", "an object", data.get("info", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -45,12 +44,16 @@ class GetDocumentParsingLibraryParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("fileIdentifier", UNSET)
+        value = data.get("fileIdentifier")
         if type(value) is str:
             new.file_identifier = value
         else:
-            decoding.absent((path, "fileIdentifier"), "GetDocumentParsingLibraryParameter", "a string", value)
+            decoding.absent(
+                (path, "fileIdentifier"),
+                "GetDocumentParsingLibraryParameter",
+                "a string",
+                data.get("fileIdentifier", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileIdentifier",)))
         return new
@@ -81,17 +84,20 @@ class GetDocumentParsingLibraryResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("library", UNSET)
+        value = data.get("library")
         if type(value) is str:
             new.library = value
         else:
-            decoding.absent((path, "library"), "GetDocumentParsingLibraryResult", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent(
+                (path, "library"), "GetDocumentParsingLibraryResult", "a string", data.get("library", UNSET)
+            )
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "GetDocumentParsingLibraryResult", "a string", value)
+            decoding.absent(
+                (path, "version"), "GetDocumentParsingLibraryResult", "a string", data.get("version", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("library", "version")))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -45,12 +44,16 @@ class GetLocalFileAbsolutePathParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("fileName", UNSET)
+        value = data.get("fileName")
         if type(value) is str:
             new.file_name = value
         else:
-            decoding.absent((path, "fileName"), "GetLocalFileAbsolutePathParameter", "a string", value)
+            decoding.absent(
+                (path, "fileName"),
+                "GetLocalFileAbsolutePathParameter",
+                "a string",
+                data.get("fileName", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileName",)))
         return new
@@ -79,12 +82,13 @@ class GetLocalFileAbsolutePathResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("path", UNSET)
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "GetLocalFileAbsolutePathResult", "a string", value)
+            decoding.absent(
+                (path, "path"), "GetLocalFileAbsolutePathResult", "a string", data.get("path", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("path",)))
         return new

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
 )
@@ -54,17 +53,23 @@ class ParseDocumentCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("fileIdentifier", UNSET)
+        value = data.get("fileIdentifier")
         if type(value) is str:
             new.file_identifier = value
         else:
-            decoding.absent((path, "fileIdentifier"), "ParseDocumentCreation", "a string", value)
-        value = get("parseOpts", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "fileIdentifier"),
+                "ParseDocumentCreation",
+                "a string",
+                data.get("fileIdentifier", UNSET),
+            )
+        value = data.get("parseOpts")
+        if value is not None:
             new.parse_opts = DocumentParsingOpts.from_wire(value, decoding, (path, "parseOpts"))
         else:
-            decoding.absent((path, "parseOpts"), "ParseDocumentCreation", "an object", value)
+            decoding.absent(
+                (path, "parseOpts"), "ParseDocumentCreation", "an object", data.get("parseOpts", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileIdentifier", "parseOpts")))
         return new
@@ -92,8 +97,7 @@ class ParseDocumentCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancel":
             decoding.absent((path, "type"), "ParseDocumentCancel", '"cancel"', value)
         if decoding.strict:
@@ -144,15 +148,16 @@ class ParseDocumentParserLoaded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "parserLoaded":
             decoding.absent((path, "type"), "ParseDocumentParserLoaded", '"parserLoaded"', value)
-        value = get("parser", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("parser")
+        if value is not None:
             new.parser = DocumentParsingLibraryIdentifier.from_wire(value, decoding, (path, "parser"))
         else:
-            decoding.absent((path, "parser"), "ParseDocumentParserLoaded", "an object", value)
+            decoding.absent(
+                (path, "parser"), "ParseDocumentParserLoaded", "an object", data.get("parser", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("parser", "type")))
         return new
@@ -184,15 +189,16 @@ class ParseDocumentProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "progress":
             decoding.absent((path, "type"), "ParseDocumentProgress", '"progress"', value)
-        value = get("progress", UNSET)
+        value = data.get("progress")
         if type(value) is float or type(value) is int:
             new.progress = value
         else:
-            decoding.absent((path, "progress"), "ParseDocumentProgress", "a number", value)
+            decoding.absent(
+                (path, "progress"), "ParseDocumentProgress", "a number", data.get("progress", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("progress", "type")))
         return new
@@ -226,20 +232,19 @@ class ParseDocumentResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "result":
             decoding.absent((path, "type"), "ParseDocumentResult", '"result"', value)
-        value = get("content", UNSET)
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
-            decoding.absent((path, "content"), "ParseDocumentResult", "a string", value)
-        value = get("parser", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "content"), "ParseDocumentResult", "a string", data.get("content", UNSET))
+        value = data.get("parser")
+        if value is not None:
             new.parser = DocumentParsingLibraryIdentifier.from_wire(value, decoding, (path, "parser"))
         else:
-            decoding.absent((path, "parser"), "ParseDocumentResult", "an object", value)
+            decoding.absent((path, "parser"), "ParseDocumentResult", "an object", data.get("parser", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "parser", "type")))
         return new

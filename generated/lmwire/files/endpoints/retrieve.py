@@ -21,7 +21,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
 )
@@ -67,22 +66,23 @@ class RetrieveCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("query", UNSET)
+        value = data.get("query")
         if type(value) is str:
             new.query = value
         else:
-            decoding.absent((path, "query"), "RetrieveCreation", "a string", value)
-        value = get("fileIdentifiers", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "query"), "RetrieveCreation", "a string", data.get("query", UNSET))
+        value = data.get("fileIdentifiers")
+        if value is not None:
             new.file_identifiers = _decode_array_of_string(value, decoding, (path, "fileIdentifiers"))
         else:
-            decoding.absent((path, "fileIdentifiers"), "RetrieveCreation", "an array", value)
-        value = get("config", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "fileIdentifiers"), "RetrieveCreation", "an array", data.get("fileIdentifiers", UNSET)
+            )
+        value = data.get("config")
+        if value is not None:
             new.config = KvConfig.from_wire(value, decoding, (path, "config"))
         else:
-            decoding.absent((path, "config"), "RetrieveCreation", "an object", value)
+            decoding.absent((path, "config"), "RetrieveCreation", "an object", data.get("config", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("config", "fileIdentifiers", "query")))
         return new
@@ -112,8 +112,7 @@ class RetrieveStop(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "stop":
             decoding.absent((path, "type"), "RetrieveStop", '"stop"', value)
         if decoding.strict:
@@ -162,15 +161,16 @@ class RetrieveOnFileProcessList(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "onFileProcessList":
             decoding.absent((path, "type"), "RetrieveOnFileProcessList", '"onFileProcessList"', value)
-        value = get("indices", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("indices")
+        if value is not None:
             new.indices = _decode_array_of_integer(value, decoding, (path, "indices"))
         else:
-            decoding.absent((path, "indices"), "RetrieveOnFileProcessList", "an array", value)
+            decoding.absent(
+                (path, "indices"), "RetrieveOnFileProcessList", "an array", data.get("indices", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("indices", "type")))
         return new
@@ -202,17 +202,18 @@ class RetrieveOnFileProcessingStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "onFileProcessingStart":
             decoding.absent((path, "type"), "RetrieveOnFileProcessingStart", '"onFileProcessingStart"', value)
-        value = get("index", UNSET)
+        value = data.get("index")
         if type(value) is int:
             new.index = value
         elif (number := decoding.integer((path, "index"), value)) is not None:
             new.index = number
         else:
-            decoding.absent((path, "index"), "RetrieveOnFileProcessingStart", "an integer", value)
+            decoding.absent(
+                (path, "index"), "RetrieveOnFileProcessingStart", "an integer", data.get("index", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "type")))
         return new
@@ -244,17 +245,18 @@ class RetrieveOnFileProcessingEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "onFileProcessingEnd":
             decoding.absent((path, "type"), "RetrieveOnFileProcessingEnd", '"onFileProcessingEnd"', value)
-        value = get("index", UNSET)
+        value = data.get("index")
         if type(value) is int:
             new.index = value
         elif (number := decoding.integer((path, "index"), value)) is not None:
             new.index = number
         else:
-            decoding.absent((path, "index"), "RetrieveOnFileProcessingEnd", "an integer", value)
+            decoding.absent(
+                (path, "index"), "RetrieveOnFileProcessingEnd", "an integer", data.get("index", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "type")))
         return new
@@ -290,24 +292,27 @@ class RetrieveOnFileProcessingStepStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "onFileProcessingStepStart":
             decoding.absent(
                 (path, "type"), "RetrieveOnFileProcessingStepStart", '"onFileProcessingStepStart"', value
             )
-        value = get("index", UNSET)
+        value = data.get("index")
         if type(value) is int:
             new.index = value
         elif (number := decoding.integer((path, "index"), value)) is not None:
             new.index = number
         else:
-            decoding.absent((path, "index"), "RetrieveOnFileProcessingStepStart", "an integer", value)
-        value = get("step", UNSET)
+            decoding.absent(
+                (path, "index"), "RetrieveOnFileProcessingStepStart", "an integer", data.get("index", UNSET)
+            )
+        value = data.get("step")
         if type(value) is str:
             new.step = value
         else:
-            decoding.absent((path, "step"), "RetrieveOnFileProcessingStepStart", "a string", value)
+            decoding.absent(
+                (path, "step"), "RetrieveOnFileProcessingStepStart", "a string", data.get("step", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "step", "type")))
             value = new.step
@@ -351,8 +356,7 @@ class RetrieveOnFileProcessingStepProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "onFileProcessingStepProgress":
             decoding.absent(
                 (path, "type"),
@@ -360,23 +364,35 @@ class RetrieveOnFileProcessingStepProgress(Message):
                 '"onFileProcessingStepProgress"',
                 value,
             )
-        value = get("index", UNSET)
+        value = data.get("index")
         if type(value) is int:
             new.index = value
         elif (number := decoding.integer((path, "index"), value)) is not None:
             new.index = number
         else:
-            decoding.absent((path, "index"), "RetrieveOnFileProcessingStepProgress", "an integer", value)
-        value = get("step", UNSET)
+            decoding.absent(
+                (path, "index"),
+                "RetrieveOnFileProcessingStepProgress",
+                "an integer",
+                data.get("index", UNSET),
+            )
+        value = data.get("step")
         if type(value) is str:
             new.step = value
         else:
-            decoding.absent((path, "step"), "RetrieveOnFileProcessingStepProgress", "a string", value)
-        value = get("progress", UNSET)
+            decoding.absent(
+                (path, "step"), "RetrieveOnFileProcessingStepProgress", "a string", data.get("step", UNSET)
+            )
+        value = data.get("progress")
         if type(value) is float or type(value) is int:
             new.progress = value
         else:
-            decoding.absent((path, "progress"), "RetrieveOnFileProcessingStepProgress", "a number", value)
+            decoding.absent(
+                (path, "progress"),
+                "RetrieveOnFileProcessingStepProgress",
+                "a number",
+                data.get("progress", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "progress", "step", "type")))
             value = new.step
@@ -418,24 +434,27 @@ class RetrieveOnFileProcessingStepEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "onFileProcessingStepEnd":
             decoding.absent(
                 (path, "type"), "RetrieveOnFileProcessingStepEnd", '"onFileProcessingStepEnd"', value
             )
-        value = get("index", UNSET)
+        value = data.get("index")
         if type(value) is int:
             new.index = value
         elif (number := decoding.integer((path, "index"), value)) is not None:
             new.index = number
         else:
-            decoding.absent((path, "index"), "RetrieveOnFileProcessingStepEnd", "an integer", value)
-        value = get("step", UNSET)
+            decoding.absent(
+                (path, "index"), "RetrieveOnFileProcessingStepEnd", "an integer", data.get("index", UNSET)
+            )
+        value = data.get("step")
         if type(value) is str:
             new.step = value
         else:
-            decoding.absent((path, "step"), "RetrieveOnFileProcessingStepEnd", "a string", value)
+            decoding.absent(
+                (path, "step"), "RetrieveOnFileProcessingStepEnd", "a string", data.get("step", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "step", "type")))
             value = new.step
@@ -469,8 +488,7 @@ class RetrieveOnSearchingStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "onSearchingStart":
             decoding.absent((path, "type"), "RetrieveOnSearchingStart", '"onSearchingStart"', value)
         if decoding.strict:
@@ -498,8 +516,7 @@ class RetrieveOnSearchingEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "onSearchingEnd":
             decoding.absent((path, "type"), "RetrieveOnSearchingEnd", '"onSearchingEnd"', value)
         if decoding.strict:
@@ -531,15 +548,14 @@ class RetrieveResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "result":
             decoding.absent((path, "type"), "RetrieveResult", '"result"', value)
-        value = get("result", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("result")
+        if value is not None:
             new.result = InternalRetrievalResult.from_wire(value, decoding, (path, "result"))
         else:
-            decoding.absent((path, "result"), "RetrieveResult", "an object", value)
+            decoding.absent((path, "result"), "RetrieveResult", "an object", data.get("result", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("result", "type")))
         return new

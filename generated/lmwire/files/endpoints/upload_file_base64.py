@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -48,17 +47,21 @@ class UploadFileBase64Parameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "UploadFileBase64Parameter", "a string", value)
-        value = get("contentBase64", UNSET)
+            decoding.absent((path, "name"), "UploadFileBase64Parameter", "a string", data.get("name", UNSET))
+        value = data.get("contentBase64")
         if type(value) is str:
             new.content_base64 = value
         else:
-            decoding.absent((path, "contentBase64"), "UploadFileBase64Parameter", "a string", value)
+            decoding.absent(
+                (path, "contentBase64"),
+                "UploadFileBase64Parameter",
+                "a string",
+                data.get("contentBase64", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("contentBase64", "name")))
         return new
@@ -93,24 +96,29 @@ class UploadFileBase64Result(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "UploadFileBase64Result", "a string", value)
-        value = get("fileType", UNSET)
+            decoding.absent(
+                (path, "identifier"), "UploadFileBase64Result", "a string", data.get("identifier", UNSET)
+            )
+        value = data.get("fileType")
         if type(value) is str:
             new.file_type = value
         else:
-            decoding.absent((path, "fileType"), "UploadFileBase64Result", "a string", value)
-        value = get("sizeBytes", UNSET)
+            decoding.absent(
+                (path, "fileType"), "UploadFileBase64Result", "a string", data.get("fileType", UNSET)
+            )
+        value = data.get("sizeBytes")
         if type(value) is int:
             new.size_bytes = value
         elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
             new.size_bytes = number
         else:
-            decoding.absent((path, "sizeBytes"), "UploadFileBase64Result", "an integer", value)
+            decoding.absent(
+                (path, "sizeBytes"), "UploadFileBase64Result", "an integer", data.get("sizeBytes", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileType", "identifier", "sizeBytes")))
             value = new.file_type

@@ -18,7 +18,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -54,31 +53,39 @@ class ApplyPromptTemplateParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("specifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("specifier")
+        if value is not None:
             new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
         else:
-            decoding.absent((path, "specifier"), "ApplyPromptTemplateParameter", "an object", value)
-        value = get("history", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "specifier"), "ApplyPromptTemplateParameter", "an object", data.get("specifier", UNSET)
+            )
+        value = data.get("history")
+        if value is not None:
             new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
         else:
-            decoding.absent((path, "history"), "ApplyPromptTemplateParameter", "an object", value)
-        value = get("predictionConfigStack", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "history"), "ApplyPromptTemplateParameter", "an object", data.get("history", UNSET)
+            )
+        value = data.get("predictionConfigStack")
+        if value is not None:
             new.prediction_config_stack = KvConfigStack.from_wire(
                 value, decoding, (path, "predictionConfigStack")
             )
         else:
             decoding.absent(
-                (path, "predictionConfigStack"), "ApplyPromptTemplateParameter", "an object", value
+                (path, "predictionConfigStack"),
+                "ApplyPromptTemplateParameter",
+                "an object",
+                data.get("predictionConfigStack", UNSET),
             )
-        value = get("opts", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("opts")
+        if value is not None:
             new.opts = LlmApplyPromptTemplateOpts.from_wire(value, decoding, (path, "opts"))
         else:
-            decoding.absent((path, "opts"), "ApplyPromptTemplateParameter", "an object", value)
+            decoding.absent(
+                (path, "opts"), "ApplyPromptTemplateParameter", "an object", data.get("opts", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("history", "opts", "predictionConfigStack", "specifier"))
@@ -115,12 +122,13 @@ class ApplyPromptTemplateResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("formatted", UNSET)
+        value = data.get("formatted")
         if type(value) is str:
             new.formatted = value
         else:
-            decoding.absent((path, "formatted"), "ApplyPromptTemplateResult", "a string", value)
+            decoding.absent(
+                (path, "formatted"), "ApplyPromptTemplateResult", "a string", data.get("formatted", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("formatted",)))
         return new

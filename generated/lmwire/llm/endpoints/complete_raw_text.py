@@ -18,7 +18,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -63,32 +62,43 @@ class CompleteRawTextCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("modelSpecifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("modelSpecifier")
+        if value is not None:
             new.model_specifier = decode_model_specifier(value, decoding, (path, "modelSpecifier"))
         else:
-            decoding.absent((path, "modelSpecifier"), "CompleteRawTextCreation", "an object", value)
-        value = get("rawPrompt", UNSET)
+            decoding.absent(
+                (path, "modelSpecifier"),
+                "CompleteRawTextCreation",
+                "an object",
+                data.get("modelSpecifier", UNSET),
+            )
+        value = data.get("rawPrompt")
         if type(value) is str:
             new.raw_prompt = value
         else:
-            decoding.absent((path, "rawPrompt"), "CompleteRawTextCreation", "a string", value)
-        value = get("predictionConfigStack", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "rawPrompt"), "CompleteRawTextCreation", "a string", data.get("rawPrompt", UNSET)
+            )
+        value = data.get("predictionConfigStack")
+        if value is not None:
             new.prediction_config_stack = KvConfigStack.from_wire(
                 value, decoding, (path, "predictionConfigStack")
             )
         else:
-            decoding.absent((path, "predictionConfigStack"), "CompleteRawTextCreation", "an object", value)
-        value = get("fuzzyPresetIdentifier", UNSET)
+            decoding.absent(
+                (path, "predictionConfigStack"),
+                "CompleteRawTextCreation",
+                "an object",
+                data.get("predictionConfigStack", UNSET),
+            )
+        value = data.get("fuzzyPresetIdentifier", UNSET)
         if value is UNSET or type(value) is str:
             new.fuzzy_preset_identifier = value
         else:
             new.fuzzy_preset_identifier = decoding.unset(
                 (path, "fuzzyPresetIdentifier"), "CompleteRawTextCreation", "a string", value
             )
-        value = get("ignoreServerSessionConfig", UNSET)
+        value = data.get("ignoreServerSessionConfig", UNSET)
         if value is UNSET or type(value) is bool:
             new.ignore_server_session_config = value
         else:
@@ -140,8 +150,7 @@ class CompleteRawTextCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancel":
             decoding.absent((path, "type"), "CompleteRawTextCancel", '"cancel"', value)
         if decoding.strict:
@@ -192,15 +201,16 @@ class CompleteRawTextFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "fragment":
             decoding.absent((path, "type"), "CompleteRawTextFragment", '"fragment"', value)
-        value = get("fragment", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("fragment")
+        if value is not None:
             new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
         else:
-            decoding.absent((path, "fragment"), "CompleteRawTextFragment", "an object", value)
+            decoding.absent(
+                (path, "fragment"), "CompleteRawTextFragment", "an object", data.get("fragment", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fragment", "type")))
         return new
@@ -236,22 +246,31 @@ class CompleteRawTextPromptProcessingProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "promptProcessingProgress":
             decoding.absent(
                 (path, "type"), "CompleteRawTextPromptProcessingProgress", '"promptProcessingProgress"', value
             )
-        value = get("progress", UNSET)
+        value = data.get("progress")
         if type(value) is float or type(value) is int:
             new.progress = value
         else:
-            decoding.absent((path, "progress"), "CompleteRawTextPromptProcessingProgress", "a number", value)
-        value = get("details", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "progress"),
+                "CompleteRawTextPromptProcessingProgress",
+                "a number",
+                data.get("progress", UNSET),
+            )
+        value = data.get("details")
+        if value is not None:
             new.details = PromptProcessingDetails.from_wire(value, decoding, (path, "details"))
         else:
-            decoding.absent((path, "details"), "CompleteRawTextPromptProcessingProgress", "an object", value)
+            decoding.absent(
+                (path, "details"),
+                "CompleteRawTextPromptProcessingProgress",
+                "an object",
+                data.get("details", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("details", "progress", "type")))
         return new
@@ -291,30 +310,41 @@ class CompleteRawTextSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "success":
             decoding.absent((path, "type"), "CompleteRawTextSuccess", '"success"', value)
-        value = get("stats", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("stats")
+        if value is not None:
             new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
         else:
-            decoding.absent((path, "stats"), "CompleteRawTextSuccess", "an object", value)
-        value = get("modelInfo", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "stats"), "CompleteRawTextSuccess", "an object", data.get("stats", UNSET))
+        value = data.get("modelInfo")
+        if value is not None:
             new.model_info = LlmInstanceInfo.from_wire(value, decoding, (path, "modelInfo"))
         else:
-            decoding.absent((path, "modelInfo"), "CompleteRawTextSuccess", "an object", value)
-        value = get("loadModelConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "modelInfo"), "CompleteRawTextSuccess", "an object", data.get("modelInfo", UNSET)
+            )
+        value = data.get("loadModelConfig")
+        if value is not None:
             new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
         else:
-            decoding.absent((path, "loadModelConfig"), "CompleteRawTextSuccess", "an object", value)
-        value = get("predictionConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "loadModelConfig"),
+                "CompleteRawTextSuccess",
+                "an object",
+                data.get("loadModelConfig", UNSET),
+            )
+        value = data.get("predictionConfig")
+        if value is not None:
             new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
         else:
-            decoding.absent((path, "predictionConfig"), "CompleteRawTextSuccess", "an object", value)
+            decoding.absent(
+                (path, "predictionConfig"),
+                "CompleteRawTextSuccess",
+                "an object",
+                data.get("predictionConfig", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("loadModelConfig", "modelInfo", "predictionConfig", "stats", "type"))

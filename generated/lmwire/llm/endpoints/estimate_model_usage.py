@@ -17,7 +17,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
 )
@@ -51,18 +50,24 @@ class EstimateModelUsageParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("modelKey", UNSET)
+        value = data.get("modelKey")
         if type(value) is str:
             new.model_key = value
         else:
-            decoding.absent((path, "modelKey"), "EstimateModelUsageParameter", "a string", value)
-        value = get("loadConfigStack", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "modelKey"), "EstimateModelUsageParameter", "a string", data.get("modelKey", UNSET)
+            )
+        value = data.get("loadConfigStack")
+        if value is not None:
             new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
         else:
-            decoding.absent((path, "loadConfigStack"), "EstimateModelUsageParameter", "an object", value)
-        value = get("deviceIdentifier", UNSET)
+            decoding.absent(
+                (path, "loadConfigStack"),
+                "EstimateModelUsageParameter",
+                "an object",
+                data.get("loadConfigStack", UNSET),
+            )
+        value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value
         else:

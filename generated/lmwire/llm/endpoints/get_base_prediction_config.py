@@ -17,7 +17,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
 )
@@ -49,13 +48,17 @@ class GetBasePredictionConfigParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("specifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("specifier")
+        if value is not None:
             new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
         else:
-            decoding.absent((path, "specifier"), "GetBasePredictionConfigParameter", "an object", value)
-        value = get("ignoreServerSessionConfig", UNSET)
+            decoding.absent(
+                (path, "specifier"),
+                "GetBasePredictionConfigParameter",
+                "an object",
+                data.get("specifier", UNSET),
+            )
+        value = data.get("ignoreServerSessionConfig", UNSET)
         if value is UNSET or type(value) is bool:
             new.ignore_server_session_config = value
         else:

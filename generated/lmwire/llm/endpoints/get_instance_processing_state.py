@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -47,18 +46,25 @@ class GetInstanceProcessingStateParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("specifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("specifier")
+        if value is not None:
             new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
         else:
-            decoding.absent((path, "specifier"), "GetInstanceProcessingStateParameter", "an object", value)
-        value = get("throwIfNotFound", UNSET)
+            decoding.absent(
+                (path, "specifier"),
+                "GetInstanceProcessingStateParameter",
+                "an object",
+                data.get("specifier", UNSET),
+            )
+        value = data.get("throwIfNotFound")
         if type(value) is bool:
             new.throw_if_not_found = value
         else:
             decoding.absent(
-                (path, "throwIfNotFound"), "GetInstanceProcessingStateParameter", "a boolean", value
+                (path, "throwIfNotFound"),
+                "GetInstanceProcessingStateParameter",
+                "a boolean",
+                data.get("throwIfNotFound", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("specifier", "throwIfNotFound")))

@@ -17,7 +17,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -46,12 +45,13 @@ class GetLoadConfigParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("specifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("specifier")
+        if value is not None:
             new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
         else:
-            decoding.absent((path, "specifier"), "GetLoadConfigParameter", "an object", value)
+            decoding.absent(
+                (path, "specifier"), "GetLoadConfigParameter", "an object", data.get("specifier", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("specifier",)))
         return new

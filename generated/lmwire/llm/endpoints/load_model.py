@@ -17,7 +17,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -62,28 +61,32 @@ class LoadModelCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("modelKey", UNSET)
+        value = data.get("modelKey")
         if type(value) is str:
             new.model_key = value
         else:
-            decoding.absent((path, "modelKey"), "LoadModelCreation", "a string", value)
-        value = get("loadConfigStack", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "modelKey"), "LoadModelCreation", "a string", data.get("modelKey", UNSET))
+        value = data.get("loadConfigStack")
+        if value is not None:
             new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
         else:
-            decoding.absent((path, "loadConfigStack"), "LoadModelCreation", "an object", value)
-        value = get("identifier", UNSET)
+            decoding.absent(
+                (path, "loadConfigStack"),
+                "LoadModelCreation",
+                "an object",
+                data.get("loadConfigStack", UNSET),
+            )
+        value = data.get("identifier", UNSET)
         if value is UNSET or type(value) is str:
             new.identifier = value
         else:
             new.identifier = decoding.unset((path, "identifier"), "LoadModelCreation", "a string", value)
-        value = get("deviceIdentifier", UNSET)
+        value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value
         else:
             decoding.deviation((path, "deviceIdentifier"), "a string or null", value)
-        value = get("ttlMs", UNSET)
+        value = data.get("ttlMs", UNSET)
         if value is UNSET or type(value) is int:
             new.ttl_ms = value
         elif (number := decoding.integer((path, "ttlMs"), value)) is not None:
@@ -131,8 +134,7 @@ class LoadModelCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancel":
             decoding.absent((path, "type"), "LoadModelCancel", '"cancel"', value)
         if decoding.strict:
@@ -185,16 +187,15 @@ class LoadModelResolved(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "resolved":
             decoding.absent((path, "type"), "LoadModelResolved", '"resolved"', value)
-        value = get("info", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("info")
+        if value is not None:
             new.info = LlmInfo.from_wire(value, decoding, (path, "info"))
         else:
-            decoding.absent((path, "info"), "LoadModelResolved", "an object", value)
-        value = get("ambiguous", UNSET)
+            decoding.absent((path, "info"), "LoadModelResolved", "an object", data.get("info", UNSET))
+        value = data.get("ambiguous", UNSET)
         if value is UNSET:
             new.ambiguous = UNSET
         elif value is None:
@@ -234,15 +235,14 @@ class LoadModelProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "progress":
             decoding.absent((path, "type"), "LoadModelProgress", '"progress"', value)
-        value = get("progress", UNSET)
+        value = data.get("progress")
         if type(value) is float or type(value) is int:
             new.progress = value
         else:
-            decoding.absent((path, "progress"), "LoadModelProgress", "a number", value)
+            decoding.absent((path, "progress"), "LoadModelProgress", "a number", data.get("progress", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("progress", "type")))
         return new
@@ -274,15 +274,14 @@ class LoadModelSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "success":
             decoding.absent((path, "type"), "LoadModelSuccess", '"success"', value)
-        value = get("info", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("info")
+        if value is not None:
             new.info = LlmInstanceInfo.from_wire(value, decoding, (path, "info"))
         else:
-            decoding.absent((path, "info"), "LoadModelSuccess", "an object", value)
+            decoding.absent((path, "info"), "LoadModelSuccess", "an object", data.get("info", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new

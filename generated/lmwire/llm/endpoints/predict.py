@@ -20,7 +20,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -70,32 +69,38 @@ class PredictCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("modelSpecifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("modelSpecifier")
+        if value is not None:
             new.model_specifier = decode_model_specifier(value, decoding, (path, "modelSpecifier"))
         else:
-            decoding.absent((path, "modelSpecifier"), "PredictCreation", "an object", value)
-        value = get("history", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "modelSpecifier"), "PredictCreation", "an object", data.get("modelSpecifier", UNSET)
+            )
+        value = data.get("history")
+        if value is not None:
             new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
         else:
-            decoding.absent((path, "history"), "PredictCreation", "an object", value)
-        value = get("predictionConfigStack", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "history"), "PredictCreation", "an object", data.get("history", UNSET))
+        value = data.get("predictionConfigStack")
+        if value is not None:
             new.prediction_config_stack = KvConfigStack.from_wire(
                 value, decoding, (path, "predictionConfigStack")
             )
         else:
-            decoding.absent((path, "predictionConfigStack"), "PredictCreation", "an object", value)
-        value = get("fuzzyPresetIdentifier", UNSET)
+            decoding.absent(
+                (path, "predictionConfigStack"),
+                "PredictCreation",
+                "an object",
+                data.get("predictionConfigStack", UNSET),
+            )
+        value = data.get("fuzzyPresetIdentifier", UNSET)
         if value is UNSET or type(value) is str:
             new.fuzzy_preset_identifier = value
         else:
             new.fuzzy_preset_identifier = decoding.unset(
                 (path, "fuzzyPresetIdentifier"), "PredictCreation", "a string", value
             )
-        value = get("ignoreServerSessionConfig", UNSET)
+        value = data.get("ignoreServerSessionConfig", UNSET)
         if value is UNSET or type(value) is bool:
             new.ignore_server_session_config = value
         else:
@@ -147,8 +152,7 @@ class PredictCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancel":
             decoding.absent((path, "type"), "PredictCancel", '"cancel"', value)
         if decoding.strict:
@@ -197,15 +201,14 @@ class PredictFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "fragment":
             decoding.absent((path, "type"), "PredictFragment", '"fragment"', value)
-        value = get("fragment", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("fragment")
+        if value is not None:
             new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
         else:
-            decoding.absent((path, "fragment"), "PredictFragment", "an object", value)
+            decoding.absent((path, "fragment"), "PredictFragment", "an object", data.get("fragment", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fragment", "type")))
         return new
@@ -239,22 +242,25 @@ class PredictPromptProcessingProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "promptProcessingProgress":
             decoding.absent(
                 (path, "type"), "PredictPromptProcessingProgress", '"promptProcessingProgress"', value
             )
-        value = get("progress", UNSET)
+        value = data.get("progress")
         if type(value) is float or type(value) is int:
             new.progress = value
         else:
-            decoding.absent((path, "progress"), "PredictPromptProcessingProgress", "a number", value)
-        value = get("details", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "progress"), "PredictPromptProcessingProgress", "a number", data.get("progress", UNSET)
+            )
+        value = data.get("details")
+        if value is not None:
             new.details = PromptProcessingDetails.from_wire(value, decoding, (path, "details"))
         else:
-            decoding.absent((path, "details"), "PredictPromptProcessingProgress", "an object", value)
+            decoding.absent(
+                (path, "details"), "PredictPromptProcessingProgress", "an object", data.get("details", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("details", "progress", "type")))
         return new
@@ -288,13 +294,12 @@ class PredictToolCallGenerationStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationStart":
             decoding.absent(
                 (path, "type"), "PredictToolCallGenerationStart", '"toolCallGenerationStart"', value
             )
-        value = get("toolCallId", UNSET)
+        value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
         else:
@@ -334,8 +339,7 @@ class PredictToolCallGenerationNameReceived(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationNameReceived":
             decoding.absent(
                 (path, "type"),
@@ -343,11 +347,13 @@ class PredictToolCallGenerationNameReceived(Message):
                 '"toolCallGenerationNameReceived"',
                 value,
             )
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "PredictToolCallGenerationNameReceived", "a string", value)
+            decoding.absent(
+                (path, "name"), "PredictToolCallGenerationNameReceived", "a string", data.get("name", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "type")))
         return new
@@ -383,8 +389,7 @@ class PredictToolCallGenerationArgumentFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationArgumentFragmentGenerated":
             decoding.absent(
                 (path, "type"),
@@ -392,12 +397,15 @@ class PredictToolCallGenerationArgumentFragmentGenerated(Message):
                 '"toolCallGenerationArgumentFragmentGenerated"',
                 value,
             )
-        value = get("content", UNSET)
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
             decoding.absent(
-                (path, "content"), "PredictToolCallGenerationArgumentFragmentGenerated", "a string", value
+                (path, "content"),
+                "PredictToolCallGenerationArgumentFragmentGenerated",
+                "a string",
+                data.get("content", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "type")))
@@ -432,16 +440,20 @@ class PredictToolCallGenerationEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationEnd":
             decoding.absent((path, "type"), "PredictToolCallGenerationEnd", '"toolCallGenerationEnd"', value)
-        value = get("toolCallRequest", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("toolCallRequest")
+        if value is not None:
             new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
         else:
-            decoding.absent((path, "toolCallRequest"), "PredictToolCallGenerationEnd", "an object", value)
-        value = get("rawContent", UNSET)
+            decoding.absent(
+                (path, "toolCallRequest"),
+                "PredictToolCallGenerationEnd",
+                "an object",
+                data.get("toolCallRequest", UNSET),
+            )
+        value = data.get("rawContent", UNSET)
         if value is UNSET or type(value) is str:
             new.raw_content = value
         else:
@@ -483,18 +495,19 @@ class PredictToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationFailed":
             decoding.absent(
                 (path, "type"), "PredictToolCallGenerationFailed", '"toolCallGenerationFailed"', value
             )
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "PredictToolCallGenerationFailed", "an object", value)
-        value = get("rawContent", UNSET)
+            decoding.absent(
+                (path, "error"), "PredictToolCallGenerationFailed", "an object", data.get("error", UNSET)
+            )
+        value = data.get("rawContent", UNSET)
         if value is UNSET or type(value) is str:
             new.raw_content = value
         else:
@@ -540,30 +553,33 @@ class PredictSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "success":
             decoding.absent((path, "type"), "PredictSuccess", '"success"', value)
-        value = get("stats", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("stats")
+        if value is not None:
             new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
         else:
-            decoding.absent((path, "stats"), "PredictSuccess", "an object", value)
-        value = get("modelInfo", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "stats"), "PredictSuccess", "an object", data.get("stats", UNSET))
+        value = data.get("modelInfo")
+        if value is not None:
             new.model_info = LlmInstanceInfo.from_wire(value, decoding, (path, "modelInfo"))
         else:
-            decoding.absent((path, "modelInfo"), "PredictSuccess", "an object", value)
-        value = get("loadModelConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "modelInfo"), "PredictSuccess", "an object", data.get("modelInfo", UNSET))
+        value = data.get("loadModelConfig")
+        if value is not None:
             new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
         else:
-            decoding.absent((path, "loadModelConfig"), "PredictSuccess", "an object", value)
-        value = get("predictionConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "loadModelConfig"), "PredictSuccess", "an object", data.get("loadModelConfig", UNSET)
+            )
+        value = data.get("predictionConfig")
+        if value is not None:
             new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
         else:
-            decoding.absent((path, "predictionConfig"), "PredictSuccess", "an object", value)
+            decoding.absent(
+                (path, "predictionConfig"), "PredictSuccess", "an object", data.get("predictionConfig", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("loadModelConfig", "modelInfo", "predictionConfig", "stats", "type"))

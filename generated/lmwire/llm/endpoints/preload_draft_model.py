@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -47,17 +46,23 @@ class PreloadDraftModelParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("specifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("specifier")
+        if value is not None:
             new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
         else:
-            decoding.absent((path, "specifier"), "PreloadDraftModelParameter", "an object", value)
-        value = get("draftModelKey", UNSET)
+            decoding.absent(
+                (path, "specifier"), "PreloadDraftModelParameter", "an object", data.get("specifier", UNSET)
+            )
+        value = data.get("draftModelKey")
         if type(value) is str:
             new.draft_model_key = value
         else:
-            decoding.absent((path, "draftModelKey"), "PreloadDraftModelParameter", "a string", value)
+            decoding.absent(
+                (path, "draftModelKey"),
+                "PreloadDraftModelParameter",
+                "a string",
+                data.get("draftModelKey", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("draftModelKey", "specifier")))
         return new

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -48,17 +47,20 @@ class TokenizeParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("specifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("specifier")
+        if value is not None:
             new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
         else:
-            decoding.absent((path, "specifier"), "TokenizeParameter", "an object", value)
-        value = get("inputString", UNSET)
+            decoding.absent(
+                (path, "specifier"), "TokenizeParameter", "an object", data.get("specifier", UNSET)
+            )
+        value = data.get("inputString")
         if type(value) is str:
             new.input_string = value
         else:
-            decoding.absent((path, "inputString"), "TokenizeParameter", "a string", value)
+            decoding.absent(
+                (path, "inputString"), "TokenizeParameter", "a string", data.get("inputString", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("inputString", "specifier")))
         return new
@@ -89,12 +91,11 @@ class TokenizeResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("tokens", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("tokens")
+        if value is not None:
             new.tokens = _decode_array_of_number(value, decoding, (path, "tokens"))
         else:
-            decoding.absent((path, "tokens"), "TokenizeResult", "an array", value)
+            decoding.absent((path, "tokens"), "TokenizeResult", "an array", data.get("tokens", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("tokens",)))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
 )
@@ -47,13 +46,14 @@ class UnloadModelParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("identifier", UNSET)
+        value = data.get("identifier")
         if type(value) is str:
             new.identifier = value
         else:
-            decoding.absent((path, "identifier"), "UnloadModelParameter", "a string", value)
-        value = get("deviceIdentifier", UNSET)
+            decoding.absent(
+                (path, "identifier"), "UnloadModelParameter", "a string", data.get("identifier", UNSET)
+            )
+        value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value
         else:

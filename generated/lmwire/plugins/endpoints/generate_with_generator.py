@@ -24,7 +24,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -73,31 +72,42 @@ class GenerateWithGeneratorCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pluginIdentifier", UNSET)
+        value = data.get("pluginIdentifier")
         if type(value) is str:
             new.plugin_identifier = value
         else:
-            decoding.absent((path, "pluginIdentifier"), "GenerateWithGeneratorCreation", "a string", value)
-        value = get("pluginConfigSpecifier", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "pluginIdentifier"),
+                "GenerateWithGeneratorCreation",
+                "a string",
+                data.get("pluginIdentifier", UNSET),
+            )
+        value = data.get("pluginConfigSpecifier")
+        if value is not None:
             new.plugin_config_specifier = decode_plugin_config_specifier(
                 value, decoding, (path, "pluginConfigSpecifier")
             )
         else:
             decoding.absent(
-                (path, "pluginConfigSpecifier"), "GenerateWithGeneratorCreation", "an object", value
+                (path, "pluginConfigSpecifier"),
+                "GenerateWithGeneratorCreation",
+                "an object",
+                data.get("pluginConfigSpecifier", UNSET),
             )
-        value = get("tools", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("tools")
+        if value is not None:
             new.tools = _decode_array_of_llm_tool(value, decoding, (path, "tools"))
         else:
-            decoding.absent((path, "tools"), "GenerateWithGeneratorCreation", "an array", value)
-        value = get("history", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "tools"), "GenerateWithGeneratorCreation", "an array", data.get("tools", UNSET)
+            )
+        value = data.get("history")
+        if value is not None:
             new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
         else:
-            decoding.absent((path, "history"), "GenerateWithGeneratorCreation", "an object", value)
+            decoding.absent(
+                (path, "history"), "GenerateWithGeneratorCreation", "an object", data.get("history", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("history", "pluginConfigSpecifier", "pluginIdentifier", "tools"))
@@ -131,8 +141,7 @@ class GenerateWithGeneratorCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancel":
             decoding.absent((path, "type"), "GenerateWithGeneratorCancel", '"cancel"', value)
         if decoding.strict:
@@ -185,15 +194,16 @@ class GenerateWithGeneratorFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "fragment":
             decoding.absent((path, "type"), "GenerateWithGeneratorFragment", '"fragment"', value)
-        value = get("fragment", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("fragment")
+        if value is not None:
             new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
         else:
-            decoding.absent((path, "fragment"), "GenerateWithGeneratorFragment", "an object", value)
+            decoding.absent(
+                (path, "fragment"), "GenerateWithGeneratorFragment", "an object", data.get("fragment", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fragment", "type")))
         return new
@@ -229,8 +239,7 @@ class GenerateWithGeneratorPromptProcessingProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "promptProcessingProgress":
             decoding.absent(
                 (path, "type"),
@@ -238,14 +247,17 @@ class GenerateWithGeneratorPromptProcessingProgress(Message):
                 '"promptProcessingProgress"',
                 value,
             )
-        value = get("progress", UNSET)
+        value = data.get("progress")
         if type(value) is float or type(value) is int:
             new.progress = value
         else:
             decoding.absent(
-                (path, "progress"), "GenerateWithGeneratorPromptProcessingProgress", "a number", value
+                (path, "progress"),
+                "GenerateWithGeneratorPromptProcessingProgress",
+                "a number",
+                data.get("progress", UNSET),
             )
-        value = get("details", UNSET)
+        value = data.get("details", UNSET)
         if value is UNSET:
             new.details = UNSET
         elif value is None:
@@ -289,8 +301,7 @@ class GenerateWithGeneratorToolCallGenerationStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationStart":
             decoding.absent(
                 (path, "type"),
@@ -298,7 +309,7 @@ class GenerateWithGeneratorToolCallGenerationStart(Message):
                 '"toolCallGenerationStart"',
                 value,
             )
-        value = get("toolCallId", UNSET)
+        value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
         else:
@@ -338,8 +349,7 @@ class GenerateWithGeneratorToolCallGenerationNameReceived(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationNameReceived":
             decoding.absent(
                 (path, "type"),
@@ -347,12 +357,15 @@ class GenerateWithGeneratorToolCallGenerationNameReceived(Message):
                 '"toolCallGenerationNameReceived"',
                 value,
             )
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
             decoding.absent(
-                (path, "name"), "GenerateWithGeneratorToolCallGenerationNameReceived", "a string", value
+                (path, "name"),
+                "GenerateWithGeneratorToolCallGenerationNameReceived",
+                "a string",
+                data.get("name", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "type")))
@@ -389,8 +402,7 @@ class GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationArgumentFragmentGenerated":
             decoding.absent(
                 (path, "type"),
@@ -398,7 +410,7 @@ class GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
                 '"toolCallGenerationArgumentFragmentGenerated"',
                 value,
             )
-        value = get("content", UNSET)
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
@@ -406,7 +418,7 @@ class GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
                 (path, "content"),
                 "GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated",
                 "a string",
-                value,
+                data.get("content", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "type")))
@@ -441,18 +453,20 @@ class GenerateWithGeneratorToolCallGenerationEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationEnd":
             decoding.absent(
                 (path, "type"), "GenerateWithGeneratorToolCallGenerationEnd", '"toolCallGenerationEnd"', value
             )
-        value = get("toolCallRequest", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("toolCallRequest")
+        if value is not None:
             new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
         else:
             decoding.absent(
-                (path, "toolCallRequest"), "GenerateWithGeneratorToolCallGenerationEnd", "an object", value
+                (path, "toolCallRequest"),
+                "GenerateWithGeneratorToolCallGenerationEnd",
+                "an object",
+                data.get("toolCallRequest", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("toolCallRequest", "type")))
@@ -483,8 +497,7 @@ class GenerateWithGeneratorToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationFailed":
             decoding.absent(
                 (path, "type"),
@@ -517,8 +530,7 @@ class GenerateWithGeneratorSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "success":
             decoding.absent((path, "type"), "GenerateWithGeneratorSuccess", '"success"', value)
         if decoding.strict:

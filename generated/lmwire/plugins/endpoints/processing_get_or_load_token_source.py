@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -48,17 +47,23 @@ class ProcessingGetOrLoadTokenSourceParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pci", UNSET)
+        value = data.get("pci")
         if type(value) is str:
             new.pci = value
         else:
-            decoding.absent((path, "pci"), "ProcessingGetOrLoadTokenSourceParameter", "a string", value)
-        value = get("token", UNSET)
+            decoding.absent(
+                (path, "pci"), "ProcessingGetOrLoadTokenSourceParameter", "a string", data.get("pci", UNSET)
+            )
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
-            decoding.absent((path, "token"), "ProcessingGetOrLoadTokenSourceParameter", "a string", value)
+            decoding.absent(
+                (path, "token"),
+                "ProcessingGetOrLoadTokenSourceParameter",
+                "a string",
+                data.get("token", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token")))
         return new
@@ -89,15 +94,17 @@ class ProcessingGetOrLoadTokenSourceResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("tokenSourceIdentifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("tokenSourceIdentifier")
+        if value is not None:
             new.token_source_identifier = decode_token_source_identifier(
                 value, decoding, (path, "tokenSourceIdentifier")
             )
         else:
             decoding.absent(
-                (path, "tokenSourceIdentifier"), "ProcessingGetOrLoadTokenSourceResult", "an object", value
+                (path, "tokenSourceIdentifier"),
+                "ProcessingGetOrLoadTokenSourceResult",
+                "an object",
+                data.get("tokenSourceIdentifier", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("tokenSourceIdentifier",)))

@@ -21,7 +21,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -55,22 +54,27 @@ class ProcessingHandleRequestParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pci", UNSET)
+        value = data.get("pci")
         if type(value) is str:
             new.pci = value
         else:
-            decoding.absent((path, "pci"), "ProcessingHandleRequestParameter", "a string", value)
-        value = get("token", UNSET)
+            decoding.absent(
+                (path, "pci"), "ProcessingHandleRequestParameter", "a string", data.get("pci", UNSET)
+            )
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
-            decoding.absent((path, "token"), "ProcessingHandleRequestParameter", "a string", value)
-        value = get("request", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "token"), "ProcessingHandleRequestParameter", "a string", data.get("token", UNSET)
+            )
+        value = data.get("request")
+        if value is not None:
             new.request = decode_processing_request(value, decoding, (path, "request"))
         else:
-            decoding.absent((path, "request"), "ProcessingHandleRequestParameter", "an object", value)
+            decoding.absent(
+                (path, "request"), "ProcessingHandleRequestParameter", "an object", data.get("request", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "request", "token")))
         return new
@@ -103,12 +107,13 @@ class ProcessingHandleRequestResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("response", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("response")
+        if value is not None:
             new.response = decode_processing_request_response(value, decoding, (path, "response"))
         else:
-            decoding.absent((path, "response"), "ProcessingHandleRequestResult", "an object", value)
+            decoding.absent(
+                (path, "response"), "ProcessingHandleRequestResult", "an object", data.get("response", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("response",)))
         return new

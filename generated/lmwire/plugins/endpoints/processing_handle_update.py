@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -49,22 +48,27 @@ class ProcessingHandleUpdateParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pci", UNSET)
+        value = data.get("pci")
         if type(value) is str:
             new.pci = value
         else:
-            decoding.absent((path, "pci"), "ProcessingHandleUpdateParameter", "a string", value)
-        value = get("token", UNSET)
+            decoding.absent(
+                (path, "pci"), "ProcessingHandleUpdateParameter", "a string", data.get("pci", UNSET)
+            )
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
-            decoding.absent((path, "token"), "ProcessingHandleUpdateParameter", "a string", value)
-        value = get("update", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "token"), "ProcessingHandleUpdateParameter", "a string", data.get("token", UNSET)
+            )
+        value = data.get("update")
+        if value is not None:
             new.update = decode_processing_update(value, decoding, (path, "update"))
         else:
-            decoding.absent((path, "update"), "ProcessingHandleUpdateParameter", "an object", value)
+            decoding.absent(
+                (path, "update"), "ProcessingHandleUpdateParameter", "an object", data.get("update", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token", "update")))
         return new

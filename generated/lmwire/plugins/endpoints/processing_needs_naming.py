@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -46,17 +45,20 @@ class ProcessingNeedsNamingParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pci", UNSET)
+        value = data.get("pci")
         if type(value) is str:
             new.pci = value
         else:
-            decoding.absent((path, "pci"), "ProcessingNeedsNamingParameter", "a string", value)
-        value = get("token", UNSET)
+            decoding.absent(
+                (path, "pci"), "ProcessingNeedsNamingParameter", "a string", data.get("pci", UNSET)
+            )
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
-            decoding.absent((path, "token"), "ProcessingNeedsNamingParameter", "a string", value)
+            decoding.absent(
+                (path, "token"), "ProcessingNeedsNamingParameter", "a string", data.get("token", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token")))
         return new

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -49,22 +48,30 @@ class ProcessingPullHistoryParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pci", UNSET)
+        value = data.get("pci")
         if type(value) is str:
             new.pci = value
         else:
-            decoding.absent((path, "pci"), "ProcessingPullHistoryParameter", "a string", value)
-        value = get("token", UNSET)
+            decoding.absent(
+                (path, "pci"), "ProcessingPullHistoryParameter", "a string", data.get("pci", UNSET)
+            )
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
-            decoding.absent((path, "token"), "ProcessingPullHistoryParameter", "a string", value)
-        value = get("includeCurrent", UNSET)
+            decoding.absent(
+                (path, "token"), "ProcessingPullHistoryParameter", "a string", data.get("token", UNSET)
+            )
+        value = data.get("includeCurrent")
         if type(value) is bool:
             new.include_current = value
         else:
-            decoding.absent((path, "includeCurrent"), "ProcessingPullHistoryParameter", "a boolean", value)
+            decoding.absent(
+                (path, "includeCurrent"),
+                "ProcessingPullHistoryParameter",
+                "a boolean",
+                data.get("includeCurrent", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("includeCurrent", "pci", "token")))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -48,22 +47,27 @@ class ProcessingSuggestNameParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pci", UNSET)
+        value = data.get("pci")
         if type(value) is str:
             new.pci = value
         else:
-            decoding.absent((path, "pci"), "ProcessingSuggestNameParameter", "a string", value)
-        value = get("token", UNSET)
+            decoding.absent(
+                (path, "pci"), "ProcessingSuggestNameParameter", "a string", data.get("pci", UNSET)
+            )
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
-            decoding.absent((path, "token"), "ProcessingSuggestNameParameter", "a string", value)
-        value = get("name", UNSET)
+            decoding.absent(
+                (path, "token"), "ProcessingSuggestNameParameter", "a string", data.get("token", UNSET)
+            )
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "ProcessingSuggestNameParameter", "a string", value)
+            decoding.absent(
+                (path, "name"), "ProcessingSuggestNameParameter", "a string", data.get("name", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "pci", "token")))
         return new

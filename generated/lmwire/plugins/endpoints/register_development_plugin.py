@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -51,12 +50,16 @@ class RegisterDevelopmentPluginCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("manifest", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("manifest")
+        if value is not None:
             new.manifest = PluginManifest.from_wire(value, decoding, (path, "manifest"))
         else:
-            decoding.absent((path, "manifest"), "RegisterDevelopmentPluginCreation", "an object", value)
+            decoding.absent(
+                (path, "manifest"),
+                "RegisterDevelopmentPluginCreation",
+                "an object",
+                data.get("manifest", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("manifest",)))
         return new
@@ -82,8 +85,7 @@ class RegisterDevelopmentPluginEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "end":
             decoding.absent((path, "type"), "RegisterDevelopmentPluginEnd", '"end"', value)
         if decoding.strict:
@@ -144,28 +146,37 @@ class RegisterDevelopmentPluginReady(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "ready":
             decoding.absent((path, "type"), "RegisterDevelopmentPluginReady", '"ready"', value)
-        value = get("clientIdentifier", UNSET)
+        value = data.get("clientIdentifier")
         if type(value) is str:
             new.client_identifier = value
         else:
-            decoding.absent((path, "clientIdentifier"), "RegisterDevelopmentPluginReady", "a string", value)
-        value = get("clientPasskey", UNSET)
+            decoding.absent(
+                (path, "clientIdentifier"),
+                "RegisterDevelopmentPluginReady",
+                "a string",
+                data.get("clientIdentifier", UNSET),
+            )
+        value = data.get("clientPasskey")
         if type(value) is str:
             new.client_passkey = value
         else:
-            decoding.absent((path, "clientPasskey"), "RegisterDevelopmentPluginReady", "a string", value)
-        value = get("baseUrl", UNSET)
+            decoding.absent(
+                (path, "clientPasskey"),
+                "RegisterDevelopmentPluginReady",
+                "a string",
+                data.get("clientPasskey", UNSET),
+            )
+        value = data.get("baseUrl", UNSET)
         if value is UNSET or type(value) is str:
             new.base_url = value
         else:
             new.base_url = decoding.unset(
                 (path, "baseUrl"), "RegisterDevelopmentPluginReady", "a string", value
             )
-        value = get("denoBrokerIpcPath", UNSET)
+        value = data.get("denoBrokerIpcPath", UNSET)
         if value is UNSET or type(value) is str:
             new.deno_broker_ipc_path = value
         else:

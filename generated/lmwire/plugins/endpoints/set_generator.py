@@ -25,7 +25,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -70,15 +69,14 @@ class SetGeneratorComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "complete":
             decoding.absent((path, "type"), "SetGeneratorComplete", '"complete"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorComplete", "a string", value)
+            decoding.absent((path, "taskId"), "SetGeneratorComplete", "a string", data.get("taskId", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -110,15 +108,14 @@ class SetGeneratorAborted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "aborted":
             decoding.absent((path, "type"), "SetGeneratorAborted", '"aborted"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorAborted", "a string", value)
+            decoding.absent((path, "taskId"), "SetGeneratorAborted", "a string", data.get("taskId", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -152,20 +149,19 @@ class SetGeneratorError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "error":
             decoding.absent((path, "type"), "SetGeneratorError", '"error"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorError", "a string", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "taskId"), "SetGeneratorError", "a string", data.get("taskId", UNSET))
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "SetGeneratorError", "an object", value)
+            decoding.absent((path, "error"), "SetGeneratorError", "an object", data.get("error", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -203,25 +199,30 @@ class SetGeneratorFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "fragmentGenerated":
             decoding.absent((path, "type"), "SetGeneratorFragmentGenerated", '"fragmentGenerated"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorFragmentGenerated", "a string", value)
-        value = get("content", UNSET)
+            decoding.absent(
+                (path, "taskId"), "SetGeneratorFragmentGenerated", "a string", data.get("taskId", UNSET)
+            )
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
-            decoding.absent((path, "content"), "SetGeneratorFragmentGenerated", "a string", value)
-        value = get("opts", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "content"), "SetGeneratorFragmentGenerated", "a string", data.get("content", UNSET)
+            )
+        value = data.get("opts")
+        if value is not None:
             new.opts = LlmPredictionFragmentInputOpts.from_wire(value, decoding, (path, "opts"))
         else:
-            decoding.absent((path, "opts"), "SetGeneratorFragmentGenerated", "an object", value)
+            decoding.absent(
+                (path, "opts"), "SetGeneratorFragmentGenerated", "an object", data.get("opts", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "opts", "taskId", "type")))
         return new
@@ -261,18 +262,22 @@ class SetGeneratorToolCallGenerationStarted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationStarted":
             decoding.absent(
                 (path, "type"), "SetGeneratorToolCallGenerationStarted", '"toolCallGenerationStarted"', value
             )
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorToolCallGenerationStarted", "a string", value)
-        value = get("toolCallId", UNSET)
+            decoding.absent(
+                (path, "taskId"),
+                "SetGeneratorToolCallGenerationStarted",
+                "a string",
+                data.get("taskId", UNSET),
+            )
+        value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
         else:
@@ -316,8 +321,7 @@ class SetGeneratorToolCallGenerationNameReceived(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationNameReceived":
             decoding.absent(
                 (path, "type"),
@@ -325,17 +329,25 @@ class SetGeneratorToolCallGenerationNameReceived(Message):
                 '"toolCallGenerationNameReceived"',
                 value,
             )
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorToolCallGenerationNameReceived", "a string", value)
-        value = get("toolName", UNSET)
+            decoding.absent(
+                (path, "taskId"),
+                "SetGeneratorToolCallGenerationNameReceived",
+                "a string",
+                data.get("taskId", UNSET),
+            )
+        value = data.get("toolName")
         if type(value) is str:
             new.tool_name = value
         else:
             decoding.absent(
-                (path, "toolName"), "SetGeneratorToolCallGenerationNameReceived", "a string", value
+                (path, "toolName"),
+                "SetGeneratorToolCallGenerationNameReceived",
+                "a string",
+                data.get("toolName", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "toolName", "type")))
@@ -376,8 +388,7 @@ class SetGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationArgumentFragmentGenerated":
             decoding.absent(
                 (path, "type"),
@@ -385,14 +396,17 @@ class SetGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
                 '"toolCallGenerationArgumentFragmentGenerated"',
                 value,
             )
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
             decoding.absent(
-                (path, "taskId"), "SetGeneratorToolCallGenerationArgumentFragmentGenerated", "a string", value
+                (path, "taskId"),
+                "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
+                "a string",
+                data.get("taskId", UNSET),
             )
-        value = get("content", UNSET)
+        value = data.get("content")
         if type(value) is str:
             new.content = value
         else:
@@ -400,7 +414,7 @@ class SetGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
                 (path, "content"),
                 "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
                 "a string",
-                value,
+                data.get("content", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "taskId", "type")))
@@ -439,23 +453,27 @@ class SetGeneratorToolCallGenerationEnded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationEnded":
             decoding.absent(
                 (path, "type"), "SetGeneratorToolCallGenerationEnded", '"toolCallGenerationEnded"', value
             )
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorToolCallGenerationEnded", "a string", value)
-        value = get("toolCallRequest", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "taskId"), "SetGeneratorToolCallGenerationEnded", "a string", data.get("taskId", UNSET)
+            )
+        value = data.get("toolCallRequest")
+        if value is not None:
             new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
         else:
             decoding.absent(
-                (path, "toolCallRequest"), "SetGeneratorToolCallGenerationEnded", "an object", value
+                (path, "toolCallRequest"),
+                "SetGeneratorToolCallGenerationEnded",
+                "an object",
+                data.get("toolCallRequest", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "toolCallRequest", "type")))
@@ -494,22 +512,28 @@ class SetGeneratorToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallGenerationFailed":
             decoding.absent(
                 (path, "type"), "SetGeneratorToolCallGenerationFailed", '"toolCallGenerationFailed"', value
             )
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorToolCallGenerationFailed", "a string", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "taskId"),
+                "SetGeneratorToolCallGenerationFailed",
+                "a string",
+                data.get("taskId", UNSET),
+            )
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "SetGeneratorToolCallGenerationFailed", "an object", value)
+            decoding.absent(
+                (path, "error"), "SetGeneratorToolCallGenerationFailed", "an object", data.get("error", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -583,36 +607,47 @@ class SetGeneratorGenerate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "generate":
             decoding.absent((path, "type"), "SetGeneratorGenerate", '"generate"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorGenerate", "a string", value)
-        value = get("input", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "taskId"), "SetGeneratorGenerate", "a string", data.get("taskId", UNSET))
+        value = data.get("input")
+        if value is not None:
             new.input = ChatHistoryData.from_wire(value, decoding, (path, "input"))
         else:
-            decoding.absent((path, "input"), "SetGeneratorGenerate", "an object", value)
-        value = get("pluginConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent((path, "input"), "SetGeneratorGenerate", "an object", data.get("input", UNSET))
+        value = data.get("pluginConfig")
+        if value is not None:
             new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
         else:
-            decoding.absent((path, "pluginConfig"), "SetGeneratorGenerate", "an object", value)
-        value = get("globalPluginConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "pluginConfig"), "SetGeneratorGenerate", "an object", data.get("pluginConfig", UNSET)
+            )
+        value = data.get("globalPluginConfig")
+        if value is not None:
             new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
         else:
-            decoding.absent((path, "globalPluginConfig"), "SetGeneratorGenerate", "an object", value)
-        value = get("toolDefinitions", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "globalPluginConfig"),
+                "SetGeneratorGenerate",
+                "an object",
+                data.get("globalPluginConfig", UNSET),
+            )
+        value = data.get("toolDefinitions")
+        if value is not None:
             new.tool_definitions = _decode_array_of_llm_tool(value, decoding, (path, "toolDefinitions"))
         else:
-            decoding.absent((path, "toolDefinitions"), "SetGeneratorGenerate", "an array", value)
-        value = get("workingDirectoryPath", UNSET)
+            decoding.absent(
+                (path, "toolDefinitions"),
+                "SetGeneratorGenerate",
+                "an array",
+                data.get("toolDefinitions", UNSET),
+            )
+        value = data.get("workingDirectoryPath", UNSET)
         if type(value) is str or value is None:
             new.working_directory_path = value
         else:
@@ -672,15 +707,14 @@ class SetGeneratorAbort(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "abort":
             decoding.absent((path, "type"), "SetGeneratorAbort", '"abort"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetGeneratorAbort", "a string", value)
+            decoding.absent((path, "taskId"), "SetGeneratorAbort", "a string", data.get("taskId", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -45,12 +44,16 @@ class SetGlobalConfigSchematicsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("schematics", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("schematics")
+        if value is not None:
             new.schematics = SerializedKVConfigSchematics.from_wire(value, decoding, (path, "schematics"))
         else:
-            decoding.absent((path, "schematics"), "SetGlobalConfigSchematicsParameter", "an object", value)
+            decoding.absent(
+                (path, "schematics"),
+                "SetGlobalConfigSchematicsParameter",
+                "an object",
+                data.get("schematics", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("schematics",)))
         return new

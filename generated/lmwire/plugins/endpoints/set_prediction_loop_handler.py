@@ -18,7 +18,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     encode_list,
@@ -58,15 +57,16 @@ class SetPredictionLoopHandlerComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "complete":
             decoding.absent((path, "type"), "SetPredictionLoopHandlerComplete", '"complete"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetPredictionLoopHandlerComplete", "a string", value)
+            decoding.absent(
+                (path, "taskId"), "SetPredictionLoopHandlerComplete", "a string", data.get("taskId", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -100,15 +100,16 @@ class SetPredictionLoopHandlerAborted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "aborted":
             decoding.absent((path, "type"), "SetPredictionLoopHandlerAborted", '"aborted"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetPredictionLoopHandlerAborted", "a string", value)
+            decoding.absent(
+                (path, "taskId"), "SetPredictionLoopHandlerAborted", "a string", data.get("taskId", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -142,20 +143,23 @@ class SetPredictionLoopHandlerError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "error":
             decoding.absent((path, "type"), "SetPredictionLoopHandlerError", '"error"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetPredictionLoopHandlerError", "a string", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "taskId"), "SetPredictionLoopHandlerError", "a string", data.get("taskId", UNSET)
+            )
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "SetPredictionLoopHandlerError", "an object", value)
+            decoding.absent(
+                (path, "error"), "SetPredictionLoopHandlerError", "an object", data.get("error", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -231,8 +235,7 @@ class SetPredictionLoopHandlerHandlePredictionLoop(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "handlePredictionLoop":
             decoding.absent(
                 (path, "type"),
@@ -240,38 +243,47 @@ class SetPredictionLoopHandlerHandlePredictionLoop(Message):
                 '"handlePredictionLoop"',
                 value,
             )
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
             decoding.absent(
-                (path, "taskId"), "SetPredictionLoopHandlerHandlePredictionLoop", "a string", value
+                (path, "taskId"),
+                "SetPredictionLoopHandlerHandlePredictionLoop",
+                "a string",
+                data.get("taskId", UNSET),
             )
-        value = get("config", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("config")
+        if value is not None:
             new.config = KvConfig.from_wire(value, decoding, (path, "config"))
         else:
             decoding.absent(
-                (path, "config"), "SetPredictionLoopHandlerHandlePredictionLoop", "an object", value
+                (path, "config"),
+                "SetPredictionLoopHandlerHandlePredictionLoop",
+                "an object",
+                data.get("config", UNSET),
             )
-        value = get("pluginConfig", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("pluginConfig")
+        if value is not None:
             new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
         else:
             decoding.absent(
-                (path, "pluginConfig"), "SetPredictionLoopHandlerHandlePredictionLoop", "an object", value
+                (path, "pluginConfig"),
+                "SetPredictionLoopHandlerHandlePredictionLoop",
+                "an object",
+                data.get("pluginConfig", UNSET),
             )
-        value = get("globalPluginConfig", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("globalPluginConfig")
+        if value is not None:
             new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
         else:
             decoding.absent(
                 (path, "globalPluginConfig"),
                 "SetPredictionLoopHandlerHandlePredictionLoop",
                 "an object",
-                value,
+                data.get("globalPluginConfig", UNSET),
             )
-        value = get("workingDirectoryPath", UNSET)
+        value = data.get("workingDirectoryPath", UNSET)
         if type(value) is str or value is None:
             new.working_directory_path = value
         else:
@@ -281,8 +293,8 @@ class SetPredictionLoopHandlerHandlePredictionLoop(Message):
                 "a string or null",
                 value,
             )
-        value = get("enabledPluginInfos", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("enabledPluginInfos")
+        if value is not None:
             new.enabled_plugin_infos = _decode_array_of_available_plugin_info(
                 value, decoding, (path, "enabledPluginInfos")
             )
@@ -291,19 +303,27 @@ class SetPredictionLoopHandlerHandlePredictionLoop(Message):
                 (path, "enabledPluginInfos"),
                 "SetPredictionLoopHandlerHandlePredictionLoop",
                 "an array",
-                value,
+                data.get("enabledPluginInfos", UNSET),
             )
-        value = get("pci", UNSET)
+        value = data.get("pci")
         if type(value) is str:
             new.pci = value
         else:
-            decoding.absent((path, "pci"), "SetPredictionLoopHandlerHandlePredictionLoop", "a string", value)
-        value = get("token", UNSET)
+            decoding.absent(
+                (path, "pci"),
+                "SetPredictionLoopHandlerHandlePredictionLoop",
+                "a string",
+                data.get("pci", UNSET),
+            )
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
             decoding.absent(
-                (path, "token"), "SetPredictionLoopHandlerHandlePredictionLoop", "a string", value
+                (path, "token"),
+                "SetPredictionLoopHandlerHandlePredictionLoop",
+                "a string",
+                data.get("token", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(
@@ -366,15 +386,16 @@ class SetPredictionLoopHandlerAbort(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "abort":
             decoding.absent((path, "type"), "SetPredictionLoopHandlerAbort", '"abort"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetPredictionLoopHandlerAbort", "a string", value)
+            decoding.absent(
+                (path, "taskId"), "SetPredictionLoopHandlerAbort", "a string", data.get("taskId", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new

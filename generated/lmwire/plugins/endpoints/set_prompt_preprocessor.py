@@ -19,7 +19,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     encode_list,
@@ -59,20 +58,26 @@ class SetPromptPreprocessorComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "complete":
             decoding.absent((path, "type"), "SetPromptPreprocessorComplete", '"complete"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetPromptPreprocessorComplete", "a string", value)
-        value = get("processed", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "taskId"), "SetPromptPreprocessorComplete", "a string", data.get("taskId", UNSET)
+            )
+        value = data.get("processed")
+        if value is not None:
             new.processed = decode_chat_message_data(value, decoding, (path, "processed"))
         else:
-            decoding.absent((path, "processed"), "SetPromptPreprocessorComplete", "an object", value)
+            decoding.absent(
+                (path, "processed"),
+                "SetPromptPreprocessorComplete",
+                "an object",
+                data.get("processed", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("processed", "taskId", "type")))
         return new
@@ -106,15 +111,16 @@ class SetPromptPreprocessorAborted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "aborted":
             decoding.absent((path, "type"), "SetPromptPreprocessorAborted", '"aborted"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetPromptPreprocessorAborted", "a string", value)
+            decoding.absent(
+                (path, "taskId"), "SetPromptPreprocessorAborted", "a string", data.get("taskId", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -148,20 +154,23 @@ class SetPromptPreprocessorError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "error":
             decoding.absent((path, "type"), "SetPromptPreprocessorError", '"error"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetPromptPreprocessorError", "a string", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "taskId"), "SetPromptPreprocessorError", "a string", data.get("taskId", UNSET)
+            )
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "SetPromptPreprocessorError", "an object", value)
+            decoding.absent(
+                (path, "error"), "SetPromptPreprocessorError", "an object", data.get("error", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -236,63 +245,83 @@ class SetPromptPreprocessorPreprocess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "preprocess":
             decoding.absent((path, "type"), "SetPromptPreprocessorPreprocess", '"preprocess"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetPromptPreprocessorPreprocess", "a string", value)
-        value = get("input", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "taskId"), "SetPromptPreprocessorPreprocess", "a string", data.get("taskId", UNSET)
+            )
+        value = data.get("input")
+        if value is not None:
             new.input = decode_chat_message_data(value, decoding, (path, "input"))
         else:
-            decoding.absent((path, "input"), "SetPromptPreprocessorPreprocess", "an object", value)
-        value = get("config", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "input"), "SetPromptPreprocessorPreprocess", "an object", data.get("input", UNSET)
+            )
+        value = data.get("config")
+        if value is not None:
             new.config = KvConfig.from_wire(value, decoding, (path, "config"))
         else:
-            decoding.absent((path, "config"), "SetPromptPreprocessorPreprocess", "an object", value)
-        value = get("pluginConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "config"), "SetPromptPreprocessorPreprocess", "an object", data.get("config", UNSET)
+            )
+        value = data.get("pluginConfig")
+        if value is not None:
             new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
         else:
-            decoding.absent((path, "pluginConfig"), "SetPromptPreprocessorPreprocess", "an object", value)
-        value = get("globalPluginConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "pluginConfig"),
+                "SetPromptPreprocessorPreprocess",
+                "an object",
+                data.get("pluginConfig", UNSET),
+            )
+        value = data.get("globalPluginConfig")
+        if value is not None:
             new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
         else:
             decoding.absent(
-                (path, "globalPluginConfig"), "SetPromptPreprocessorPreprocess", "an object", value
+                (path, "globalPluginConfig"),
+                "SetPromptPreprocessorPreprocess",
+                "an object",
+                data.get("globalPluginConfig", UNSET),
             )
-        value = get("workingDirectoryPath", UNSET)
+        value = data.get("workingDirectoryPath", UNSET)
         if type(value) is str or value is None:
             new.working_directory_path = value
         else:
             decoding.absent(
                 (path, "workingDirectoryPath"), "SetPromptPreprocessorPreprocess", "a string or null", value
             )
-        value = get("enabledPluginInfos", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("enabledPluginInfos")
+        if value is not None:
             new.enabled_plugin_infos = _decode_array_of_available_plugin_info(
                 value, decoding, (path, "enabledPluginInfos")
             )
         else:
             decoding.absent(
-                (path, "enabledPluginInfos"), "SetPromptPreprocessorPreprocess", "an array", value
+                (path, "enabledPluginInfos"),
+                "SetPromptPreprocessorPreprocess",
+                "an array",
+                data.get("enabledPluginInfos", UNSET),
             )
-        value = get("pci", UNSET)
+        value = data.get("pci")
         if type(value) is str:
             new.pci = value
         else:
-            decoding.absent((path, "pci"), "SetPromptPreprocessorPreprocess", "a string", value)
-        value = get("token", UNSET)
+            decoding.absent(
+                (path, "pci"), "SetPromptPreprocessorPreprocess", "a string", data.get("pci", UNSET)
+            )
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
-            decoding.absent((path, "token"), "SetPromptPreprocessorPreprocess", "a string", value)
+            decoding.absent(
+                (path, "token"), "SetPromptPreprocessorPreprocess", "a string", data.get("token", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -357,15 +386,16 @@ class SetPromptPreprocessorAbort(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "abort":
             decoding.absent((path, "type"), "SetPromptPreprocessorAbort", '"abort"', value)
-        value = get("taskId", UNSET)
+        value = data.get("taskId")
         if type(value) is str:
             new.task_id = value
         else:
-            decoding.absent((path, "taskId"), "SetPromptPreprocessorAbort", "a string", value)
+            decoding.absent(
+                (path, "taskId"), "SetPromptPreprocessorAbort", "a string", data.get("taskId", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new

@@ -18,7 +18,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     encode_list,
@@ -65,23 +64,30 @@ class SetToolsProviderSessionInitialized(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "sessionInitialized":
             decoding.absent(
                 (path, "type"), "SetToolsProviderSessionInitialized", '"sessionInitialized"', value
             )
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
-            decoding.absent((path, "sessionId"), "SetToolsProviderSessionInitialized", "a string", value)
-        value = get("toolDefinitions", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "sessionId"),
+                "SetToolsProviderSessionInitialized",
+                "a string",
+                data.get("sessionId", UNSET),
+            )
+        value = data.get("toolDefinitions")
+        if value is not None:
             new.tool_definitions = _decode_array_of_llm_tool(value, decoding, (path, "toolDefinitions"))
         else:
             decoding.absent(
-                (path, "toolDefinitions"), "SetToolsProviderSessionInitialized", "an array", value
+                (path, "toolDefinitions"),
+                "SetToolsProviderSessionInitialized",
+                "an array",
+                data.get("toolDefinitions", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("sessionId", "toolDefinitions", "type")))
@@ -120,8 +126,7 @@ class SetToolsProviderSessionInitializationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "sessionInitializationFailed":
             decoding.absent(
                 (path, "type"),
@@ -129,19 +134,25 @@ class SetToolsProviderSessionInitializationFailed(Message):
                 '"sessionInitializationFailed"',
                 value,
             )
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
             decoding.absent(
-                (path, "sessionId"), "SetToolsProviderSessionInitializationFailed", "a string", value
+                (path, "sessionId"),
+                "SetToolsProviderSessionInitializationFailed",
+                "a string",
+                data.get("sessionId", UNSET),
             )
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
             decoding.absent(
-                (path, "error"), "SetToolsProviderSessionInitializationFailed", "an object", value
+                (path, "error"),
+                "SetToolsProviderSessionInitializationFailed",
+                "an object",
+                data.get("error", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "sessionId", "type")))
@@ -182,21 +193,27 @@ class SetToolsProviderToolCallComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallComplete":
             decoding.absent((path, "type"), "SetToolsProviderToolCallComplete", '"toolCallComplete"', value)
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
-            decoding.absent((path, "sessionId"), "SetToolsProviderToolCallComplete", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "sessionId"),
+                "SetToolsProviderToolCallComplete",
+                "a string",
+                data.get("sessionId", UNSET),
+            )
+        value = data.get("callId")
         if type(value) is str:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "SetToolsProviderToolCallComplete", "a string", value)
-        value = get("result", UNSET)
+            decoding.absent(
+                (path, "callId"), "SetToolsProviderToolCallComplete", "a string", data.get("callId", UNSET)
+            )
+        value = data.get("result", UNSET)
         if value is not UNSET:
             new.result = value
         else:
@@ -240,25 +257,30 @@ class SetToolsProviderToolCallError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallError":
             decoding.absent((path, "type"), "SetToolsProviderToolCallError", '"toolCallError"', value)
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
-            decoding.absent((path, "sessionId"), "SetToolsProviderToolCallError", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "sessionId"), "SetToolsProviderToolCallError", "a string", data.get("sessionId", UNSET)
+            )
+        value = data.get("callId")
         if type(value) is str:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "SetToolsProviderToolCallError", "a string", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "callId"), "SetToolsProviderToolCallError", "a string", data.get("callId", UNSET)
+            )
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "SetToolsProviderToolCallError", "an object", value)
+            decoding.absent(
+                (path, "error"), "SetToolsProviderToolCallError", "an object", data.get("error", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "error", "sessionId", "type")))
         return new
@@ -300,25 +322,36 @@ class SetToolsProviderToolCallStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallStatus":
             decoding.absent((path, "type"), "SetToolsProviderToolCallStatus", '"toolCallStatus"', value)
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
-            decoding.absent((path, "sessionId"), "SetToolsProviderToolCallStatus", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "sessionId"),
+                "SetToolsProviderToolCallStatus",
+                "a string",
+                data.get("sessionId", UNSET),
+            )
+        value = data.get("callId")
         if type(value) is str:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "SetToolsProviderToolCallStatus", "a string", value)
-        value = get("statusText", UNSET)
+            decoding.absent(
+                (path, "callId"), "SetToolsProviderToolCallStatus", "a string", data.get("callId", UNSET)
+            )
+        value = data.get("statusText")
         if type(value) is str:
             new.status_text = value
         else:
-            decoding.absent((path, "statusText"), "SetToolsProviderToolCallStatus", "a string", value)
+            decoding.absent(
+                (path, "statusText"),
+                "SetToolsProviderToolCallStatus",
+                "a string",
+                data.get("statusText", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "sessionId", "statusText", "type")))
         return new
@@ -358,25 +391,30 @@ class SetToolsProviderToolCallWarn(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallWarn":
             decoding.absent((path, "type"), "SetToolsProviderToolCallWarn", '"toolCallWarn"', value)
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
-            decoding.absent((path, "sessionId"), "SetToolsProviderToolCallWarn", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "sessionId"), "SetToolsProviderToolCallWarn", "a string", data.get("sessionId", UNSET)
+            )
+        value = data.get("callId")
         if type(value) is str:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "SetToolsProviderToolCallWarn", "a string", value)
-        value = get("warnText", UNSET)
+            decoding.absent(
+                (path, "callId"), "SetToolsProviderToolCallWarn", "a string", data.get("callId", UNSET)
+            )
+        value = data.get("warnText")
         if type(value) is str:
             new.warn_text = value
         else:
-            decoding.absent((path, "warnText"), "SetToolsProviderToolCallWarn", "a string", value)
+            decoding.absent(
+                (path, "warnText"), "SetToolsProviderToolCallWarn", "a string", data.get("warnText", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "sessionId", "type", "warnText")))
         return new
@@ -445,32 +483,43 @@ class SetToolsProviderInitSession(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "initSession":
             decoding.absent((path, "type"), "SetToolsProviderInitSession", '"initSession"', value)
-        value = get("pluginConfig", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("pluginConfig")
+        if value is not None:
             new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
         else:
-            decoding.absent((path, "pluginConfig"), "SetToolsProviderInitSession", "an object", value)
-        value = get("globalPluginConfig", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "pluginConfig"),
+                "SetToolsProviderInitSession",
+                "an object",
+                data.get("pluginConfig", UNSET),
+            )
+        value = data.get("globalPluginConfig")
+        if value is not None:
             new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
         else:
-            decoding.absent((path, "globalPluginConfig"), "SetToolsProviderInitSession", "an object", value)
-        value = get("workingDirectoryPath", UNSET)
+            decoding.absent(
+                (path, "globalPluginConfig"),
+                "SetToolsProviderInitSession",
+                "an object",
+                data.get("globalPluginConfig", UNSET),
+            )
+        value = data.get("workingDirectoryPath", UNSET)
         if type(value) is str or value is None:
             new.working_directory_path = value
         else:
             decoding.absent(
                 (path, "workingDirectoryPath"), "SetToolsProviderInitSession", "a string or null", value
             )
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
-            decoding.absent((path, "sessionId"), "SetToolsProviderInitSession", "a string", value)
+            decoding.absent(
+                (path, "sessionId"), "SetToolsProviderInitSession", "a string", data.get("sessionId", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -516,15 +565,19 @@ class SetToolsProviderDiscardSession(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "discardSession":
             decoding.absent((path, "type"), "SetToolsProviderDiscardSession", '"discardSession"', value)
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
-            decoding.absent((path, "sessionId"), "SetToolsProviderDiscardSession", "a string", value)
+            decoding.absent(
+                (path, "sessionId"),
+                "SetToolsProviderDiscardSession",
+                "a string",
+                data.get("sessionId", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("sessionId", "type")))
         return new
@@ -562,26 +615,31 @@ class SetToolsProviderCallTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "callTool":
             decoding.absent((path, "type"), "SetToolsProviderCallTool", '"callTool"', value)
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
-            decoding.absent((path, "sessionId"), "SetToolsProviderCallTool", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "sessionId"), "SetToolsProviderCallTool", "a string", data.get("sessionId", UNSET)
+            )
+        value = data.get("callId")
         if type(value) is str:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "SetToolsProviderCallTool", "a string", value)
-        value = get("toolName", UNSET)
+            decoding.absent(
+                (path, "callId"), "SetToolsProviderCallTool", "a string", data.get("callId", UNSET)
+            )
+        value = data.get("toolName")
         if type(value) is str:
             new.tool_name = value
         else:
-            decoding.absent((path, "toolName"), "SetToolsProviderCallTool", "a string", value)
-        value = get("parameters", UNSET)
+            decoding.absent(
+                (path, "toolName"), "SetToolsProviderCallTool", "a string", data.get("toolName", UNSET)
+            )
+        value = data.get("parameters", UNSET)
         if value is not UNSET:
             new.parameters = value
         else:
@@ -627,20 +685,23 @@ class SetToolsProviderAbortToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "abortToolCall":
             decoding.absent((path, "type"), "SetToolsProviderAbortToolCall", '"abortToolCall"', value)
-        value = get("sessionId", UNSET)
+        value = data.get("sessionId")
         if type(value) is str:
             new.session_id = value
         else:
-            decoding.absent((path, "sessionId"), "SetToolsProviderAbortToolCall", "a string", value)
-        value = get("callId", UNSET)
+            decoding.absent(
+                (path, "sessionId"), "SetToolsProviderAbortToolCall", "a string", data.get("sessionId", UNSET)
+            )
+        value = data.get("callId")
         if type(value) is str:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "SetToolsProviderAbortToolCall", "a string", value)
+            decoding.absent(
+                (path, "callId"), "SetToolsProviderAbortToolCall", "a string", data.get("callId", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "sessionId", "type")))
         return new

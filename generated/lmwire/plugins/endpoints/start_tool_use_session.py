@@ -18,7 +18,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     encode_list,
@@ -61,20 +60,27 @@ class StartToolUseSessionCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pluginIdentifier", UNSET)
+        value = data.get("pluginIdentifier")
         if type(value) is str:
             new.plugin_identifier = value
         else:
-            decoding.absent((path, "pluginIdentifier"), "StartToolUseSessionCreation", "a string", value)
-        value = get("pluginConfigSpecifier", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "pluginIdentifier"),
+                "StartToolUseSessionCreation",
+                "a string",
+                data.get("pluginIdentifier", UNSET),
+            )
+        value = data.get("pluginConfigSpecifier")
+        if value is not None:
             new.plugin_config_specifier = decode_plugin_config_specifier(
                 value, decoding, (path, "pluginConfigSpecifier")
             )
         else:
             decoding.absent(
-                (path, "pluginConfigSpecifier"), "StartToolUseSessionCreation", "an object", value
+                (path, "pluginConfigSpecifier"),
+                "StartToolUseSessionCreation",
+                "an object",
+                data.get("pluginConfigSpecifier", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginConfigSpecifier", "pluginIdentifier")))
@@ -111,21 +117,24 @@ class StartToolUseSessionCallTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "callTool":
             decoding.absent((path, "type"), "StartToolUseSessionCallTool", '"callTool"', value)
-        value = get("callId", UNSET)
+        value = data.get("callId")
         if type(value) is float or type(value) is int:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "StartToolUseSessionCallTool", "a number", value)
-        value = get("name", UNSET)
+            decoding.absent(
+                (path, "callId"), "StartToolUseSessionCallTool", "a number", data.get("callId", UNSET)
+            )
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "StartToolUseSessionCallTool", "a string", value)
-        value = get("arguments", UNSET)
+            decoding.absent(
+                (path, "name"), "StartToolUseSessionCallTool", "a string", data.get("name", UNSET)
+            )
+        value = data.get("arguments", UNSET)
         if value is not UNSET:
             new.arguments = value
         else:
@@ -167,15 +176,16 @@ class StartToolUseSessionAbortToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "abortToolCall":
             decoding.absent((path, "type"), "StartToolUseSessionAbortToolCall", '"abortToolCall"', value)
-        value = get("callId", UNSET)
+        value = data.get("callId")
         if type(value) is float or type(value) is int:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "StartToolUseSessionAbortToolCall", "a number", value)
+            decoding.absent(
+                (path, "callId"), "StartToolUseSessionAbortToolCall", "a number", data.get("callId", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "type")))
         return new
@@ -205,8 +215,7 @@ class StartToolUseSessionDiscardSession(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "discardSession":
             decoding.absent((path, "type"), "StartToolUseSessionDiscardSession", '"discardSession"', value)
         if decoding.strict:
@@ -266,15 +275,19 @@ class StartToolUseSessionSessionReady(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "sessionReady":
             decoding.absent((path, "type"), "StartToolUseSessionSessionReady", '"sessionReady"', value)
-        value = get("toolDefinitions", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("toolDefinitions")
+        if value is not None:
             new.tool_definitions = _decode_array_of_llm_tool(value, decoding, (path, "toolDefinitions"))
         else:
-            decoding.absent((path, "toolDefinitions"), "StartToolUseSessionSessionReady", "an array", value)
+            decoding.absent(
+                (path, "toolDefinitions"),
+                "StartToolUseSessionSessionReady",
+                "an array",
+                data.get("toolDefinitions", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("toolDefinitions", "type")))
         return new
@@ -310,18 +323,19 @@ class StartToolUseSessionToolCallComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallComplete":
             decoding.absent(
                 (path, "type"), "StartToolUseSessionToolCallComplete", '"toolCallComplete"', value
             )
-        value = get("callId", UNSET)
+        value = data.get("callId")
         if type(value) is float or type(value) is int:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "StartToolUseSessionToolCallComplete", "a number", value)
-        value = get("result", UNSET)
+            decoding.absent(
+                (path, "callId"), "StartToolUseSessionToolCallComplete", "a number", data.get("callId", UNSET)
+            )
+        value = data.get("result", UNSET)
         if value is not UNSET:
             new.result = value
         else:
@@ -363,20 +377,23 @@ class StartToolUseSessionToolCallError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallError":
             decoding.absent((path, "type"), "StartToolUseSessionToolCallError", '"toolCallError"', value)
-        value = get("callId", UNSET)
+        value = data.get("callId")
         if type(value) is float or type(value) is int:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "StartToolUseSessionToolCallError", "a number", value)
-        value = get("error", UNSET)
-        if value is not UNSET and value is not None:
+            decoding.absent(
+                (path, "callId"), "StartToolUseSessionToolCallError", "a number", data.get("callId", UNSET)
+            )
+        value = data.get("error")
+        if value is not None:
             new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
         else:
-            decoding.absent((path, "error"), "StartToolUseSessionToolCallError", "an object", value)
+            decoding.absent(
+                (path, "error"), "StartToolUseSessionToolCallError", "an object", data.get("error", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "error", "type")))
         return new
@@ -414,20 +431,26 @@ class StartToolUseSessionToolCallStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallStatus":
             decoding.absent((path, "type"), "StartToolUseSessionToolCallStatus", '"toolCallStatus"', value)
-        value = get("callId", UNSET)
+        value = data.get("callId")
         if type(value) is float or type(value) is int:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "StartToolUseSessionToolCallStatus", "a number", value)
-        value = get("statusText", UNSET)
+            decoding.absent(
+                (path, "callId"), "StartToolUseSessionToolCallStatus", "a number", data.get("callId", UNSET)
+            )
+        value = data.get("statusText")
         if type(value) is str:
             new.status_text = value
         else:
-            decoding.absent((path, "statusText"), "StartToolUseSessionToolCallStatus", "a string", value)
+            decoding.absent(
+                (path, "statusText"),
+                "StartToolUseSessionToolCallStatus",
+                "a string",
+                data.get("statusText", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "statusText", "type")))
         return new
@@ -465,20 +488,23 @@ class StartToolUseSessionToolCallWarn(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "toolCallWarn":
             decoding.absent((path, "type"), "StartToolUseSessionToolCallWarn", '"toolCallWarn"', value)
-        value = get("callId", UNSET)
+        value = data.get("callId")
         if type(value) is float or type(value) is int:
             new.call_id = value
         else:
-            decoding.absent((path, "callId"), "StartToolUseSessionToolCallWarn", "a number", value)
-        value = get("warnText", UNSET)
+            decoding.absent(
+                (path, "callId"), "StartToolUseSessionToolCallWarn", "a number", data.get("callId", UNSET)
+            )
+        value = data.get("warnText")
         if type(value) is str:
             new.warn_text = value
         else:
-            decoding.absent((path, "warnText"), "StartToolUseSessionToolCallWarn", "a string", value)
+            decoding.absent(
+                (path, "warnText"), "StartToolUseSessionToolCallWarn", "a string", data.get("warnText", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "type", "warnText")))
         return new

@@ -23,7 +23,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -76,20 +75,29 @@ class CreateDownloadPlanCreationTargetArtifact(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "artifact":
             decoding.absent((path, "type"), "CreateDownloadPlanCreationTargetArtifact", '"artifact"', value)
-        value = get("owner", UNSET)
+        value = data.get("owner")
         if type(value) is str:
             new.owner = value
         else:
-            decoding.absent((path, "owner"), "CreateDownloadPlanCreationTargetArtifact", "a string", value)
-        value = get("name", UNSET)
+            decoding.absent(
+                (path, "owner"),
+                "CreateDownloadPlanCreationTargetArtifact",
+                "a string",
+                data.get("owner", UNSET),
+            )
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "CreateDownloadPlanCreationTargetArtifact", "a string", value)
+            decoding.absent(
+                (path, "name"),
+                "CreateDownloadPlanCreationTargetArtifact",
+                "a string",
+                data.get("name", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "owner", "type")))
             value = new.owner
@@ -131,15 +139,19 @@ class CreateDownloadPlanCreationTargetModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "model":
             decoding.absent((path, "type"), "CreateDownloadPlanCreationTargetModel", '"model"', value)
-        value = get("source", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("source")
+        if value is not None:
             new.source = decode_model_download_source(value, decoding, (path, "source"))
         else:
-            decoding.absent((path, "source"), "CreateDownloadPlanCreationTargetModel", "an object", value)
+            decoding.absent(
+                (path, "source"),
+                "CreateDownloadPlanCreationTargetModel",
+                "an object",
+                data.get("source", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("source", "type")))
         return new
@@ -196,8 +208,7 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "fileName":
             decoding.absent(
                 (path, "type"),
@@ -205,7 +216,7 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName(Message):
                 '"fileName"',
                 value,
             )
-        value = get("fileName", UNSET)
+        value = data.get("fileName")
         if type(value) is str:
             new.file_name = value
         else:
@@ -213,7 +224,7 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName(Message):
                 (path, "fileName"),
                 "CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName",
                 "a string",
-                value,
+                data.get("fileName", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileName", "type")))
@@ -248,8 +259,7 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "quantName":
             decoding.absent(
                 (path, "type"),
@@ -257,7 +267,7 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName(Message):
                 '"quantName"',
                 value,
             )
-        value = get("quantName", UNSET)
+        value = data.get("quantName")
         if type(value) is str:
             new.quant_name = value
         else:
@@ -265,7 +275,7 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName(Message):
                 (path, "quantName"),
                 "CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName",
                 "a string",
-                value,
+                data.get("quantName", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("quantName", "type")))
@@ -330,8 +340,7 @@ class CreateDownloadPlanCreationOpts(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("resolutionPreference", UNSET)
+        value = data.get("resolutionPreference", UNSET)
         if value is UNSET:
             new.resolution_preference = UNSET
         elif value is None:
@@ -344,7 +353,7 @@ class CreateDownloadPlanCreationOpts(Message):
                     value, decoding, (path, "resolutionPreference")
                 )
             )
-        value = get("compatibilityTypes", UNSET)
+        value = data.get("compatibilityTypes", UNSET)
         if value is UNSET:
             new.compatibility_types = UNSET
         elif value is None:
@@ -387,13 +396,14 @@ class CreateDownloadPlanCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("target", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("target")
+        if value is not None:
             new.target = decode_create_download_plan_creation_target(value, decoding, (path, "target"))
         else:
-            decoding.absent((path, "target"), "CreateDownloadPlanCreation", "an object", value)
-        value = get("opts", UNSET)
+            decoding.absent(
+                (path, "target"), "CreateDownloadPlanCreation", "an object", data.get("target", UNSET)
+            )
+        value = data.get("opts", UNSET)
         if value is UNSET:
             new.opts = UNSET
         elif value is None:
@@ -429,8 +439,7 @@ class CreateDownloadPlanCancelDownload(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancelDownload":
             decoding.absent((path, "type"), "CreateDownloadPlanCancelDownload", '"cancelDownload"', value)
         if decoding.strict:
@@ -468,8 +477,7 @@ class CreateDownloadPlanSetSelectedDownloadOptionIndex(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "setSelectedDownloadOptionIndex":
             decoding.absent(
                 (path, "type"),
@@ -477,16 +485,19 @@ class CreateDownloadPlanSetSelectedDownloadOptionIndex(Message):
                 '"setSelectedDownloadOptionIndex"',
                 value,
             )
-        value = get("nodeIndex", UNSET)
+        value = data.get("nodeIndex")
         if type(value) is int:
             new.node_index = value
         elif (number := decoding.integer((path, "nodeIndex"), value)) is not None:
             new.node_index = number
         else:
             decoding.absent(
-                (path, "nodeIndex"), "CreateDownloadPlanSetSelectedDownloadOptionIndex", "an integer", value
+                (path, "nodeIndex"),
+                "CreateDownloadPlanSetSelectedDownloadOptionIndex",
+                "an integer",
+                data.get("nodeIndex", UNSET),
             )
-        value = get("selectedDownloadOptionIndex", UNSET)
+        value = data.get("selectedDownloadOptionIndex", UNSET)
         if type(value) is int or value is None:
             new.selected_download_option_index = value
         elif (number := decoding.integer((path, "selectedDownloadOptionIndex"), value)) is not None:
@@ -498,7 +509,7 @@ class CreateDownloadPlanSetSelectedDownloadOptionIndex(Message):
                 "an integer or null",
                 value,
             )
-        value = get("requestedPlanVersion", UNSET)
+        value = data.get("requestedPlanVersion")
         if type(value) is int:
             new.requested_plan_version = value
         elif (number := decoding.integer((path, "requestedPlanVersion"), value)) is not None:
@@ -508,7 +519,7 @@ class CreateDownloadPlanSetSelectedDownloadOptionIndex(Message):
                 (path, "requestedPlanVersion"),
                 "CreateDownloadPlanSetSelectedDownloadOptionIndex",
                 "an integer",
-                value,
+                data.get("requestedPlanVersion", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(
@@ -545,8 +556,7 @@ class CreateDownloadPlanCommit(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "commit":
             decoding.absent((path, "type"), "CreateDownloadPlanCommit", '"commit"', value)
         if decoding.strict:
@@ -576,8 +586,7 @@ class CreateDownloadPlanCancelPlan(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancelPlan":
             decoding.absent((path, "type"), "CreateDownloadPlanCancelPlan", '"cancelPlan"', value)
         if decoding.strict:
@@ -638,15 +647,16 @@ class CreateDownloadPlanPlanUpdated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "planUpdated":
             decoding.absent((path, "type"), "CreateDownloadPlanPlanUpdated", '"planUpdated"', value)
-        value = get("plan", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("plan")
+        if value is not None:
             new.plan = ArtifactDownloadPlan.from_wire(value, decoding, (path, "plan"))
         else:
-            decoding.absent((path, "plan"), "CreateDownloadPlanPlanUpdated", "an object", value)
+            decoding.absent(
+                (path, "plan"), "CreateDownloadPlanPlanUpdated", "an object", data.get("plan", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("plan", "type")))
         return new
@@ -680,15 +690,16 @@ class CreateDownloadPlanPlanReady(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "planReady":
             decoding.absent((path, "type"), "CreateDownloadPlanPlanReady", '"planReady"', value)
-        value = get("plan", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("plan")
+        if value is not None:
             new.plan = ArtifactDownloadPlan.from_wire(value, decoding, (path, "plan"))
         else:
-            decoding.absent((path, "plan"), "CreateDownloadPlanPlanReady", "an object", value)
+            decoding.absent(
+                (path, "plan"), "CreateDownloadPlanPlanReady", "an object", data.get("plan", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("plan", "type")))
         return new
@@ -722,15 +733,16 @@ class CreateDownloadPlanDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "downloadProgress":
             decoding.absent((path, "type"), "CreateDownloadPlanDownloadProgress", '"downloadProgress"', value)
-        value = get("update", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("update")
+        if value is not None:
             new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
         else:
-            decoding.absent((path, "update"), "CreateDownloadPlanDownloadProgress", "an object", value)
+            decoding.absent(
+                (path, "update"), "CreateDownloadPlanDownloadProgress", "an object", data.get("update", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -760,8 +772,7 @@ class CreateDownloadPlanStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "startFinalizing":
             decoding.absent((path, "type"), "CreateDownloadPlanStartFinalizing", '"startFinalizing"', value)
         if decoding.strict:
@@ -789,8 +800,7 @@ class CreateDownloadPlanSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "success":
             decoding.absent((path, "type"), "CreateDownloadPlanSuccess", '"success"', value)
         if decoding.strict:

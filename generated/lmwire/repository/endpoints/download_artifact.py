@@ -17,7 +17,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
 )
@@ -59,29 +58,38 @@ class DownloadArtifactCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("artifactOwner", UNSET)
+        value = data.get("artifactOwner")
         if type(value) is str:
             new.artifact_owner = value
         else:
-            decoding.absent((path, "artifactOwner"), "DownloadArtifactCreation", "a string", value)
-        value = get("artifactName", UNSET)
+            decoding.absent(
+                (path, "artifactOwner"),
+                "DownloadArtifactCreation",
+                "a string",
+                data.get("artifactOwner", UNSET),
+            )
+        value = data.get("artifactName")
         if type(value) is str:
             new.artifact_name = value
         else:
-            decoding.absent((path, "artifactName"), "DownloadArtifactCreation", "a string", value)
-        value = get("revisionNumber", UNSET)
+            decoding.absent(
+                (path, "artifactName"),
+                "DownloadArtifactCreation",
+                "a string",
+                data.get("artifactName", UNSET),
+            )
+        value = data.get("revisionNumber", UNSET)
         if type(value) is int or value is None:
             new.revision_number = value
         elif (number := decoding.integer((path, "revisionNumber"), value)) is not None:
             new.revision_number = number
         else:
             decoding.absent((path, "revisionNumber"), "DownloadArtifactCreation", "an integer or null", value)
-        value = get("path", UNSET)
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "DownloadArtifactCreation", "a string", value)
+            decoding.absent((path, "path"), "DownloadArtifactCreation", "a string", data.get("path", UNSET))
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("artifactName", "artifactOwner", "path", "revisionNumber"))
@@ -123,8 +131,7 @@ class DownloadArtifactCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancel":
             decoding.absent((path, "type"), "DownloadArtifactCancel", '"cancel"', value)
         if decoding.strict:
@@ -177,15 +184,16 @@ class DownloadArtifactDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "downloadProgress":
             decoding.absent((path, "type"), "DownloadArtifactDownloadProgress", '"downloadProgress"', value)
-        value = get("update", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("update")
+        if value is not None:
             new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
         else:
-            decoding.absent((path, "update"), "DownloadArtifactDownloadProgress", "an object", value)
+            decoding.absent(
+                (path, "update"), "DownloadArtifactDownloadProgress", "an object", data.get("update", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -215,8 +223,7 @@ class DownloadArtifactStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "startFinalizing":
             decoding.absent((path, "type"), "DownloadArtifactStartFinalizing", '"startFinalizing"', value)
         if decoding.strict:
@@ -244,8 +251,7 @@ class DownloadArtifactSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "success":
             decoding.absent((path, "type"), "DownloadArtifactSuccess", '"success"', value)
         if decoding.strict:

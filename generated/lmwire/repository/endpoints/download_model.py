@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
 )
@@ -52,12 +51,16 @@ class DownloadModelCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("downloadIdentifier", UNSET)
+        value = data.get("downloadIdentifier")
         if type(value) is str:
             new.download_identifier = value
         else:
-            decoding.absent((path, "downloadIdentifier"), "DownloadModelCreation", "a string", value)
+            decoding.absent(
+                (path, "downloadIdentifier"),
+                "DownloadModelCreation",
+                "a string",
+                data.get("downloadIdentifier", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("downloadIdentifier",)))
         return new
@@ -83,8 +86,7 @@ class DownloadModelCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancel":
             decoding.absent((path, "type"), "DownloadModelCancel", '"cancel"', value)
         if decoding.strict:
@@ -137,15 +139,16 @@ class DownloadModelDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "downloadProgress":
             decoding.absent((path, "type"), "DownloadModelDownloadProgress", '"downloadProgress"', value)
-        value = get("update", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("update")
+        if value is not None:
             new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
         else:
-            decoding.absent((path, "update"), "DownloadModelDownloadProgress", "an object", value)
+            decoding.absent(
+                (path, "update"), "DownloadModelDownloadProgress", "an object", data.get("update", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -175,8 +178,7 @@ class DownloadModelStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "startFinalizing":
             decoding.absent((path, "type"), "DownloadModelStartFinalizing", '"startFinalizing"', value)
         if decoding.strict:
@@ -208,15 +210,19 @@ class DownloadModelSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "success":
             decoding.absent((path, "type"), "DownloadModelSuccess", '"success"', value)
-        value = get("defaultIdentifier", UNSET)
+        value = data.get("defaultIdentifier")
         if type(value) is str:
             new.default_identifier = value
         else:
-            decoding.absent((path, "defaultIdentifier"), "DownloadModelSuccess", "a string", value)
+            decoding.absent(
+                (path, "defaultIdentifier"),
+                "DownloadModelSuccess",
+                "a string",
+                data.get("defaultIdentifier", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("defaultIdentifier", "type")))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
 )
@@ -54,27 +53,38 @@ class EnsureAuthenticatedAuthenticationCode(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "authenticationCode":
             decoding.absent(
                 (path, "type"), "EnsureAuthenticatedAuthenticationCode", '"authenticationCode"', value
             )
-        value = get("code", UNSET)
+        value = data.get("code")
         if type(value) is str:
             new.code = value
         else:
-            decoding.absent((path, "code"), "EnsureAuthenticatedAuthenticationCode", "a string", value)
-        value = get("manualUrl", UNSET)
+            decoding.absent(
+                (path, "code"), "EnsureAuthenticatedAuthenticationCode", "a string", data.get("code", UNSET)
+            )
+        value = data.get("manualUrl")
         if type(value) is str:
             new.manual_url = value
         else:
-            decoding.absent((path, "manualUrl"), "EnsureAuthenticatedAuthenticationCode", "a string", value)
-        value = get("filledUrl", UNSET)
+            decoding.absent(
+                (path, "manualUrl"),
+                "EnsureAuthenticatedAuthenticationCode",
+                "a string",
+                data.get("manualUrl", UNSET),
+            )
+        value = data.get("filledUrl")
         if type(value) is str:
             new.filled_url = value
         else:
-            decoding.absent((path, "filledUrl"), "EnsureAuthenticatedAuthenticationCode", "a string", value)
+            decoding.absent(
+                (path, "filledUrl"),
+                "EnsureAuthenticatedAuthenticationCode",
+                "a string",
+                data.get("filledUrl", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "filledUrl", "manualUrl", "type")))
         return new
@@ -108,8 +118,7 @@ class EnsureAuthenticatedAuthenticated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "authenticated":
             decoding.absent((path, "type"), "EnsureAuthenticatedAuthenticated", '"authenticated"', value)
         if decoding.strict:

@@ -17,7 +17,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
     encode_list,
@@ -54,22 +53,21 @@ class FuzzyFindStaffPicksParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("searchTerm", UNSET)
+        value = data.get("searchTerm", UNSET)
         if value is UNSET or type(value) is str:
             new.search_term = value
         else:
             new.search_term = decoding.unset(
                 (path, "searchTerm"), "FuzzyFindStaffPicksParameter", "a string", value
             )
-        value = get("limit", UNSET)
+        value = data.get("limit", UNSET)
         if value is UNSET or type(value) is int:
             new.limit = value
         elif (number := decoding.integer((path, "limit"), value)) is not None:
             new.limit = number
         else:
             new.limit = decoding.unset((path, "limit"), "FuzzyFindStaffPicksParameter", "an integer", value)
-        value = get("compatibilityTypes", UNSET)
+        value = data.get("compatibilityTypes", UNSET)
         if value is UNSET:
             new.compatibility_types = UNSET
         elif value is None:
@@ -126,45 +124,61 @@ class FuzzyFindStaffPicksResultResultsItem(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("owner", UNSET)
+        value = data.get("owner")
         if type(value) is str:
             new.owner = value
         else:
-            decoding.absent((path, "owner"), "FuzzyFindStaffPicksResultResultsItem", "a string", value)
-        value = get("name", UNSET)
+            decoding.absent(
+                (path, "owner"), "FuzzyFindStaffPicksResultResultsItem", "a string", data.get("owner", UNSET)
+            )
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "FuzzyFindStaffPicksResultResultsItem", "a string", value)
-        value = get("revisionNumber", UNSET)
+            decoding.absent(
+                (path, "name"), "FuzzyFindStaffPicksResultResultsItem", "a string", data.get("name", UNSET)
+            )
+        value = data.get("revisionNumber")
         if type(value) is int:
             new.revision_number = value
         elif (number := decoding.integer((path, "revisionNumber"), value)) is not None:
             new.revision_number = number
         else:
             decoding.absent(
-                (path, "revisionNumber"), "FuzzyFindStaffPicksResultResultsItem", "an integer", value
+                (path, "revisionNumber"),
+                "FuzzyFindStaffPicksResultResultsItem",
+                "an integer",
+                data.get("revisionNumber", UNSET),
             )
-        value = get("createdAtTimestamp", UNSET)
+        value = data.get("createdAtTimestamp")
         if type(value) is int:
             new.created_at_timestamp = value
         elif (number := decoding.integer((path, "createdAtTimestamp"), value)) is not None:
             new.created_at_timestamp = number
         else:
             decoding.absent(
-                (path, "createdAtTimestamp"), "FuzzyFindStaffPicksResultResultsItem", "an integer", value
+                (path, "createdAtTimestamp"),
+                "FuzzyFindStaffPicksResultResultsItem",
+                "an integer",
+                data.get("createdAtTimestamp", UNSET),
             )
-        value = get("description", UNSET)
+        value = data.get("description")
         if type(value) is str:
             new.description = value
         else:
-            decoding.absent((path, "description"), "FuzzyFindStaffPicksResultResultsItem", "a string", value)
-        value = get("exact", UNSET)
+            decoding.absent(
+                (path, "description"),
+                "FuzzyFindStaffPicksResultResultsItem",
+                "a string",
+                data.get("description", UNSET),
+            )
+        value = data.get("exact")
         if type(value) is bool:
             new.exact = value
         else:
-            decoding.absent((path, "exact"), "FuzzyFindStaffPicksResultResultsItem", "a boolean", value)
+            decoding.absent(
+                (path, "exact"), "FuzzyFindStaffPicksResultResultsItem", "a boolean", data.get("exact", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -215,14 +229,15 @@ class FuzzyFindStaffPicksResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("results", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("results")
+        if value is not None:
             new.results = _decode_array_of_fuzzy_find_staff_picks_result_results_item(
                 value, decoding, (path, "results")
             )
         else:
-            decoding.absent((path, "results"), "FuzzyFindStaffPicksResult", "an array", value)
+            decoding.absent(
+                (path, "results"), "FuzzyFindStaffPicksResult", "an array", data.get("results", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("results",)))
         return new

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -45,15 +44,17 @@ class GetAuthenticationStatusResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("authenticationStatus", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("authenticationStatus")
+        if value is not None:
             new.authentication_status = decode_authentication_status(
                 value, decoding, (path, "authenticationStatus")
             )
         else:
             decoding.absent(
-                (path, "authenticationStatus"), "GetAuthenticationStatusResult", "an object", value
+                (path, "authenticationStatus"),
+                "GetAuthenticationStatusResult",
+                "an object",
+                data.get("authenticationStatus", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authenticationStatus",)))

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -46,12 +45,13 @@ class GetLocalArtifactFilesParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("path", UNSET)
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "GetLocalArtifactFilesParameter", "a string", value)
+            decoding.absent(
+                (path, "path"), "GetLocalArtifactFilesParameter", "a string", data.get("path", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("path",)))
         return new
@@ -80,12 +80,13 @@ class GetLocalArtifactFilesResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("fileList", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("fileList")
+        if value is not None:
             new.file_list = LocalArtifactFileList.from_wire(value, decoding, (path, "fileList"))
         else:
-            decoding.absent((path, "fileList"), "GetLocalArtifactFilesResult", "an object", value)
+            decoding.absent(
+                (path, "fileList"), "GetLocalArtifactFilesResult", "an object", data.get("fileList", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileList",)))
         return new

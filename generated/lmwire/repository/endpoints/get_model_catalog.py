@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     encode_list,
 )
@@ -46,12 +45,11 @@ class GetModelCatalogResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("models", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("models")
+        if value is not None:
             new.models = _decode_array_of_hub_model(value, decoding, (path, "models"))
         else:
-            decoding.absent((path, "models"), "GetModelCatalogResult", "an array", value)
+            decoding.absent((path, "models"), "GetModelCatalogResult", "an array", data.get("models", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("models",)))
         return new

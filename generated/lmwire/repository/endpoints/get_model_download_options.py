@@ -20,7 +20,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     encode_list,
 )
@@ -51,15 +50,17 @@ class GetModelDownloadOptionsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("modelSearchResultIdentifier", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("modelSearchResultIdentifier")
+        if value is not None:
             new.model_search_result_identifier = decode_model_search_result_identifier(
                 value, decoding, (path, "modelSearchResultIdentifier")
             )
         else:
             decoding.absent(
-                (path, "modelSearchResultIdentifier"), "GetModelDownloadOptionsParameter", "an object", value
+                (path, "modelSearchResultIdentifier"),
+                "GetModelDownloadOptionsParameter",
+                "an object",
+                data.get("modelSearchResultIdentifier", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelSearchResultIdentifier",)))
@@ -89,14 +90,15 @@ class GetModelDownloadOptionsResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("results", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("results")
+        if value is not None:
             new.results = _decode_array_of_model_search_result_download_option_data(
                 value, decoding, (path, "results")
             )
         else:
-            decoding.absent((path, "results"), "GetModelDownloadOptionsResult", "an array", value)
+            decoding.absent(
+                (path, "results"), "GetModelDownloadOptionsResult", "an array", data.get("results", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("results",)))
         return new

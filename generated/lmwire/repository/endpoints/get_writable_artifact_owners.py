@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -45,12 +44,13 @@ class GetWritableArtifactOwnersResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("owners", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("owners")
+        if value is not None:
             new.owners = _decode_array_of_string(value, decoding, (path, "owners"))
         else:
-            decoding.absent((path, "owners"), "GetWritableArtifactOwnersResult", "an array", value)
+            decoding.absent(
+                (path, "owners"), "GetWritableArtifactOwnersResult", "an array", data.get("owners", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("owners",)))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -44,12 +43,13 @@ class InstallLocalPluginParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pluginPath", UNSET)
+        value = data.get("pluginPath")
         if type(value) is str:
             new.plugin_path = value
         else:
-            decoding.absent((path, "pluginPath"), "InstallLocalPluginParameter", "a string", value)
+            decoding.absent(
+                (path, "pluginPath"), "InstallLocalPluginParameter", "a string", data.get("pluginPath", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginPath",)))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -44,12 +43,16 @@ class InstallPluginDependenciesParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("pluginFolder", UNSET)
+        value = data.get("pluginFolder")
         if type(value) is str:
             new.plugin_folder = value
         else:
-            decoding.absent((path, "pluginFolder"), "InstallPluginDependenciesParameter", "a string", value)
+            decoding.absent(
+                (path, "pluginFolder"),
+                "InstallPluginDependenciesParameter",
+                "a string",
+                data.get("pluginFolder", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginFolder",)))
         return new

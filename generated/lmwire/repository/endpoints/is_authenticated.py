@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -44,12 +43,16 @@ class IsAuthenticatedResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("authenticated", UNSET)
+        value = data.get("authenticated")
         if type(value) is bool:
             new.authenticated = value
         else:
-            decoding.absent((path, "authenticated"), "IsAuthenticatedResult", "a boolean", value)
+            decoding.absent(
+                (path, "authenticated"),
+                "IsAuthenticatedResult",
+                "a boolean",
+                data.get("authenticated", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authenticated",)))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -44,12 +43,13 @@ class LmLinkSetDisabledParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("disabled", UNSET)
+        value = data.get("disabled")
         if type(value) is bool:
             new.disabled = value
         else:
-            decoding.absent((path, "disabled"), "LmLinkSetDisabledParameter", "a boolean", value)
+            decoding.absent(
+                (path, "disabled"), "LmLinkSetDisabledParameter", "a boolean", data.get("disabled", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("disabled",)))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -44,13 +43,15 @@ class LmLinkSetPreferredDeviceParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("deviceIdentifier", UNSET)
+        value = data.get("deviceIdentifier")
         if type(value) is str:
             new.device_identifier = value
         else:
             decoding.absent(
-                (path, "deviceIdentifier"), "LmLinkSetPreferredDeviceParameter", "a string", value
+                (path, "deviceIdentifier"),
+                "LmLinkSetPreferredDeviceParameter",
+                "a string",
+                data.get("deviceIdentifier", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceIdentifier",)))

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -44,12 +43,16 @@ class LmLinkUpdateDeviceNameParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("deviceName", UNSET)
+        value = data.get("deviceName")
         if type(value) is str:
             new.device_name = value
         else:
-            decoding.absent((path, "deviceName"), "LmLinkUpdateDeviceNameParameter", "a string", value)
+            decoding.absent(
+                (path, "deviceName"),
+                "LmLinkUpdateDeviceNameParameter",
+                "a string",
+                data.get("deviceName", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceName",)))
         return new

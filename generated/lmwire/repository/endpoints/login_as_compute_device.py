@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -45,12 +44,13 @@ class LoginAsComputeDeviceParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("token", UNSET)
+        value = data.get("token")
         if type(value) is str:
             new.token = value
         else:
-            decoding.absent((path, "token"), "LoginAsComputeDeviceParameter", "a string", value)
+            decoding.absent(
+                (path, "token"), "LoginAsComputeDeviceParameter", "a string", data.get("token", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("token",)))
             value = new.token

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -49,22 +48,36 @@ class LoginWithPreAuthenticatedKeysParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("keyId", UNSET)
+        value = data.get("keyId")
         if type(value) is str:
             new.key_id = value
         else:
-            decoding.absent((path, "keyId"), "LoginWithPreAuthenticatedKeysParameter", "a string", value)
-        value = get("publicKey", UNSET)
+            decoding.absent(
+                (path, "keyId"),
+                "LoginWithPreAuthenticatedKeysParameter",
+                "a string",
+                data.get("keyId", UNSET),
+            )
+        value = data.get("publicKey")
         if type(value) is str:
             new.public_key = value
         else:
-            decoding.absent((path, "publicKey"), "LoginWithPreAuthenticatedKeysParameter", "a string", value)
-        value = get("privateKey", UNSET)
+            decoding.absent(
+                (path, "publicKey"),
+                "LoginWithPreAuthenticatedKeysParameter",
+                "a string",
+                data.get("publicKey", UNSET),
+            )
+        value = data.get("privateKey")
         if type(value) is str:
             new.private_key = value
         else:
-            decoding.absent((path, "privateKey"), "LoginWithPreAuthenticatedKeysParameter", "a string", value)
+            decoding.absent(
+                (path, "privateKey"),
+                "LoginWithPreAuthenticatedKeysParameter",
+                "a string",
+                data.get("privateKey", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("keyId", "privateKey", "publicKey")))
         return new
@@ -97,12 +110,16 @@ class LoginWithPreAuthenticatedKeysResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("userName", UNSET)
+        value = data.get("userName")
         if type(value) is str:
             new.user_name = value
         else:
-            decoding.absent((path, "userName"), "LoginWithPreAuthenticatedKeysResult", "a string", value)
+            decoding.absent(
+                (path, "userName"),
+                "LoginWithPreAuthenticatedKeysResult",
+                "a string",
+                data.get("userName", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("userName",)))
         return new

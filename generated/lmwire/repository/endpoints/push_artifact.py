@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
     Unset,
@@ -56,32 +55,31 @@ class PushArtifactCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("path", UNSET)
+        value = data.get("path")
         if type(value) is str:
             new.path = value
         else:
-            decoding.absent((path, "path"), "PushArtifactCreation", "a string", value)
-        value = get("description", UNSET)
+            decoding.absent((path, "path"), "PushArtifactCreation", "a string", data.get("path", UNSET))
+        value = data.get("description", UNSET)
         if value is UNSET or type(value) is str:
             new.description = value
         else:
             new.description = decoding.unset((path, "description"), "PushArtifactCreation", "a string", value)
-        value = get("makePrivate", UNSET)
+        value = data.get("makePrivate", UNSET)
         if value is UNSET or type(value) is bool:
             new.make_private = value
         else:
             new.make_private = decoding.unset(
                 (path, "makePrivate"), "PushArtifactCreation", "a boolean", value
             )
-        value = get("writeRevision", UNSET)
+        value = data.get("writeRevision", UNSET)
         if value is UNSET or type(value) is bool:
             new.write_revision = value
         else:
             new.write_revision = decoding.unset(
                 (path, "writeRevision"), "PushArtifactCreation", "a boolean", value
             )
-        value = get("overrides", UNSET)
+        value = data.get("overrides", UNSET)
         new.overrides = value
         if decoding.strict:
             decoding.check_keys(
@@ -126,15 +124,14 @@ class PushArtifactMessage(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "message":
             decoding.absent((path, "type"), "PushArtifactMessage", '"message"', value)
-        value = get("message", UNSET)
+        value = data.get("message")
         if type(value) is str:
             new.message = value
         else:
-            decoding.absent((path, "message"), "PushArtifactMessage", "a string", value)
+            decoding.absent((path, "message"), "PushArtifactMessage", "a string", data.get("message", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "type")))
         return new

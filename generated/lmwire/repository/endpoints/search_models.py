@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     encode_list,
 )
@@ -47,12 +46,11 @@ class SearchModelsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("opts", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("opts")
+        if value is not None:
             new.opts = ModelSearchOpts.from_wire(value, decoding, (path, "opts"))
         else:
-            decoding.absent((path, "opts"), "SearchModelsParameter", "an object", value)
+            decoding.absent((path, "opts"), "SearchModelsParameter", "an object", data.get("opts", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("opts",)))
         return new
@@ -81,12 +79,11 @@ class SearchModelsResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("results", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("results")
+        if value is not None:
             new.results = _decode_array_of_model_search_result_entry_data(value, decoding, (path, "results"))
         else:
-            decoding.absent((path, "results"), "SearchModelsResult", "an array", value)
+            decoding.absent((path, "results"), "SearchModelsResult", "an array", data.get("results", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("results",)))
         return new

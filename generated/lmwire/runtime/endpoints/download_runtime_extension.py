@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unknown,
 )
@@ -56,23 +55,29 @@ class DownloadRuntimeExtensionCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "DownloadRuntimeExtensionCreation", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent(
+                (path, "name"), "DownloadRuntimeExtensionCreation", "a string", data.get("name", UNSET)
+            )
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "DownloadRuntimeExtensionCreation", "a string", value)
-        value = get("updateSelections", UNSET)
+            decoding.absent(
+                (path, "version"), "DownloadRuntimeExtensionCreation", "a string", data.get("version", UNSET)
+            )
+        value = data.get("updateSelections")
         if type(value) is bool:
             new.update_selections = value
         else:
             decoding.absent(
-                (path, "updateSelections"), "DownloadRuntimeExtensionCreation", "a boolean", value
+                (path, "updateSelections"),
+                "DownloadRuntimeExtensionCreation",
+                "a boolean",
+                data.get("updateSelections", UNSET),
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "updateSelections", "version")))
@@ -105,8 +110,7 @@ class DownloadRuntimeExtensionCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "cancel":
             decoding.absent((path, "type"), "DownloadRuntimeExtensionCancel", '"cancel"', value)
         if decoding.strict:
@@ -161,17 +165,21 @@ class DownloadRuntimeExtensionDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "downloadProgress":
             decoding.absent(
                 (path, "type"), "DownloadRuntimeExtensionDownloadProgress", '"downloadProgress"', value
             )
-        value = get("update", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("update")
+        if value is not None:
             new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
         else:
-            decoding.absent((path, "update"), "DownloadRuntimeExtensionDownloadProgress", "an object", value)
+            decoding.absent(
+                (path, "update"),
+                "DownloadRuntimeExtensionDownloadProgress",
+                "an object",
+                data.get("update", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -201,8 +209,7 @@ class DownloadRuntimeExtensionStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "startFinalizing":
             decoding.absent(
                 (path, "type"), "DownloadRuntimeExtensionStartFinalizing", '"startFinalizing"', value
@@ -234,8 +241,7 @@ class DownloadRuntimeExtensionSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("type", UNSET)
+        value = data.get("type", UNSET)
         if value != "success":
             decoding.absent((path, "type"), "DownloadRuntimeExtensionSuccess", '"success"', value)
         if decoding.strict:

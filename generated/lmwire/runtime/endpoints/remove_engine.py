@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -46,17 +45,18 @@ class RemoveEngineParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("name", UNSET)
+        value = data.get("name")
         if type(value) is str:
             new.name = value
         else:
-            decoding.absent((path, "name"), "RemoveEngineParameter", "a string", value)
-        value = get("version", UNSET)
+            decoding.absent((path, "name"), "RemoveEngineParameter", "a string", data.get("name", UNSET))
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "RemoveEngineParameter", "a string", value)
+            decoding.absent(
+                (path, "version"), "RemoveEngineParameter", "a string", data.get("version", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "version")))
         return new

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
     encode_list,
@@ -52,20 +51,24 @@ class SearchRuntimeExtensionsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("query", UNSET)
+        value = data.get("query")
         if type(value) is str:
             new.query = value
         else:
-            decoding.absent((path, "query"), "SearchRuntimeExtensionsParameter", "a string", value)
-        value = get("includeIncompatible", UNSET)
+            decoding.absent(
+                (path, "query"), "SearchRuntimeExtensionsParameter", "a string", data.get("query", UNSET)
+            )
+        value = data.get("includeIncompatible")
         if type(value) is bool:
             new.include_incompatible = value
         else:
             decoding.absent(
-                (path, "includeIncompatible"), "SearchRuntimeExtensionsParameter", "a boolean", value
+                (path, "includeIncompatible"),
+                "SearchRuntimeExtensionsParameter",
+                "a boolean",
+                data.get("includeIncompatible", UNSET),
             )
-        value = get("channelOverride", UNSET)
+        value = data.get("channelOverride", UNSET)
         if value is UNSET or type(value) is str:
             new.channel_override = value
         else:
@@ -108,14 +111,18 @@ class SearchRuntimeExtensionsResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("extensions", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("extensions")
+        if value is not None:
             new.extensions = _decode_array_of_downloadable_runtime_extension_info(
                 value, decoding, (path, "extensions")
             )
         else:
-            decoding.absent((path, "extensions"), "SearchRuntimeExtensionsResult", "an array", value)
+            decoding.absent(
+                (path, "extensions"),
+                "SearchRuntimeExtensionsResult",
+                "an array",
+                data.get("extensions", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("extensions",)))
         return new

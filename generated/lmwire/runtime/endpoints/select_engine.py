@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -47,17 +46,21 @@ class SelectEngineParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("engine", UNSET)
-        if value is not UNSET and value is not None:
+        value = data.get("engine")
+        if value is not None:
             new.engine = RuntimeExtensionSpecifier.from_wire(value, decoding, (path, "engine"))
         else:
-            decoding.absent((path, "engine"), "SelectEngineParameter", "an object", value)
-        value = get("modelFormatName", UNSET)
+            decoding.absent((path, "engine"), "SelectEngineParameter", "an object", data.get("engine", UNSET))
+        value = data.get("modelFormatName")
         if type(value) is str:
             new.model_format_name = value
         else:
-            decoding.absent((path, "modelFormatName"), "SelectEngineParameter", "a string", value)
+            decoding.absent(
+                (path, "modelFormatName"),
+                "SelectEngineParameter",
+                "a string",
+                data.get("modelFormatName", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engine", "modelFormatName")))
             value = new.model_format_name

@@ -16,7 +16,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     encode_list,
 )
@@ -46,12 +45,16 @@ class ListDownloadedModelVariantsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("modelKey", UNSET)
+        value = data.get("modelKey")
         if type(value) is str:
             new.model_key = value
         else:
-            decoding.absent((path, "modelKey"), "ListDownloadedModelVariantsParameter", "a string", value)
+            decoding.absent(
+                (path, "modelKey"),
+                "ListDownloadedModelVariantsParameter",
+                "a string",
+                data.get("modelKey", UNSET),
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelKey",)))
         return new

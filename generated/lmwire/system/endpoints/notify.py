@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
 )
@@ -49,18 +48,17 @@ class NotifyParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("title", UNSET)
+        value = data.get("title")
         if type(value) is str:
             new.title = value
         else:
-            decoding.absent((path, "title"), "NotifyParameter", "a string", value)
-        value = get("description", UNSET)
+            decoding.absent((path, "title"), "NotifyParameter", "a string", data.get("title", UNSET))
+        value = data.get("description", UNSET)
         if value is UNSET or type(value) is str:
             new.description = value
         else:
             new.description = decoding.unset((path, "description"), "NotifyParameter", "a string", value)
-        value = get("noAutoDismiss", UNSET)
+        value = data.get("noAutoDismiss", UNSET)
         if value is UNSET or type(value) is bool:
             new.no_auto_dismiss = value
         else:

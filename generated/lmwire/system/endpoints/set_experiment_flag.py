@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -46,17 +45,18 @@ class SetExperimentFlagParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("code", UNSET)
+        value = data.get("code")
         if type(value) is str:
             new.code = value
         else:
-            decoding.absent((path, "code"), "SetExperimentFlagParameter", "a string", value)
-        value = get("value", UNSET)
+            decoding.absent((path, "code"), "SetExperimentFlagParameter", "a string", data.get("code", UNSET))
+        value = data.get("value")
         if type(value) is bool:
             new.value = value
         else:
-            decoding.absent((path, "value"), "SetExperimentFlagParameter", "a boolean", value)
+            decoding.absent(
+                (path, "value"), "SetExperimentFlagParameter", "a boolean", data.get("value", UNSET)
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "value")))
         return new

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
     Unset,
 )
@@ -49,20 +48,19 @@ class StartHttpServerParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("port", UNSET)
+        value = data.get("port", UNSET)
         if value is UNSET or type(value) is int:
             new.port = value
         elif (number := decoding.integer((path, "port"), value)) is not None:
             new.port = number
         else:
             new.port = decoding.unset((path, "port"), "StartHttpServerParameter", "an integer", value)
-        value = get("cors", UNSET)
+        value = data.get("cors", UNSET)
         if value is UNSET or type(value) is bool:
             new.cors = value
         else:
             new.cors = decoding.unset((path, "cors"), "StartHttpServerParameter", "a boolean", value)
-        value = get("networkInterface", UNSET)
+        value = data.get("networkInterface", UNSET)
         if value is UNSET or type(value) is str:
             new.network_interface = value
         else:

@@ -15,7 +15,6 @@ from lmwire_runtime.wire import (
     ROOT,
     UNSET,
     Decoding,
-    Message,
     Path,
 )
 
@@ -46,17 +45,16 @@ class VersionResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        get = data.get
-        value = get("version", UNSET)
+        value = data.get("version")
         if type(value) is str:
             new.version = value
         else:
-            decoding.absent((path, "version"), "VersionResult", "a string", value)
-        value = get("build", UNSET)
+            decoding.absent((path, "version"), "VersionResult", "a string", data.get("version", UNSET))
+        value = data.get("build")
         if type(value) is float or type(value) is int:
             new.build = value
         else:
-            decoding.absent((path, "build"), "VersionResult", "a number", value)
+            decoding.absent((path, "build"), "VersionResult", "a number", data.get("build", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("build", "version")))
         return new
