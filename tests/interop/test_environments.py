@@ -60,6 +60,16 @@ def test_a_build_that_is_cut_short_leaves_nothing(tmp_path: Path, error: BaseExc
     assert os.listdir(tmp_path) == []
 
 
+def test_a_build_that_failed_is_not_tried_again_in_the_same_run(tmp_path: Path) -> None:
+    def build(_: Path) -> None:
+        raise NotBuilt("no network")
+
+    with pytest.raises(NotBuilt):
+        ensure("thing", build, place=tmp_path)
+    with pytest.raises(NotBuilt, match="no network"):
+        ensure("thing", lambda _: pytest.fail("tried again"), place=tmp_path)
+
+
 def test_of_two_builds_at_once_the_first_to_finish_wins(tmp_path: Path) -> None:
     def quick(directory: Path) -> None:
         (directory / "made by").write_text("the quick one")

@@ -124,21 +124,23 @@ def node_missing() -> str | None:
 
 
 def registry_missing() -> str | None:
-    """Why pip reaches no registry, or None. Fetches one small package that the build needs anyway."""
+    """Why pip cannot fetch what lmwire needs from its registry, or None. Fetches it."""
+    needed = ("hatchling", "attrs", "websockets", "orjson")
     with tempfile.TemporaryDirectory() as directory:
-        command = [
-            *_PIP,
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--no-cache-dir",
-            *_PATIENCE,
-            "-d",
-            directory,
-            "hatchling",
-        ]
         try:
-            run(command)
+            run(
+                [
+                    *_PIP,
+                    "download",
+                    "--quiet",
+                    "--no-deps",
+                    "--no-cache-dir",
+                    *_PATIENCE,
+                    "-d",
+                    directory,
+                    *needed,
+                ]
+            )
         except NotBuilt as error:
             return str(error)
     return None

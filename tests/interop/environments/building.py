@@ -23,6 +23,9 @@ _ABANDONED = 3600  # seconds; no build takes that long
 _TOO_LONG = 600  # seconds, for one command of a build
 
 
+_failed: dict[Path, str] = {}
+
+
 class NotBuilt(Exception):
     """An environment could not be made here; the text is the reason, one line."""
 
@@ -58,7 +61,7 @@ def run(
 
 def _last_word(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if "error" in line.lower()]
+    telling = [line for line in lines if "error" in line.lower() and "complete log" not in line]
     return (telling or lines or [""])[-1]
 
 
@@ -75,17 +78,22 @@ def ensure(name: str, build: Callable[[Path], None], *, place: Path = PLACE) -> 
     """The directory ``name``, built by ``build(empty directory)`` where it does not exist yet.
 
     Raises:
-        NotBuilt: The build failed; nothing of it is left.
+        NotBuilt: The build failed, now or earlier in this process, which does not try twice; nothing of it is left.
     """
     target = place / name
     if target.is_dir():
         return target
+    if target in _failed:
+        raise NotBuilt(_failed[target])
     place.mkdir(parents=True, exist_ok=True)
     _sweep(place)
     building = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     try:
         build(building)
         _move(building, target)
+    except NotBuilt as error:
+        _failed[target] = str(error)
+        raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return target
