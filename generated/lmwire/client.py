@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lmwire.diagnostics.stubs import AsyncDiagnosticsNamespace, DiagnosticsNamespace
     from lmwire.embedding.stubs import AsyncEmbeddingNamespace, EmbeddingNamespace
     from lmwire.files.stubs import AsyncFilesNamespace, FilesNamespace
-    from lmwire.llm.stubs import AsyncLlmNamespace, LlmNamespace
+    from lmwire.llm.handles import AsyncLlmModels, LlmModels
     from lmwire.plugins.stubs import AsyncPluginsNamespace, PluginsNamespace
     from lmwire.repository.stubs import AsyncRepositoryNamespace, RepositoryNamespace
     from lmwire.runtime.stubs import AsyncRuntimeNamespace, RuntimeNamespace
@@ -101,11 +101,11 @@ class Client(_SyncClient):
         return FilesNamespace(self)
 
     @cached_property
-    def llm(self) -> LlmNamespace:
+    def llm(self) -> LlmModels:
         """The namespace ``llm``."""
-        from lmwire.llm.stubs import LlmNamespace
+        from lmwire.llm.handles import LlmModels
 
-        return LlmNamespace(self)
+        return LlmModels(self)
 
     @cached_property
     def plugins(self) -> PluginsNamespace:
@@ -203,11 +203,11 @@ class AsyncClient(_AsyncClient):
         return AsyncFilesNamespace(self)
 
     @cached_property
-    def llm(self) -> AsyncLlmNamespace:
+    def llm(self) -> AsyncLlmModels:
         """The namespace ``llm``."""
-        from lmwire.llm.stubs import AsyncLlmNamespace
+        from lmwire.llm.handles import AsyncLlmModels
 
-        return AsyncLlmNamespace(self)
+        return AsyncLlmModels(self)
 
     @cached_property
     def plugins(self) -> AsyncPluginsNamespace:

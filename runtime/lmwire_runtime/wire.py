@@ -319,6 +319,9 @@ class Message:
     wire_names: ClassVar[Mapping[str, str]] = {}
     wire_revision: ClassVar[str] = "unknown"
 
+    text_field: ClassVar[str | None] = None
+    """The attribute that ``str`` of the message is; None for messages that are no text."""
+
     def to_wire(self) -> dict[str, Any]:
         """Return the message as plain JSON data; absent and missing fields are left out."""
         raise NotImplementedError(type(self).__name__)
@@ -343,6 +346,9 @@ class Message:
             type(self),
             {name: getattr(self, name) for name in self.wire_names if hasattr(self, name)},
         )
+
+    def __str__(self) -> str:
+        return repr(self) if self.text_field is None else str(getattr(self, self.text_field))
 
     def __repr__(self) -> str:
         values = ((name, getattr(self, name, UNSET)) for name in self.wire_names)

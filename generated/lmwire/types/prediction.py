@@ -503,6 +503,7 @@ class LlmToken(Message):
 class LlmPredictionFragment(Message):
     """Message ``LlmPredictionFragment`` of the protocol."""
 
+    text_field: ClassVar[str | None] = "content"
     wire_names: ClassVar[Mapping[str, str]] = {
         "content": "content",
         "tokens_count": "tokensCount",

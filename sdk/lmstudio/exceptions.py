@@ -1,0 +1,141 @@
+"""The official SDK's exceptions, and how lmwire's become them.
+
+    LMStudioError
+     ├── LMStudioServerError             the server reports a failure
+     │    ├── LMStudioModelNotFoundError
+     │    ├── LMStudioPresetNotFoundError
+     │    ├── LMStudioChannelClosedError   a channel was closed without its result
+     │    └── LMStudioPredictionError
+     ├── LMStudioClientError             this side could not go on
+     │    ├── LMStudioUnknownMessageWarning
+     │    ├── LMStudioCancelledError
+     │    └── LMStudioWebsocketError       no connection, or it was lost
+     ├── LMStudioTimeoutError            also a builtin TimeoutError
+     ├── LMStudioRuntimeError            an object was used in the wrong state
+     ├── LMStudioValueError              also a ValueError
+     └── LMStudioOSError                 also an OSError
+          └── LMStudioFileNotFoundError    also a FileNotFoundError
+
+Each has lmwire's own exception, with all its facts, as its ``__cause__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import lmwire
+
+__all__ = [
+    "LMStudioCancelledError",
+    "LMStudioChannelClosedError",
+    "LMStudioClientError",
+    "LMStudioError",
+    "LMStudioFileNotFoundError",
+    "LMStudioModelNotFoundError",
+    "LMStudioOSError",
+    "LMStudioPredictionError",
+    "LMStudioPresetNotFoundError",
+    "LMStudioRuntimeError",
+    "LMStudioServerError",
+    "LMStudioTimeoutError",
+    "LMStudioUnknownMessageWarning",
+    "LMStudioValueError",
+    "LMStudioWebsocketError",
+    "translate",
+]
+
+
+class LMStudioError(Exception):
+    """Root of this package's exceptions."""
+
+
+class LMStudioServerError(LMStudioError):
+    """The server reports a failure; ``server_error`` is its error object as plain JSON, None if there was none."""
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.server_error = details
+
+
+class LMStudioModelNotFoundError(LMStudioServerError):
+    """No model matches."""
+
+
+class LMStudioPresetNotFoundError(LMStudioServerError):
+    """No preset matches."""
+
+
+class LMStudioChannelClosedError(LMStudioServerError):
+    """The server closed a channel before its result."""
+
+
+class LMStudioPredictionError(LMStudioServerError):
+    """The server reports a failure of a prediction."""
+
+
+class LMStudioClientError(LMStudioError):
+    """This side could not go on."""
+
+
+class LMStudioUnknownMessageWarning(LMStudioClientError, UserWarning):
+    """A message of an unknown kind was received."""
+
+
+class LMStudioCancelledError(LMStudioClientError):
+    """The operation was cancelled by its own user, so that there is no result."""
+
+
+class LMStudioWebsocketError(LMStudioClientError):
+    """No connection could be made, or it was lost."""
+
+
+class LMStudioTimeoutError(LMStudioError, TimeoutError):
+    """Nothing arrived in time."""
+
+
+class LMStudioRuntimeError(LMStudioError, RuntimeError):
+    """An object was used in the wrong state."""
+
+
+class LMStudioValueError(LMStudioError, ValueError):
+    """An argument is not acceptable; nothing was sent."""
+
+
+class LMStudioOSError(LMStudioError, OSError):
+    """The operating system refused something."""
+
+
+class LMStudioFileNotFoundError(LMStudioOSError, FileNotFoundError):
+    """A local file does not exist."""
+
+
+# The first class that matches decides.
+_CLASSES: Final[tuple[tuple[type[lmwire.LMWireError], type[LMStudioError]], ...]] = (
+    (lmwire.RequestTimeoutError, LMStudioTimeoutError),
+    (lmwire.ClosedError, LMStudioRuntimeError),
+    (lmwire.UsageError, LMStudioValueError),
+    (lmwire.CancelledError, LMStudioCancelledError),
+    (lmwire.IncompleteError, LMStudioChannelClosedError),
+    (lmwire.RemoteError, LMStudioServerError),
+    (lmwire.AuthenticationError, LMStudioServerError),
+    (lmwire.ConnectionLostError, LMStudioWebsocketError),
+    (lmwire.ServerNotFoundError, LMStudioClientError),
+    (lmwire.ConnectError, LMStudioWebsocketError),
+    (lmwire.LMWireError, LMStudioClientError),
+)
+# The machine-readable reasons that have a class of their own.
+_CODES: Final[Mapping[str, type[LMStudioServerError]]] = {
+    "generic.noModelMatchingQuery": LMStudioModelNotFoundError,
+    "generic.pathNotFound": LMStudioModelNotFoundError,
+    "generic.presetNotFound": LMStudioPresetNotFoundError,
+}
+
+
+def translate(error: lmwire.LMWireError) -> LMStudioError:
+    """Return the exception of this package that says the same; raise it ``from`` the original."""
+    if isinstance(error, lmwire.RemoteError):
+        kind = _CODES.get(error.code or "", LMStudioServerError)
+        return kind(str(error), error.raw if isinstance(error.raw, dict) else None)
+    made = next(ours for theirs, ours in _CLASSES if isinstance(error, theirs))
+    return made(str(error))

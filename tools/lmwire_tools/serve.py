@@ -1,0 +1,65 @@
+"""``lmwire serve``: the emulator as a server for unmodified clients."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from lmwire_emulator import Emulator, load_script
+from lmwire_runtime.discovery import APPLICATION_PORTS, LOCAL_ADDRESSES, probe
+
+__all__ = ["serve"]
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on, 0 for any free one; by default LM Studio's own.")
+@click.option("--engine", type=click.Choice(["ngram", "scripted"]), help="What makes the text; scripted if --script is given, else ngram.")
+@click.option("--script", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Replies of the scripted engine, YAML or JSON.")
+@click.option("--model", "models", multiple=True, metavar="KEY", help="Have this model loaded at the start; may be given several times.")
+@click.option("--api-token", "api_tokens", multiple=True, metavar="TOKEN", help="Demand this API token; may be given several times.")
+def serve(
+    host: str,
+    port: int | None,
+    engine: str | None,
+    script: Path | None,
+    models: tuple[str, ...],
+    api_tokens: tuple[str, ...],
+) -> None:
+    """Stand in for LM Studio until Ctrl-C.
+
+    Without --port it takes the first of LM Studio's own ports, so that unmodified clients find it.
+    """
+    if engine == "scripted" and script is None:
+        raise click.UsageError("the scripted engine needs --script FILE")
+    if engine == "ngram" and script is not None:
+        raise click.UsageError("--script goes with the scripted engine; leave --engine out")
+    if port is None:
+        _refuse_beside_another()
+        port = APPLICATION_PORTS[0]
+    replies = None if script is None else load_script(script)
+    emulator = Emulator(script=replies, loaded=models, api_tokens=api_tokens)
+    asyncio.run(_serve(emulator, host, port))
+
+
+def _refuse_beside_another() -> None:
+    """Refuse to listen where clients might find another server first."""
+    for found in probe(LOCAL_ADDRESSES):
+        if found.found:
+            raise click.ClickException(
+                f"an LM Studio server answers on {found.address} already, and clients would find that one; stop it, or"
+                " choose a port of your own with --port and give clients its address"
+            )
+
+
+async def _serve(emulator: Emulator, host: str, port: int) -> None:
+    async with emulator:
+        try:
+            bound_host, bound_port = await emulator.start(host, port)
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {host}:{port}: {error}") from error
+        shown = f"[{bound_host}]" if ":" in bound_host else bound_host
+        click.echo(f"listening on ws://{shown}:{bound_port}")
+        await asyncio.Event().wait()
