@@ -116,7 +116,8 @@ class LLM(HandleCore):
         self._namespace = namespace
 
     def _specifier(self) -> ModelSpecifier:
-        from lmwire.llm import decode_model_specifier, plans
+        from lmwire.llm import plans
+        from lmwire.types.models import decode_model_specifier
 
         specifier: ModelSpecifier = decode_model_specifier(
             fill(plans.SPECIFIER, {"identifier": self._identifier})
@@ -366,7 +367,8 @@ class AsyncLLM(HandleCore):
         self._namespace = namespace
 
     def _specifier(self) -> ModelSpecifier:
-        from lmwire.llm import decode_model_specifier, plans
+        from lmwire.llm import plans
+        from lmwire.types.models import decode_model_specifier
 
         specifier: ModelSpecifier = decode_model_specifier(
             fill(plans.SPECIFIER, {"identifier": self._identifier})
