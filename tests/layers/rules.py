@@ -25,6 +25,9 @@ _DOING = (
 )
 # What a module of types needs of the standard library.
 _TYPING = ("__future__", "collections.abc", "enum", "re", "typing")
+# What a module of messages may import: attrs, wire, the package's own base class and shared types; hints besides.
+_OWN = ("lmwire.message", "lmwire.revision", "lmwire.types")
+_MESSAGES = (*_TYPING, "typing_extensions", "attrs", "lmwire_runtime.wire", *_OWN)
 
 RULES = (
     Rule(
@@ -64,14 +67,14 @@ RULES = (
         never=("websockets.sync", "websockets.asyncio", "websockets.legacy"),
     ),
     Rule(
-        files=("generated/lmwire/envelope.py", "generated/lmwire/types/**/*.py"),
+        files=tuple(f"generated/lmwire/{name}.py" for name in ("message", "envelope", "types/**/*")),
         because="messages stand on attrs and wire alone",
-        only=(*_TYPING, "attrs", "lmwire_runtime.wire", "lmwire.types"),
+        only=_MESSAGES,
     ),
     Rule(
         files=("generated/lmwire/*/endpoints/**/*.py",),
         because="an endpoint's messages and descriptor stand on attrs, wire and descriptors alone",
-        only=(*_TYPING, "attrs", "lmwire_runtime.wire", "lmwire_runtime.descriptors", "lmwire.types"),
+        only=(*_MESSAGES, "lmwire_runtime.descriptors"),
     ),
     Rule(
         files=("generated/**/*.py",),
