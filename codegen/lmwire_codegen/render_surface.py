@@ -43,8 +43,8 @@ def render_surface(
 
 def _plan_names(surface: Surface) -> list[str]:
     streams = [stream.name.upper() for stream in surface.streams]
-    loads = [load.name.upper() for load in surface.loads]
-    return sorted(["SPECIFIER", *loads, *streams, *(f"{name}_REFUSES" for name in streams)])
+    plans = [f"{name}_PLAN" for name in (*streams, *(load.name.upper() for load in surface.loads))]
+    return sorted(["SPECIFIER", *plans, *(f"{name}_REFUSES" for name in streams)])
 
 
 def _handle_names(surface: Surface) -> list[str]:

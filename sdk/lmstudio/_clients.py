@@ -51,12 +51,12 @@ class Client(lmwire.Client):
     """A client for threads; connects on first use. A context manager, or closed by ``close``."""
 
     def __init__(self, api_host: str | None = None, api_token: str | None = None, **options: Any) -> None:
-        super().__init__(api_host, api_token, **options)
+        super().__init__(api_host, api_token=api_token, **options)
 
     @cached_property
     def llm(self) -> _SyncModels:
         """Language models."""
-        return _SyncModels(self, "llm")
+        return _SyncModels(self)
 
     def list_loaded_models(self, namespace: str | None = None) -> list[LLM]:
         """Return a handle for each loaded language model."""
@@ -70,9 +70,9 @@ class AsyncClient(lmwire.AsyncClient):
     """A client for asyncio; connects on first use. An asynchronous context manager, or closed by ``close``."""
 
     def __init__(self, api_host: str | None = None, api_token: str | None = None, **options: Any) -> None:
-        super().__init__(api_host, api_token, **options)
+        super().__init__(api_host, api_token=api_token, **options)
 
     @cached_property
     def llm(self) -> _AsyncModels:
         """Language models."""
-        return _AsyncModels(self, "llm")
+        return _AsyncModels(self)

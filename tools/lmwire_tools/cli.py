@@ -25,18 +25,18 @@ INTERRUPTED: Final = 130
 class _Group(click.Group):
     """Turns exceptions into what a terminal's user expects."""
 
-    def invoke(self, context: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(context)
+            return super().invoke(ctx)
         except LMWireError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
             if _stdout_is_gone(error):
-                context.exit(1)
+                ctx.exit(1)
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             click.echo("", err=True)
-            context.exit(INTERRUPTED)
+            ctx.exit(INTERRUPTED)
 
 
 def _stdout_is_gone(error: OSError) -> bool:

@@ -45,7 +45,7 @@ def complete(
         "stopStrings": list(stop_strings) or None,
     }
     config: Any = {option: value for option, value in given.items() if value is not None}
-    with Client(api_host, api_token) as client:
+    with Client(api_host, api_token=api_token) as client:
         with progress_bars() as bar:
             model = client.llm.model(model_key, on_load_progress=bar("Loading the model"))
         prediction = model.complete_stream(prompt, config=config)

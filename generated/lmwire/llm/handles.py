@@ -165,7 +165,7 @@ class LLM(HandleCore):
             on_progress=on_prompt_processing_progress,
             on_message=on_message,
         )
-        return self.complete_stream_class(self._namespace.connection, plans.COMPLETE, request, callbacks)
+        return self.complete_stream_class(self._namespace.connection, plans.COMPLETE_PLAN, request, callbacks)
 
     def complete(
         self,
@@ -199,7 +199,9 @@ class LLM(HandleCore):
         return stream.wait_for_result()
 
     @overload
-    def tokenize(self, input: str, *, timeout: Timeout = UNSET) -> list[float]: ...
+    def tokenize(  # type: ignore[overload-overlap]  # text is an iterable of text too
+        self, input: str, *, timeout: Timeout = UNSET
+    ) -> list[float]: ...
     @overload
     def tokenize(self, input: Iterable[str], *, timeout: Timeout = UNSET) -> list[list[float]]: ...
 
@@ -341,8 +343,8 @@ class LlmModels(LlmNamespace):
         from lmwire.llm import plans
 
         plan = {
-            "get_or_load": plans.GET_OR_LOAD,
-            "load_new_instance": plans.LOAD_NEW_INSTANCE,
+            "get_or_load": plans.GET_OR_LOAD_PLAN,
+            "load_new_instance": plans.LOAD_NEW_INSTANCE_PLAN,
         }[plan_name]
         variables = load_variables(
             table=config.LLM_LOAD,
@@ -416,7 +418,7 @@ class AsyncLLM(HandleCore):
             on_progress=on_prompt_processing_progress,
             on_message=on_message,
         )
-        return self.complete_stream_class(self._namespace.connection, plans.COMPLETE, request, callbacks)
+        return self.complete_stream_class(self._namespace.connection, plans.COMPLETE_PLAN, request, callbacks)
 
     async def complete(
         self,
@@ -450,7 +452,9 @@ class AsyncLLM(HandleCore):
         return await stream.wait_for_result()
 
     @overload
-    async def tokenize(self, input: str, *, timeout: Timeout = UNSET) -> list[float]: ...
+    async def tokenize(  # type: ignore[overload-overlap]  # text is an iterable of text too
+        self, input: str, *, timeout: Timeout = UNSET
+    ) -> list[float]: ...
     @overload
     async def tokenize(self, input: Iterable[str], *, timeout: Timeout = UNSET) -> list[list[float]]: ...
 
@@ -594,8 +598,8 @@ class AsyncLlmModels(AsyncLlmNamespace):
         from lmwire.llm import plans
 
         plan = {
-            "get_or_load": plans.GET_OR_LOAD,
-            "load_new_instance": plans.LOAD_NEW_INSTANCE,
+            "get_or_load": plans.GET_OR_LOAD_PLAN,
+            "load_new_instance": plans.LOAD_NEW_INSTANCE_PLAN,
         }[plan_name]
         variables = load_variables(
             table=config.LLM_LOAD,

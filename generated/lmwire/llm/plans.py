@@ -34,12 +34,12 @@ from lmwire_runtime.surface.loading import LoadPlan
 from lmwire_runtime.surface.streams import Attempt, Request, StreamPlan
 from lmwire_runtime.surface.templates import fill
 
-__all__ = ["COMPLETE", "COMPLETE_REFUSES", "GET_OR_LOAD", "LOAD_NEW_INSTANCE", "SPECIFIER"]
+__all__ = ["COMPLETE_PLAN", "COMPLETE_REFUSES", "GET_OR_LOAD_PLAN", "LOAD_NEW_INSTANCE_PLAN", "SPECIFIER"]
 
 
 SPECIFIER: Final[Mapping[str, Any]] = {"type": "query", "query": {"identifier": "$identifier"}}
 
-GET_OR_LOAD: Final = LoadPlan(
+GET_OR_LOAD_PLAN: Final = LoadPlan(
     descriptor=GET_OR_LOAD,
     template={
         "identifier": "$model_key",
@@ -56,7 +56,7 @@ GET_OR_LOAD: Final = LoadPlan(
     },
 )
 
-LOAD_NEW_INSTANCE: Final = LoadPlan(
+LOAD_NEW_INSTANCE_PLAN: Final = LoadPlan(
     descriptor=LOAD_MODEL,
     template={
         "modelKey": "$model_key",
@@ -84,7 +84,7 @@ def _complete_message(text: str) -> ChatMessageData:
     )
 
 
-COMPLETE: Final[StreamPlan[LlmPredictionFragment, PredictionResult]] = StreamPlan(
+COMPLETE_PLAN: Final[StreamPlan[LlmPredictionFragment, PredictionResult]] = StreamPlan(
     attempts=(
         Attempt(
             descriptor=COMPLETE_RAW_TEXT,

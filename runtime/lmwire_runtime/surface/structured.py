@@ -41,7 +41,7 @@ def as_setting(response_format: Any) -> dict[str, Any]:
         return _setting_of_mapping(response_format)
     if isinstance(response_format, type):
         return {"type": "json", "jsonSchema": schema_of(response_format)}
-    to_wire = getattr(response_format, "to_wire", None)
+    to_wire: Callable[[], Any] | None = getattr(response_format, "to_wire", None)
     if callable(to_wire):
         return _setting_of_mapping(to_wire())
     raise UsageError(
