@@ -8,6 +8,7 @@ hints, or only late, is still a layer that is known.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -96,17 +97,20 @@ def dotted(path: Path, root: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
+def _read(path: Path, root: Path) -> tuple[Import, ...]:
+    source = path.read_text(encoding="utf-8")
+    return tuple(imports_of(source, dotted(path, root), is_package=path.name == "__init__.py"))
+
+
 def breaches(root: Path, rules: Sequence[Rule]) -> list[str]:
     """Every import below ``root`` that breaks a rule, one line each."""
     found: list[str] = []
     for rule in rules:
         for path in dict.fromkeys(path for pattern in rule.files for path in files_of(root, pattern)):
-            imports = imports_of(
-                path.read_text(encoding="utf-8"), dotted(path, root), is_package=path.name == "__init__.py"
-            )
             found += [
                 f"{PurePosixPath(path.relative_to(root))}:{item.line} imports {item.name} ({rule.because})"
-                for item in imports
+                for item in _read(path, root)
                 if not _allowed(item.name, rule)
             ]
     return found
@@ -125,9 +129,7 @@ def private_breaches(root: Path, source_roots: Sequence[str]) -> list[str]:
     found: list[str] = []
     for path in files:
         module = dotted(path, root)
-        for item in imports_of(
-            path.read_text(encoding="utf-8"), module, is_package=path.name == "__init__.py"
-        ):
+        for item in _read(path, root):
             first, *rest = item.name.split(".")
             private = any(part.startswith("_") and not part.endswith("__") for part in rest)
             if private and first in ours and first != module.split(".")[0]:
