@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 import attrs
 
 from lmwire_runtime import json_codec
+from lmwire_runtime.connection import Direction, Tap
+from lmwire_runtime.credentials import redact_text
 from lmwire_runtime.descriptors import EndpointDescriptor, NamespaceDescriptor
 from lmwire_runtime.limits import DEFAULT_LIMITS, Limits
 from lmwire_runtime.server_session import (
@@ -28,7 +30,7 @@ from lmwire_runtime.server_session import (
     ServerEvent,
     ServerSession,
 )
-from lmwire_runtime.transport import ServerTransport
+from lmwire_runtime.transport import Payload, ServerTransport
 
 __all__ = ["Authenticator", "ErrorReply", "Namespace", "RequestContext", "Server", "ServerChannel", "unhandled"]
 
@@ -145,6 +147,7 @@ class Server:
         status: The JSON object of ``GET /lms-status``.
         warning_kinds: Send ``kind`` with warnings (servers before March 2026 did not).
         authentication_seconds: How long a client may take to authenticate.
+        on_frame: A tap: called with direction, namespace and JSON text of every frame, secrets redacted.
         limits: Size limits; ``message_bytes`` is the largest message taken.
     """
 
@@ -156,12 +159,14 @@ class Server:
         status: Mapping[str, Any] | None = None,
         warning_kinds: bool = True,
         authentication_seconds: float = AUTHENTICATION_SECONDS,
+        on_frame: Tap | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.namespaces = {namespace.descriptor.name: namespace for namespace in namespaces}
         self.authenticate = authenticate
         self.warning_kinds = warning_kinds
         self.authentication_seconds = authentication_seconds
+        self.on_frame = on_frame
         self.limits = limits
         self._pages: dict[str, Mapping[str, Any]] = {"/lmstudio-greeting": {"lmstudio": True}}
         if status is not None:
@@ -230,6 +235,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for message in self._websocket.receive(data):
+            self._tapped("received", message)
             try:
                 frame = json_codec.loads(message)
             except ValueError:
@@ -360,12 +366,23 @@ class _Connection(asyncio.Protocol):
             frames, self.session.outgoing = self.session.outgoing, []
             if self._websocket.open:
                 for frame in frames:
-                    self._websocket.send(json_codec.dumps(frame))
+                    text = json_codec.dumps(frame)
+                    self._tapped("sent", text)
+                    self._websocket.send(text)
         data, ended = self._websocket.output()
         if data:
             self._transport.write(data)
         if ended:
             self._transport.close()
+
+    def _tapped(self, direction: Direction, text: Payload) -> None:
+        tap = self._server.on_frame
+        if tap is not None:
+            try:
+                tap(direction, self.session.namespace.name, redact_text(text))
+            except Exception:
+                # A tester's tap must not fail the request of somebody else.
+                logger.exception("the frame tap failed")
 
     def close(self) -> None:
         """Begin the closing handshake; a connection that is no WebSocket is dropped."""
