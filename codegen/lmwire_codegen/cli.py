@@ -16,10 +16,17 @@ __all__ = ["main"]
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _schema_option = click.option(
-    "--schema", type=_FOLDER, default=None, help="The schema folder. Default: the checkout's schema/, else the copy shipped here."
+    "--schema",
+    type=_FOLDER,
+    default=None,
+    help="The schema folder. Default: the checkout's schema/, else the copy shipped here.",
 )
-_out_option = click.option("--out", type=_FOLDER, default=None, help="The package's folder. Default: generated/lmwire.")
-_package_option = click.option("--package", default="lmwire", show_default=True, help="Import name of the package.")
+_out_option = click.option(
+    "--out", type=_FOLDER, default=None, help="The package's folder. Default: generated/lmwire."
+)
+_package_option = click.option(
+    "--package", default="lmwire", show_default=True, help="Import name of the package."
+)
 
 
 @click.group()
@@ -45,7 +52,10 @@ def generate(schema: Path | None, out: Path | None, package: str) -> None:
         raise click.ClickException(str(error)) from error
     for notice in outcome.notices:
         click.echo(f"note: {notice}", err=True)
-    click.echo(f"{outcome.files} files in {target}" + (", new names in names.lock.json" if outcome.lock_changed else ""))
+    click.echo(
+        f"{outcome.files} files in {target}"
+        + (", new names in names.lock.json" if outcome.lock_changed else "")
+    )
 
 
 @main.command()
@@ -65,7 +75,9 @@ def check(schema: Path | None, out: Path | None, package: str) -> None:
     for difference in differences:
         click.echo(str(difference), err=True)
     if differences:
-        raise click.ClickException(f"{len(differences)} files differ from the schema; run `lmwire-codegen generate`")
+        raise click.ClickException(
+            f"{len(differences)} files differ from the schema; run `lmwire-codegen generate`"
+        )
     click.echo(f"{target} is up to date")
 
 
@@ -81,7 +93,9 @@ def _fail(problems: SchemaProblems) -> NoReturn:
     for problem in problems.problems:
         click.echo(str(problem), err=True)
     count = len(problems.problems)
-    click.echo(f"Error: {count} problem{'s' if count > 1 else ''} in the schema; nothing was written", err=True)
+    click.echo(
+        f"Error: {count} problem{'s' if count > 1 else ''} in the schema; nothing was written", err=True
+    )
     sys.exit(1)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from lmwire_codegen.normalise import NormalEndpoint
-from lmwire_codegen.shapes import Definition, EnumDefinition, UnionDefinition
+from lmwire_codegen.shapes import Definition, EnumDefinition, NormalEndpoint, UnionDefinition
 
 __all__ = ["describe"]
 

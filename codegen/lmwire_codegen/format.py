@@ -14,7 +14,15 @@ __all__ = ["LINE_LENGTH", "FormatError", "format_tree"]
 
 LINE_LENGTH: Final = 110
 
-_COMMON: Final = ("--isolated", "--no-cache", "--quiet", "--target-version", "py310", "--line-length", str(LINE_LENGTH))
+_COMMON: Final = (
+    "--isolated",
+    "--no-cache",
+    "--quiet",
+    "--target-version",
+    "py310",
+    "--line-length",
+    str(LINE_LENGTH),
+)
 
 
 class FormatError(RuntimeError):
@@ -28,7 +36,18 @@ def format_tree(folder: Path, package: str) -> None:
         FormatError: A file is no valid Python.
     """
     first_party = f'lint.isort.known-first-party = ["lmwire_runtime", "{package.split(".")[0]}"]'
-    _ruff("check", *_COMMON, "--select", "F401,I001", "--fix", "--output-format", "concise", "--config", first_party, str(folder))
+    _ruff(
+        "check",
+        *_COMMON,
+        "--select",
+        "F401,I001",
+        "--fix",
+        "--output-format",
+        "concise",
+        "--config",
+        first_party,
+        str(folder),
+    )
     _ruff("format", *_COMMON, str(folder))
 
 

@@ -1,7 +1,7 @@
 """First stage: reads every file of the schema folder.
 
-A checkout's own ``schema/`` comes before the copy that the wheel carries inside this package. Files are read as they are;
-what they say is judged by ``validate``.
+A checkout's own ``schema/`` comes before the copy that the wheel carries inside this package. Files are read as they
+are; what they say is judged by ``validate``.
 """
 
 from __future__ import annotations
@@ -79,8 +79,13 @@ def load(root: Path) -> SchemaFolder:
     repairs = _repairs(root, problems)
     problems.raise_if_any()
     return SchemaFolder(
-        root=root, revision=revision, documents=documents, descriptions=descriptions, surface=surface,
-        repairs=repairs, lock=lock,
+        root=root,
+        revision=revision,
+        documents=documents,
+        descriptions=descriptions,
+        surface=surface,
+        repairs=repairs,
+        lock=lock,
     )
 
 
@@ -127,7 +132,9 @@ def _repairs(root: Path, problems: Problems) -> Repairs:
     return Repairs(
         definitions=content.get("definitions", {}),
         serialization=content.get("serialization", {}),
-        topics={topic: tuple(patterns or ()) for topic, patterns in content.get("topics", {"common": ()}).items()},
+        topics={
+            topic: tuple(patterns or ()) for topic, patterns in content.get("topics", {"common": ()}).items()
+        },
         tolerant=frozenset(content.get("tolerant", ())),
         cancel_tags=tuple(content.get("cancel_tags", ())),
         patterns=content.get("patterns", {}),

@@ -1,9 +1,9 @@
 """Renders the modules of messages: datamodel-code-generator with our template, one run for each module.
 
-It owns the order of classes, their type hints and their imports; the plans own what the classes do. It is shown a schema
-made for it, in which every name is already a Python name: a message is an object, a union is an object whose properties are
-its arms, an enum is an empty object, and a last object, the tail, depends on all others and carries the module's helper
-functions, the tables of unions and an endpoint's descriptor.
+It owns the order of classes, their type hints and their imports; the plans own what the classes do. It is shown a
+schema made for it, in which every name is already a Python name: a message is an object, a union is an object whose
+properties are its arms, an enum is an empty object, and a last object, the tail, depends on all others and carries
+the module's helper functions, the tables of unions and an endpoint's descriptor.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import attrs
 import jinja2
@@ -56,7 +56,8 @@ _ALWAYS: Final = (
     *(
         f"lmwire_runtime.wire.{name}"
         for name in (
-            "LENIENT", "ROOT", "UNSET", "DecodeError", "Decoding", "Path", "Unknown", "Unset", "encode_list", "encode_map",
+            "LENIENT", "ROOT", "UNSET", "DecodeError", "Decoding", "Path", "Unknown", "Unset", "encode_list",
+            "encode_map",
         )
     ),
 )  # fmt: skip
@@ -84,7 +85,9 @@ class MessageRenderer:
         self._model = model
         self._texts = texts
         self._bodies: Any = environment.get_template("bodies.jinja2").module
-        self._endpoints = {endpoint.module: endpoint for space in model.namespaces for endpoint in space.endpoints}
+        self._endpoints = {
+            endpoint.module: endpoint for space in model.namespaces for endpoint in space.endpoints
+        }
         self._templates = Path(__file__).resolve().parent / "templates" / "messages"
 
     def render(self, module: ModulePath, header: str) -> str:
@@ -175,18 +178,20 @@ class _ModuleWork:
             self._tables.append(str(self._bodies.table(plan)))
         elif isinstance(definition, EnumDefinition):
             constant = f"{constant_case(name)}_MEMBERS"
-            self._add(name, {}, kind="enum", body=str(self._bodies.enum(name, definition.members, constant, words)))
+            self._add(
+                name, {}, kind="enum", body=str(self._bodies.enum(name, definition.members, constant, words))
+            )
 
     def _add_message(self, definition: MessageDefinition, name: str, words: str) -> None:
         plan = self.planner.message(definition)
         types = {field.wire_name: field.type for field in definition.fields}
         self._add(
             name,
-            {field.attribute: self._schema(types[field.wire_name]) for field in plan.fields},
+            {field.attribute: self._field_schema(types[field.wire_name], field) for field in plan.fields},
             kind="message",
             docstring=docstring(words, 4),
             constants=str(self._bodies.constants(plan, self._texts.get(name))),
-            default={field.attribute: "" if field.required else " | Unset = UNSET" for field in plan.fields},
+            default={field.attribute: _default(types[field.wire_name], field) for field in plan.fields},
             docstrings={field.attribute: _field_docstring(field) for field in plan.fields},
             body=str(self._bodies.message(plan)),
         )
@@ -216,7 +221,9 @@ class _ModuleWork:
                 else:
                     extra["hints"][_snake(part)] = "None"
         dependencies = {
-            f"after{index}": {"$ref": f"#/$defs/{name}"} for index, name in enumerate(self.definitions) if name != _HEAD
+            f"after{index}": {"$ref": f"#/$defs/{name}"}
+            for index, name in enumerate(self.definitions)
+            if name != _HEAD
         }
         helpers = "".join(str(self._bodies.helper(helper)) for helper in self.planner.helpers.values())
         extra["helpers"] = helpers + encoders + "".join(self._tables)
@@ -231,7 +238,11 @@ class _ModuleWork:
             "parts": [codec.part for codec in codecs],
             "constant": endpoint.constant,
             "docstring": docstring(words),
-            "body": str(self._bodies.descriptor(endpoint, codecs, {"descriptor": name, "description": " ".join(words.split())})),
+            "body": str(
+                self._bodies.descriptor(
+                    endpoint, codecs, {"descriptor": name, "description": " ".join(words.split())}
+                )
+            ),
         }
 
     def _codec(self, endpoint: Endpoint, part: str) -> _Codec:
@@ -279,12 +290,26 @@ class _ModuleWork:
         if isinstance(type_, TupleType):
             count = len(type_.items)
             items = [self._schema(item) for item in type_.items]
-            return {"type": "array", "prefixItems": items, "items": False, "minItems": count, "maxItems": count}
+            return {
+                "type": "array",
+                "prefixItems": items,
+                "items": False,
+                "minItems": count,
+                "maxItems": count,
+            }
         if isinstance(type_, MapType):
             return {"type": "object", "additionalProperties": self._schema(type_.value)}
         if isinstance(type_, Choice):
-            return {"anyOf": [option for member in type_.members for option in _alternatives(self._schema(member))]}
+            return {
+                "anyOf": [
+                    option for member in type_.members for option in _alternatives(self._schema(member))
+                ]
+            }
         return self._reference(type_.key)
+
+    def _field_schema(self, type_: Type, field: FieldPlan) -> dict[str, Any]:
+        """Return the schema of a field's hint up to where ``_default`` goes on."""
+        return self._schema(type_.inner if _null_comes_last(type_, field) else type_)
 
     def _reference(self, key: str) -> dict[str, Any]:
         module, name = self._model.module_of[key], self._model.names[key]
@@ -298,6 +323,17 @@ class _ModuleWork:
 def _alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
     options = schema.get("anyOf")
     return options if isinstance(options, list) else [schema]
+
+
+def _null_comes_last(type_: Type, field: FieldPlan) -> TypeGuard[Nullable]:
+    return isinstance(type_, Nullable) and type_.inner != Choice(()) and not field.required
+
+
+def _default(type_: Type, field: FieldPlan) -> str:
+    """Return the end of a field's hint, and its default."""
+    if field.required:
+        return ""
+    return " | Unset | None = UNSET" if _null_comes_last(type_, field) else " | Unset = UNSET"
 
 
 def _field_docstring(field: FieldPlan) -> str:

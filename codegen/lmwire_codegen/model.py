@@ -1,7 +1,8 @@
 """Fourth stage: the schema as a Python package: names, modules, and what each namespace shows its users.
 
-This is the value that templates read, together with the plans that ``plan`` derives from it. ``Namespace`` and ``Surface``
-stand side by side: the first is what the wire has, the second what hand-written ``schema/surface`` makes of it.
+This is the value that templates read, together with the plans that ``plan`` derives from it. ``Namespace`` and
+``Surface`` stand side by side: the first is what the wire has, the second what hand-written ``schema/surface`` makes
+of it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from lmwire_codegen.naming import (
     safe_name,
     snake_case,
 )
-from lmwire_codegen.normalise import NormalEndpoint, NormalPart, NormalSchema
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.shapes import (
     AnyType,
@@ -32,6 +32,9 @@ from lmwire_codegen.shapes import (
     MapType,
     MessageDefinition,
     Named,
+    NormalEndpoint,
+    NormalPart,
+    NormalSchema,
     Nullable,
     Scalar,
     TupleType,
@@ -40,14 +43,36 @@ from lmwire_codegen.shapes import (
     named_in,
 )
 
-__all__ = ["ENVELOPE_MODULE", "Endpoint", "Model", "ModulePath", "Namespace", "Parameter", "build_model", "hint_of"]
+__all__ = [
+    "ENVELOPE_MODULE",
+    "Endpoint",
+    "Model",
+    "ModulePath",
+    "Namespace",
+    "Parameter",
+    "build_model",
+    "hint_of",
+]
 
 ModulePath: TypeAlias = "tuple[str, ...]"
 """A module inside the generated package: ``("llm", "endpoints", "predict")``."""
 
 ENVELOPE_MODULE: Final[ModulePath] = ("envelope",)
 _TOP_LEVEL: Final = frozenset(
-    {"client", "envelope", "message", "revision", "surface", "types", "Client", "AsyncClient", "UNSET", "Unknown", "Unset", "errors"}
+    {
+        "client",
+        "envelope",
+        "message",
+        "revision",
+        "surface",
+        "types",
+        "Client",
+        "AsyncClient",
+        "UNSET",
+        "Unknown",
+        "Unset",
+        "errors",
+    }
 )
 
 
@@ -211,9 +236,7 @@ class _Places:
 
     def __init__(self, schema: NormalSchema) -> None:
         self._schema = schema
-        self.packages: Final = {
-            name: safe_name(snake_case(name), _TOP_LEVEL) for name in schema.endpoints
-        }
+        self.packages: Final = {name: safe_name(snake_case(name), _TOP_LEVEL) for name in schema.endpoints}
         self.endpoint_modules: Final[dict[str, ModulePath]] = {}
         self.methods: Final[dict[str, str]] = {}
         for name, endpoints in schema.endpoints.items():
@@ -240,14 +263,18 @@ class _Places:
         return "" if module[0] == "types" else module[0]
 
 
-def _name_definitions(schema: NormalSchema, places: _Places, book: NameBook, problems: Problems) -> dict[str, str]:
+def _name_definitions(
+    schema: NormalSchema, places: _Places, book: NameBook, problems: Problems
+) -> dict[str, str]:
     """Name shared types first, then the envelope, then each namespace, whole endpoints before the parts of them."""
     for name, package in places.packages.items():
         stem = pascal_case(name)
         for suffix in ("Rpc", "Channels", "Signals", "Handlers", "Namespace"):
             for prefix in ("", "Async"):
                 taken = f"{prefix}{stem}{suffix}"
-                book.claim(package, f"{name}/{taken}", [taken], Location(f"wire/namespaces/{name}.json"), problems)
+                book.claim(
+                    package, f"{name}/{taken}", [taken], Location(f"wire/namespaces/{name}.json"), problems
+                )
     reserved = dict(book.names)
     ordered = sorted(
         schema.definitions.items(), key=lambda item: (places.scope_of(item[1]), item[0].count("["), item[0])
@@ -273,7 +300,9 @@ class _Reach:
     """Which definitions use which."""
 
     def __init__(self, schema: NormalSchema) -> None:
-        self.direct: Final = {key: tuple(_used_by(definition)) for key, definition in schema.definitions.items()}
+        self.direct: Final = {
+            key: tuple(_used_by(definition)) for key, definition in schema.definitions.items()
+        }
 
     def closure(self, keys: Iterable[str]) -> set[str]:
         """Return ``keys`` and everything that they use."""
@@ -340,7 +369,9 @@ def _namespace(
             exports |= {f"{prefix}{stem}{suffix}": (package, "stubs") for prefix in ("", "Async")}
     exports[f"{stem}Handlers"] = (package, "handlers")
     exports["NAMESPACE"] = (package, "descriptor")
-    return Namespace(name=name, package=package, stem=stem, endpoints=endpoints, exports=dict(sorted(exports.items())))
+    return Namespace(
+        name=name, package=package, stem=stem, endpoints=endpoints, exports=dict(sorted(exports.items()))
+    )
 
 
 def _endpoint(
@@ -348,14 +379,19 @@ def _endpoint(
 ) -> Endpoint:
     method = places.methods[source.key]
     endpoint = Endpoint(
-        source=source, method=method, constant=constant_case(method.rstrip("_")),
-        module=places.endpoint_modules[source.key], parameters=None,
+        source=source,
+        method=method,
+        constant=constant_case(method.rstrip("_")),
+        module=places.endpoint_modules[source.key],
+        parameters=None,
         cancel=_cancel(model, source, folder.repairs.cancel_tags),
-    )  # fmt: skip
+    )
     return attrs.evolve(endpoint, parameters=_parameters(model, endpoint, places, problems))
 
 
-def _parameters(model: Model, endpoint: Endpoint, places: _Places, problems: Problems) -> tuple[Parameter, ...] | None:
+def _parameters(
+    model: Model, endpoint: Endpoint, places: _Places, problems: Problems
+) -> tuple[Parameter, ...] | None:
     request = endpoint.request
     if not isinstance(request.type, Named) or request.presence != "required":
         return None
@@ -366,9 +402,12 @@ def _parameters(model: Model, endpoint: Endpoint, places: _Places, problems: Pro
     attributes = model.attributes[definition.key]
     parameters = [
         Parameter(
-            name=safe_name(attributes[field.wire_name], reserved), attribute=attributes[field.wire_name],
-            type=field.type, required=field.required, description=field.description,
-        )  # fmt: skip
+            name=safe_name(attributes[field.wire_name], reserved),
+            attribute=attributes[field.wire_name],
+            type=field.type,
+            required=field.required,
+            description=field.description,
+        )
         for field in definition.fields
     ]
     names = [parameter.name for parameter in parameters]

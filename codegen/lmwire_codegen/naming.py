@@ -1,9 +1,10 @@
 """Every Python name in generated code is decided here.
 
-Wire names are camelCase, sometimes with dots, slashes, dashes or acronyms; Python names follow PEP 8. A name that Python,
-attrs or the generated code itself needs gets an underscore appended. Two wire names that become the same Python name are an
-error of the schema, never silently renumbered. Names of types are kept in ``schema/names.lock.json`` by a key that says
-where in the schema the type stands, so that they survive changes of these rules and of the schema around them.
+Wire names are camelCase, sometimes with dots, slashes, dashes or acronyms; Python names follow PEP 8. A name that
+Python, attrs or the generated code itself needs gets an underscore appended. Two wire names that become the same
+Python name are an error of the schema, never silently renumbered. Names of types are kept in
+``schema/names.lock.json`` by a key that says where in the schema the type stands, so that they survive changes of
+these rules and of the schema around them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,21 @@ __all__ = [
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+")
 
 FIELD_RESERVED: Final = frozenset(
-    {"bool", "data", "dict", "float", "from_wire", "int", "list", "self", "str", "to_wire", "tuple", "wire_names", "wire_revision"}
+    {
+        "bool",
+        "data",
+        "dict",
+        "float",
+        "from_wire",
+        "int",
+        "list",
+        "self",
+        "str",
+        "to_wire",
+        "tuple",
+        "wire_names",
+        "wire_revision",
+    }
 )
 """Names that a field cannot have: members of ``Message``, and builtins that the hints of later fields use."""
 
@@ -79,7 +94,8 @@ def field_names(wire_names: Iterable[str], place: Location, problems: Problems) 
         name = safe_name(snake_case(wire_name), FIELD_RESERVED)
         if name in taken:
             problems.add(
-                place.child(wire_name), f"{wire_name!r} and {taken[name]!r} both become the attribute {name!r}"
+                place.child(wire_name),
+                f"{wire_name!r} and {taken[name]!r} both become the attribute {name!r}",
             )
         taken[name] = wire_name
         result[wire_name] = name
@@ -98,7 +114,9 @@ class NameBook:
         self.names: Final[dict[str, str]] = {}
         """Structural key -> Python name, of everything that was named in this run."""
 
-    def claim(self, scope: str, key: str, candidates: Iterable[str], place: Location, problems: Problems) -> str:
+    def claim(
+        self, scope: str, key: str, candidates: Iterable[str], place: Location, problems: Problems
+    ) -> str:
         """Return the name of the type ``key``: the locked one, else the first of ``candidates`` that is free.
 
         Shared names (scope ``""``) are seen in every scope. A collision that no candidate avoids is reported.
@@ -110,7 +128,9 @@ class NameBook:
                 self.names[key] = name
                 return name
         owner = self._owner(scope, wanted[0])
-        problems.add(place, f"the name {wanted[0]} is taken by {owner!r}; rename one of them in names.lock.json")
+        problems.add(
+            place, f"the name {wanted[0]} is taken by {owner!r}; rename one of them in names.lock.json"
+        )
         self.names[key] = wanted[0]
         return wanted[0]
 

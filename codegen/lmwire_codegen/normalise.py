@@ -1,17 +1,18 @@
 """Third stage: from files of JSON Schema to definitions and endpoints whose types are all named or plain.
 
-References are resolved; inline objects, arms of unions and enums are hoisted and get a key; unions are told apart by the
-value of a tag or by their JSON type; ``false`` becomes void. Names of Python are only proposed here, ``model`` decides.
+References are resolved; inline objects, arms of unions and enums are hoisted and get a key; unions are told apart by
+the value of a tag or by their JSON type; ``false`` becomes void. Names of Python are only proposed here, ``model``
+decides.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
-import attrs
-
+from lmwire_codegen.choices import discriminator_of, merged, overlap
+from lmwire_codegen.descriptions import Descriptions
+from lmwire_codegen.limits import limits_of
 from lmwire_codegen.load import SchemaFolder
 from lmwire_codegen.naming import pascal_case, pascal_part
 from lmwire_codegen.problems import Location, Problems
@@ -26,6 +27,9 @@ from lmwire_codegen.shapes import (
     MapType,
     MessageDefinition,
     Named,
+    NormalEndpoint,
+    NormalPart,
+    NormalSchema,
     Nullable,
     Scalar,
     ScalarKind,
@@ -37,60 +41,11 @@ from lmwire_codegen.shapes import (
 )
 from lmwire_codegen.validate import ENVELOPE, PARTS, is_namespace_file, is_types_file, target_of
 
-__all__ = ["NormalEndpoint", "NormalPart", "NormalSchema", "normalise"]
-
-Presence: TypeAlias = Literal["required", "optional", "void"]
-
-_DISCRIMINATORS: Final = ("type", "code", "role", "success", "kind", "op")
-"""Tags that tell the arms of a union apart, the one to prefer first; any other will do if none of these does."""
+__all__ = ["normalise"]
 
 _SCALARS: Final[Mapping[str, ScalarKind]] = {
     "string": "string", "integer": "integer", "number": "number", "boolean": "boolean",
 }  # fmt: skip
-
-
-@attrs.frozen
-class NormalPart:
-    """A part of an endpoint; void parts have no type."""
-
-    type: Type | None
-    presence: Presence
-
-
-@attrs.frozen(kw_only=True)
-class NormalEndpoint:
-    """An endpoint. ``parts`` has every part of its kind, by our name of it."""
-
-    namespace: str
-    kind: str
-    name: str
-    key: str
-    place: Location
-    parts: Mapping[str, NormalPart]
-    serialization: str = "raw"
-    writable: bool = False
-    description: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class NormalSchema:
-    """Everything the schema says.
-
-    Attributes:
-        revision: Name of the protocol revision.
-        definitions: All definitions by key, in the order of the files.
-        files: Shared type (or ``envelope/Name``) -> the file that defines it.
-        endpoints: All endpoints, by namespace.
-        described: Keys of ``descriptions/`` that something used.
-        notices: What was not compiled faithfully (patterns that Python does not know), in words.
-    """
-
-    revision: str
-    definitions: Mapping[str, Definition]
-    files: Mapping[str, str]
-    endpoints: Mapping[str, tuple[NormalEndpoint, ...]]
-    described: frozenset[str]
-    notices: tuple[str, ...] = ()
 
 
 def normalise(folder: SchemaFolder) -> NormalSchema:
@@ -146,30 +101,6 @@ def _endpoints(work: _Normaliser, file: str, document: Mapping[str, Any]) -> Ite
             )  # fmt: skip
 
 
-class _Words:
-    """Descriptions: from ``descriptions/*.yaml`` by key, else from the schema itself."""
-
-    def __init__(self, folder: SchemaFolder, problems: Problems) -> None:
-        self._texts: dict[str, str] = {}
-        self.used: Final[set[str]] = set()
-        for file, table in folder.descriptions.items():
-            for key, text in (table if isinstance(table, dict) else {}).items():
-                if not isinstance(text, str):
-                    problems.add(Location(file).child(key), "must be text")
-                    continue
-                if key in self._texts:
-                    problems.add(Location(file).child(key), "is described twice")
-                self._texts[key] = text
-
-    def of(self, key: str, schema: Any) -> str:
-        """Return the description of what stands at ``key``; empty if there is none."""
-        if key in self._texts:
-            self.used.add(key)
-            return self._texts[key].strip()
-        text = schema.get("description", "") if isinstance(schema, Mapping) else ""
-        return text.strip() if isinstance(text, str) else ""
-
-
 class _Normaliser:
     """Turns schemas into types, hoisting definitions as it meets them."""
 
@@ -183,7 +114,7 @@ class _Normaliser:
         self.definitions: Final[dict[str, Definition]] = {}
         self.files: Final[dict[str, str]] = {}
         """The file of each shared type."""
-        self.words: Final = _Words(folder, problems)
+        self.words: Final = Descriptions(folder, problems)
         self.notices: Final[list[str]] = []
 
     # --- references ---------------------------------------------------------------------------------------------
@@ -270,30 +201,10 @@ class _Normaliser:
         return AnyType()
 
     def _limits(self, schema: Mapping[str, Any], place: Location) -> Limits:
-        return Limits(
-            minimum=schema.get("minimum"),
-            maximum=schema.get("maximum"),
-            exclusive_minimum=schema.get("exclusiveMinimum"),
-            exclusive_maximum=schema.get("exclusiveMaximum"),
-            min_length=schema.get("minLength"),
-            max_length=schema.get("maxLength"),
-            pattern=self._pattern(schema["pattern"], place) if "pattern" in schema else None,
-        )
-
-    def _pattern(self, pattern: str, place: Location) -> str | None:
-        """Translate a regular expression of JavaScript: ``$`` never matches before a newline, ``\\w`` is ASCII."""
-        if pattern in self._folder.repairs.patterns:
-            return self._folder.repairs.patterns[pattern]
-        pieces = re.split(r"(\\.|\[(?:\\.|[^\]\\])*\])", pattern)
-        translated = "(?a)" + "".join(
-            piece if index % 2 else piece.replace("$", r"\Z") for index, piece in enumerate(pieces)
-        )
-        try:
-            re.compile(translated)
-        except (re.error, OverflowError, RecursionError):
-            self.notices.append(f"{place}: the pattern {pattern!r} is not checked, Python's re does not know it")
-            return None
-        return translated
+        limits, notice = limits_of(schema, self._folder.repairs)
+        if notice:
+            self.notices.append(f"{place}: {notice}")
+        return limits
 
     def _constant(self, value: Any, place: Location) -> Type:
         if value is None:
@@ -314,7 +225,11 @@ class _Normaliser:
         if values and all(isinstance(value, str) for value in values):
             self._hoist(
                 EnumDefinition(
-                    key=key, place=place, root=self.root, names=names, description=self.words.of(key, schema),
+                    key=key,
+                    place=place,
+                    root=self.root,
+                    names=names,
+                    description=self.words.of(key, schema),
                     members=tuple(values),
                 )
             )
@@ -333,7 +248,10 @@ class _Normaliser:
             return TupleType(
                 tuple(
                     self.type_of(
-                        item, f"{key}({index})", self._below(names, f"item{index}"), place.child("prefixItems", index)
+                        item,
+                        f"{key}({index})",
+                        self._below(names, f"item{index}"),
+                        place.child("prefixItems", index),
                     )
                     for index, item in enumerate(schema["prefixItems"])
                 )
@@ -348,10 +266,14 @@ class _Normaliser:
         values = schema.get("additionalProperties", True)
         if properties is None:
             return MapType(
-                self.type_of(values, f"{key}{{}}", self._below(names, "value"), place.child("additionalProperties"))
+                self.type_of(
+                    values, f"{key}{{}}", self._below(names, "value"), place.child("additionalProperties")
+                )
             )
         if isinstance(values, Mapping) and values:
-            self._problems.add(place.child("additionalProperties"), "an object with both known and arbitrary keys")
+            self._problems.add(
+                place.child("additionalProperties"), "an object with both known and arbitrary keys"
+            )
         self._message(schema, key, names, place)
         return Named(key)
 
@@ -374,19 +296,33 @@ class _Normaliser:
             fields.append(Field(wire_name=name, type=type_, required=name in required, description=words))
         self._hoist(
             MessageDefinition(
-                key=key, place=place, root=self.root, names=names, description=self.words.of(key, schema),
-                fields=tuple(fields), tags=tuple(tags), order=tuple(properties), tolerant=key in self._folder.repairs.tolerant,
+                key=key,
+                place=place,
+                root=self.root,
+                names=names,
+                description=self.words.of(key, schema),
+                fields=tuple(fields),
+                tags=tuple(tags),
+                order=tuple(properties),
+                tolerant=key in self._folder.repairs.tolerant,
             )
-        )  # fmt: skip
+        )
 
     # --- unions -------------------------------------------------------------------------------------------------
 
     def _choice(
-        self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location, stems: tuple[str, ...]
+        self,
+        schema: Mapping[str, Any],
+        key: str,
+        names: tuple[str, ...],
+        place: Location,
+        stems: tuple[str, ...],
     ) -> Type:
         members = [(arm, place.child("anyOf", index)) for index, arm in enumerate(schema["anyOf"])]
         rest = [
-            (arm, where) for arm, where in members if self._followed(arm, where)[0] not in ({"type": "null"}, {"const": None})
+            (arm, where)
+            for arm, where in members
+            if self._followed(arm, where)[0] not in ({"type": "null"}, {"const": None})
         ]
         nullable = len(rest) < len(members)
         objects = [(arm, where) for arm, where in rest if self._is_object(arm, where)]
@@ -411,8 +347,8 @@ class _Normaliser:
         for index, (arm, where) in enumerate(arms):
             type_ = self.type_of(arm, f"{key}|{index}", self._below(names, f"option{index}"), where)
             for position, known in enumerate(types):
-                if isinstance(known, Scalar) and isinstance(type_, Scalar) and _overlap(known, type_):
-                    types[position] = _merged(known, type_)
+                if isinstance(known, Scalar) and isinstance(type_, Scalar) and overlap(known, type_):
+                    types[position] = merged(known, type_)
                     break
             else:
                 types += type_.members if isinstance(type_, Choice) else (type_,)
@@ -423,7 +359,9 @@ class _Normaliser:
             return
         kinds = [self._json_type(type_) for type_ in types]
         for kind in sorted({kind for kind in kinds if kinds.count(kind) > 1 or kind == "any"}):
-            self._problems.add(place, f"alternatives that cannot be told apart: more than one may be of type {kind}")
+            self._problems.add(
+                place, f"alternatives that cannot be told apart: more than one may be of type {kind}"
+            )
 
     def _json_type(self, type_: Type) -> str:
         if isinstance(type_, Scalar):
@@ -442,7 +380,7 @@ class _Normaliser:
     ) -> Type:  # fmt: skip
         flat = self._flattened(arms)
         bodies = [self._followed(arm, where)[0] for arm, where in flat]
-        discriminator = _discriminator(bodies)
+        discriminator = discriminator_of(bodies)
         if discriminator is None:
             if len(flat) == 1:
                 return self.type_of(*flat[0][:1], key, names, flat[0][1])
@@ -496,36 +434,3 @@ class _Normaliser:
 
     def _hoist(self, definition: Definition) -> None:
         self.definitions[definition.key] = definition
-
-
-def _overlap(first: Scalar, second: Scalar) -> bool:
-    numbers = ("integer", "number")
-    return first.kind == second.kind or (first.kind in numbers and second.kind in numbers)
-
-
-def _merged(first: Scalar, second: Scalar) -> Scalar:
-    """Return the scalar that admits both; limits that only one of them has do not hold for the other."""
-    kind = first.kind if first.kind == second.kind else "number"
-    both = bool(first.limits.choices) and bool(second.limits.choices)
-    return Scalar(kind, Limits(choices=first.limits.choices + second.limits.choices) if both else Limits())
-
-
-def _discriminator(bodies: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the field whose constant value tells the objects apart."""
-
-    def constants(body: Mapping[str, Any]) -> dict[str, Any]:
-        required = body.get("required", ())
-        return {
-            name: child["const"]
-            for name, child in body.get("properties", {}).items()
-            if isinstance(child, Mapping) and isinstance(child.get("const"), (str, bool)) and name in required
-        }
-
-    tables = [constants(body) for body in bodies]
-    shared = [name for name in tables[0] if all(name in table for table in tables)] if tables else []
-    ranked = sorted(shared, key=lambda n: _DISCRIMINATORS.index(n) if n in _DISCRIMINATORS else len(_DISCRIMINATORS))
-    for name in ranked:
-        values = [table[name] for table in tables]
-        if len({(type(value), value) for value in values}) == len(values) and len({type(v) for v in values}) == 1:
-            return name
-    return None

@@ -1,8 +1,8 @@
 """Decoding and encoding, decided at build time: what each template writes out as straight code.
 
-A ``ModulePlanner`` works for one output module. It answers what decodes a type (a class method, a union's function, or a
-helper function that it adds to the module), what encodes it, and which names have to be imported for that. Every text that
-comes from the schema passes ``repr`` on its way into an expression.
+A ``ModulePlanner`` works for one output module. It answers what decodes a type (a class method, a union's function,
+or a helper function that it adds to the module), what encodes it, and which names have to be imported for that. Every
+text that comes from the schema passes ``repr`` on its way into an expression.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from lmwire_codegen.shapes import (
     Type,
     UnionDefinition,
 )
+from lmwire_codegen.text import literal
 
-__all__ = ["FieldPlan", "Helper", "MessagePlan", "ModulePlanner", "TagPlan", "UnionPlan"]
+__all__ = ["Check", "FieldPlan", "Helper", "MessagePlan", "ModulePlanner", "TagPlan", "UnionPlan"]
 
 Form: TypeAlias = Literal["any", "plain", "nested"]
 
@@ -41,7 +42,20 @@ _TESTS: Final = {
     "number": "type({0}) is float or type({0}) is int",
     "boolean": "type({0}) is bool",
 }
+_MISFITS: Final = {
+    "string": "type(item) is not str",
+    "number": "type(item) is not float and type(item) is not int",
+    "boolean": "type(item) is not bool",
+}
 _WORDS: Final = {"string": "a string", "integer": "an integer", "number": "a number", "boolean": "a boolean"}
+
+
+@attrs.frozen(kw_only=True)
+class Check:
+    """A statement of strict mode; with a ``condition`` it is run only where that holds."""
+
+    statement: str
+    condition: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +70,7 @@ class FieldPlan:
         expected: What a reader is told was expected.
         decoder: Expression of the callable that decodes a nested value.
         encoded: Expression that encodes ``value``.
-        checks: Statements of strict mode, on ``value``, with ``where`` for its path.
+        checks: What strict mode does, on ``value``, with ``where`` for its path.
     """
 
     attribute: str
@@ -70,12 +84,12 @@ class FieldPlan:
     expected: str
     decoder: str
     encoded: str
-    checks: tuple[str, ...]
+    checks: tuple[Check, ...]
     description: str
 
     @property
     def absent_is_null(self) -> bool:
-        """Whether absence and null may look alike while decoding: neither is legal, so only the report tells them apart."""
+        """Whether neither absence nor null is legal, so that decoding need not tell them apart."""
         return self.required and not self.nullable
 
 
@@ -129,8 +143,8 @@ class UnionPlan:
 class Helper:
     """A function of the module that decodes a type without a name.
 
-    ``kind`` selects the template: scalar, nullable, array, tuple, map or choice. ``items`` are the callables that decode
-    what is inside, ``tests`` the expressions on ``data`` that select among them.
+    ``kind`` selects the template: scalar, nullable, array, tuple, map or choice. ``items`` are the callables that
+    decode what is inside, ``tests`` the expressions on ``data`` that select among them.
     """
 
     name: str
@@ -140,7 +154,7 @@ class Helper:
     items: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     integer: bool = False
-    checks: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 class ModulePlanner:
@@ -167,9 +181,11 @@ class ModulePlanner:
         fields = {field.wire_name: self._field(field, attributes[field.wire_name]) for field in ordered}
         tags = {
             tag.wire_name: TagPlan(
-                attribute=attributes[tag.wire_name], wire_name=tag.wire_name, value=tag.value,
+                attribute=attributes[tag.wire_name],
+                wire_name=tag.wire_name,
+                value=tag.value,
                 description=tag.description,
-            )  # fmt: skip
+            )
             for tag in definition.tags
         }
         everything: Mapping[str, FieldPlan | TagPlan] = {**tags, **fields}
@@ -279,7 +295,11 @@ class ModulePlanner:
             inner = self.encoded(type_.value, "item")
             if inner == "item":
                 return value
-            return f"encode_map({value})" if inner == "item.to_wire()" else f"{{key: {inner} for key, item in {value}.items()}}"
+            return (
+                f"encode_map({value})"
+                if inner == "item.to_wire()"
+                else f"{{key: {inner} for key, item in {value}.items()}}"
+            )
         if isinstance(type_, TupleType):
             return f"[{', '.join(self.encoded(item, f'{value}[{index}]') for index, item in enumerate(type_.items))}]"
         if isinstance(type_, Choice):
@@ -291,7 +311,9 @@ class ModulePlanner:
         for member in reversed(type_.members):
             encoded = self.encoded(member, value)
             if encoded != value:
-                test = {ArrayType: "list", MapType: "dict", TupleType: "tuple"}.get(type(member), "(Message, Unknown)")
+                test = {ArrayType: "list", MapType: "dict", TupleType: "tuple"}.get(
+                    type(member), "(Message, Unknown)"
+                )
                 expression = f"{encoded} if isinstance({value}, {test}) else {expression}"
         return expression
 
@@ -335,9 +357,9 @@ class ModulePlanner:
         return () if isinstance(item, AnyType) or self._fast_test(item) else (self.decoder(item),)
 
     def _fast_test(self, item: Type) -> tuple[str, ...]:
-        """Return the test and words for items that are kept as they are once they pass it."""
+        """Return what refuses an item, and words for it, if items that pass are kept as they are."""
         if isinstance(item, Scalar) and item.kind != "integer" and item.limits == Limits():
-            return (_TESTS[item.kind].format("item"), _WORDS[item.kind])
+            return (_MISFITS[item.kind], _WORDS[item.kind])
         return ()
 
     def _json_test(self, member: Type) -> str:
@@ -348,29 +370,31 @@ class ModulePlanner:
             return _TESTS[kind].format("data")
         return "type(data) is list" if isinstance(member, (ArrayType, TupleType)) else "type(data) is dict"
 
-    def _checks(self, type_: Type, value: str, path: str) -> tuple[str, ...]:
+    def _checks(self, type_: Type, value: str, path: str) -> tuple[Check, ...]:
         """Return the statements by which strict mode judges a scalar that has the right type."""
         if isinstance(type_, Named):
             members = f"{constant_case(self._model.names[type_.key])}_MEMBERS"
             self._import(type_.key, members)
-            return (f"decoding.check_enum({path}, {value}, {members})",)
+            return (Check(statement=f"decoding.check_enum({path}, {value}, {members})"),)
         if not isinstance(type_, Scalar):
             return ()
         limits, checks = type_.limits, []
         if limits.choices and type_.kind == "string":
-            checks.append(f"decoding.check_enum({path}, {value}, frozenset({tuple(sorted(map(str, limits.choices)))!r}))")
+            members = f"frozenset({literal(tuple(sorted(map(str, limits.choices))))})"
+            checks.append(Check(statement=f"decoding.check_enum({path}, {value}, {members})"))
         elif limits.choices:
-            words = "one of " + ", ".join(map(str, limits.choices))
-            checks.append(f"if {value} not in {limits.choices!r}: decoding.deviation({path}, {words!r}, {value})")
+            words = literal("one of " + ", ".join(map(str, limits.choices)))
+            deviation = f"decoding.deviation({path}, {words}, {value})"
+            checks.append(Check(statement=deviation, condition=f"{value} not in {literal(limits.choices)}"))
         bounds = _keywords(limits, "minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
         if bounds and type_.kind in ("integer", "number"):
-            checks.append(f"decoding.check_bounds({path}, {value}, {bounds})")
+            checks.append(Check(statement=f"decoding.check_bounds({path}, {value}, {bounds})"))
         text = _keywords(limits, minimum="min_length", maximum="max_length")
         if limits.pattern is not None:
             self.imports.add("re")
-            text = ", ".join(filter(None, (text, f"pattern=re.compile({limits.pattern!r})")))
+            text = ", ".join(filter(None, (text, f"pattern=re.compile({literal(limits.pattern)})")))
         if text and type_.kind == "string":
-            checks.append(f"decoding.check_text({path}, {value}, {text})")
+            checks.append(Check(statement=f"decoding.check_text({path}, {value}, {text})"))
         return tuple(checks)
 
     # --- names --------------------------------------------------------------------------------------------------
@@ -414,10 +438,13 @@ def _keywords(limits: Limits, *names: str, **renamed: str) -> str:
     return ", ".join(f"{keyword}={value!r}" for keyword, value in found if value is not None)
 
 
-def _count_checks(type_: ArrayType) -> tuple[str, ...]:
-    checks = []
-    if type_.min_items is not None:
-        checks.append((f"len(data) < {type_.min_items}", f"at least {type_.min_items} items"))
-    if type_.max_items is not None:
-        checks.append((f"len(data) > {type_.max_items}", f"at most {type_.max_items} items"))
-    return tuple(f"if {test}: decoding.deviation(path, {words!r}, data)" for test, words in checks)
+def _count_checks(type_: ArrayType) -> tuple[Check, ...]:
+    bounds = [("<", "least", type_.min_items), (">", "most", type_.max_items)]
+    return tuple(
+        Check(
+            statement=f"decoding.deviation(path, 'an array of at {word} {count} items', data)",
+            condition=f"len(data) {sign} {count}",
+        )
+        for sign, word, count in bounds
+        if count is not None
+    )

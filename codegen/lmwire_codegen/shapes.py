@@ -1,12 +1,12 @@
-"""What a schema says, as values: types of data, and the definitions that become Python classes and aliases.
+"""What a schema says, as values: types of data, definitions that become Python classes and aliases, endpoints.
 
-These values are what ``normalise`` makes and every later stage reads. A ``Named`` type points at a definition by its key,
-which says where in the schema it stands (``LlmInfo``, ``llm/channel/predict/toClient[success]``).
+These values are what ``normalise`` makes and every later stage reads. A ``Named`` type points at a definition by its
+key, which says where in the schema it stands (``LlmInfo``, ``llm/channel/predict/toClient[success]``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
 import attrs
@@ -24,7 +24,11 @@ __all__ = [
     "MapType",
     "MessageDefinition",
     "Named",
+    "NormalEndpoint",
+    "NormalPart",
+    "NormalSchema",
     "Nullable",
+    "Presence",
     "Scalar",
     "ScalarKind",
     "Tag",
@@ -35,6 +39,7 @@ __all__ = [
     "named_in",
 ]
 
+Presence: TypeAlias = Literal["required", "optional", "void"]
 ScalarKind: TypeAlias = Literal["string", "integer", "number", "boolean"]
 Tag: TypeAlias = "str | bool | int"
 
@@ -176,6 +181,50 @@ class EnumDefinition(Definition):
     """An open set of strings."""
 
     members: tuple[str, ...]
+
+
+@attrs.frozen
+class NormalPart:
+    """A part of an endpoint; void parts have no type."""
+
+    type: Type | None
+    presence: Presence
+
+
+@attrs.frozen(kw_only=True)
+class NormalEndpoint:
+    """An endpoint. ``parts`` has every part of its kind, by our name of it."""
+
+    namespace: str
+    kind: str
+    name: str
+    key: str
+    place: Location
+    parts: Mapping[str, NormalPart]
+    serialization: str = "raw"
+    writable: bool = False
+    description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class NormalSchema:
+    """Everything the schema says.
+
+    Attributes:
+        revision: Name of the protocol revision.
+        definitions: All definitions by key, in the order of the files.
+        files: Shared type (or ``envelope/Name``) -> the file that defines it.
+        endpoints: All endpoints, by namespace.
+        described: Keys of ``descriptions/`` that something used.
+        notices: What was not compiled faithfully (patterns that Python does not know), in words.
+    """
+
+    revision: str
+    definitions: Mapping[str, Definition]
+    files: Mapping[str, str]
+    endpoints: Mapping[str, tuple[NormalEndpoint, ...]]
+    described: frozenset[str]
+    notices: tuple[str, ...] = ()
 
 
 def named_in(type_: Type) -> Iterator[str]:

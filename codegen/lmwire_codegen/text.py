@@ -1,7 +1,8 @@
-"""Text of the schema on its way into Python source: every value through ``repr``, every description through ``docstring``.
+"""Text of the schema on its way into Python source: every value through ``repr``, every description through
+``docstring``.
 
-Schema text is hostile: a quote, a newline or a backslash in it must never end the literal it stands in. Templates get their
-environment from here, so undefined names fail and these filters are the only way in.
+Schema text is hostile: a quote, a newline or a backslash in it must never end the literal it stands in. Templates get
+their environment from here, so undefined names fail and these filters are the only way in.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _WIDTH: Final = 110
 
 
 def literal(value: Any) -> str:
-    """Return the Python expression of a value; sets and mappings come out sorted or in their own order, never by hash."""
+    """Return the Python expression of a value; sets come out sorted, never in the order of their hashes."""
     if isinstance(value, (set, frozenset)):
         value = tuple(sorted(value))
     if isinstance(value, dict):
@@ -47,7 +48,8 @@ def sentence(text: str) -> str:
     """Escape text so that it can stand inside a triple-quoted literal."""
     escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return "".join(
-        character if " " <= character <= "~" or character == "\n" else _escape(character) for character in escaped
+        character if " " <= character <= "~" or character == "\n" else _escape(character)
+        for character in escaped
     )
 
 

@@ -80,7 +80,11 @@ def validate(folder: SchemaFolder) -> None:
 
 
 def _check_definitions(
-    folder: SchemaFolder, document: dict[str, Any], place: Location, problems: Problems, shared: dict[str, str]
+    folder: SchemaFolder,
+    document: dict[str, Any],
+    place: Location,
+    problems: Problems,
+    shared: dict[str, str],
 ) -> None:
     for key in document.keys() - {"$schema", "$id", "$comment", "$defs"}:
         problems.add(place.child(key), "a file of types has nothing but $defs")
@@ -125,7 +129,9 @@ def _check_endpoint(
     for key in entry.keys() - {*parts, "optional", "serialization", "writable", "description"}:
         problems.add(place.child(key), "an endpoint has no such part")
     optional = entry.get("optional", [])
-    if not isinstance(optional, list) or not set(map(str, optional)) <= {part for part in parts if entry.get(part)}:
+    if not isinstance(optional, list) or not set(map(str, optional)) <= {
+        part for part in parts if entry.get(part)
+    }:
         problems.add(place.child("optional"), "must list parts that have a schema")
     if entry.get("serialization", "raw") not in _SERIALIZATIONS:
         problems.add(place.child("serialization"), f"must be one of {', '.join(_SERIALIZATIONS)}")
@@ -149,7 +155,9 @@ def _check_schema(folder: SchemaFolder, schema: Any, place: Location, problems: 
     invalid = False
     for error in _meta_validator().iter_errors(schema):
         invalid = True
-        problems.add(place.child(*error.absolute_path), f"is not valid JSON Schema: {_shortened(error.message)}")
+        problems.add(
+            place.child(*error.absolute_path), f"is not valid JSON Schema: {_shortened(error.message)}"
+        )
     if not invalid:
         _check_node(folder, schema, place, problems)
 

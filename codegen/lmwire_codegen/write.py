@@ -1,7 +1,7 @@
 """Last stage: puts the tree where it belongs, all of it or nothing.
 
-The new tree is complete beside the old one before the old one is moved away. A folder that was not made by this command is
-never replaced.
+The new tree is complete beside the old one before the old one is moved away. A folder that was not made by this
+command is never replaced.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Reads upstream's export and follows its references.
 
-The export is one file. Its definitions are keyed by names that contain raw slashes (``llm/rpc/tokenize/parameter``), and a
-reference is such a name, perhaps followed by a path *into* the definition (``#/definitions/kvConfig/properties/fields``):
-neither is escaped, so a reference is resolved by the longest key that it starts with. Which definition holds the body and
-which ones refer into it depends on nothing but the order in which upstream's exporter met them, and differs from revision
-to revision.
+The export is one file. Its definitions are keyed by names that contain raw slashes (``llm/rpc/tokenize/parameter``),
+and a reference is such a name, perhaps followed by a path *into* the definition
+(``#/definitions/kvConfig/properties/fields``): neither is escaped, so a reference is resolved by the longest key that
+it starts with. Which definition holds the body and which ones refer into it depends on nothing but the order in which
+upstream's exporter met them, and differs from revision to revision.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def _parse(file: str, document: Any, problems: Problems) -> Export:
     namespaces = document.get("properties") if isinstance(document, dict) else None
     definitions = document.get("definitions") if isinstance(document, dict) else None
     if not isinstance(namespaces, dict) or not isinstance(definitions, dict) or not namespaces:
-        problems.add(root, "is no export of the protocol: it has no 'properties' (namespaces) and 'definitions'")
+        problems.add(
+            root, "is no export of the protocol: it has no 'properties' (namespaces) and 'definitions'"
+        )
         return Export(file=file, definitions={}, namespaces={})
     for key, definition in definitions.items():
         if not isinstance(definition, dict):
@@ -132,7 +134,9 @@ def _parse(file: str, document: Any, problems: Problems) -> Export:
     return attrs.evolve(
         bare,
         namespaces={
-            namespace: tuple(_endpoints(bare, namespace, problems)) for namespace in namespaces if isinstance(namespace, str)
+            namespace: tuple(_endpoints(bare, namespace, problems))
+            for namespace in namespaces
+            if isinstance(namespace, str)
         },
     )
 
@@ -154,7 +158,9 @@ def _endpoints(export: Export, namespace: str, problems: Problems) -> Iterator[E
         parts = export.definitions["/".join((key, kind, name))].get("properties", {})
         names = SLOTS[kind]
         for part in parts.keys() - names.keys():
-            problems.add(root.child("properties", field), f"endpoint {kind}/{name} has an unknown part {part!r}")
+            problems.add(
+                root.child("properties", field), f"endpoint {kind}/{name} has an unknown part {part!r}"
+            )
         yield Endpoint(
             namespace, kind, name, {ours: parts[theirs] for theirs, ours in names.items() if theirs in parts}
         )
@@ -171,7 +177,9 @@ def _check_references(export: Export, document: Any, problems: Problems) -> None
                 if address is None or export.at(address) is None:
                     problems.add(Location(export.file, pointer(segments)), f"dangling $ref {reference!r}")
                 elif _runs_in_a_circle(export, value):
-                    problems.add(Location(export.file, pointer(segments)), f"$ref {reference!r} leads back to itself")
+                    problems.add(
+                        Location(export.file, pointer(segments)), f"$ref {reference!r} leads back to itself"
+                    )
             for name, child in value.items():
                 walk(child, (*segments, name))
         elif isinstance(value, list):

@@ -1,9 +1,9 @@
 """Finds the named type that a reference or an anonymous copy in the export stands for.
 
-Upstream's exporter writes a type's name only where it meets the very object that the name was registered for. A clone of it
-appears as an anonymous object whose *properties* refer into the named one (or the other way round), and a name may have
-been given to an arm of a union elsewhere. A copy is taken for the named type if both expand to the same structure and one
-refers into the other, or both into a third: equal structure alone could be chance.
+Upstream's exporter writes a type's name only where it meets the very object that the name was registered for. A clone
+of it appears as an anonymous object whose *properties* refer into the named one (or the other way round), and a name
+may have been given to an arm of a union elsewhere. A copy is taken for the named type if both expand to the same
+structure and one refers into the other, or both into a third: equal structure alone could be chance.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Homes:
         related = [
             key
             for key in self._by_shape.get(self._shape(body), ())
-            if key in evidence or evidence & (self._evidence(self._export.follow({"$ref": f"#/definitions/{key}"})[0]))
+            if key in evidence
+            or evidence & (self._evidence(self._export.follow({"$ref": f"#/definitions/{key}"})[0]))
         ]
         return min(related, key=lambda key: (key not in evidence, key), default=None)
 
@@ -77,9 +78,8 @@ class Homes:
         if not isinstance(node, dict):
             return node
         node, address = self._export.follow(node)
-        if address is not None:
-            if address in trail:
-                return {"$back": len(trail) - trail.index(address)}
+        if address is not None and address in trail:
+            return {"$back": len(trail) - trail.index(address)}
         inner = trail if address is None else (*trail, address)
         return {
             keyword: self._expand_keyword(keyword, value, inner)

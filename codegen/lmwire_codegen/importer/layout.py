@@ -1,8 +1,8 @@
 """Spreads a translated export over the files of ``schema/wire``: types by topic, endpoints by namespace.
 
-Topics come from the table in ``schema/repairs.yaml``, whose order is the order in which topics may use each other. A type
-that uses one of a later topic moves to that topic, so the files never refer to each other in a circle, whatever upstream
-does.
+Topics come from the table in ``schema/repairs.yaml``, whose order is the order in which topics may use each other. A
+type that uses one of a later topic moves to that topic, so the files never refer to each other in a circle, whatever
+upstream does.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def import_export(export_path: Path, schema_folder: Path, *, revision: str | Non
 
     Args:
         export_path: Upstream's export.
-        schema_folder: Our ``schema`` folder; its ``repairs.yaml`` is read, its surface and descriptions are not touched.
-        revision: Name of the revision; by default the export's file name without its suffix.
+        schema_folder: Our ``schema`` folder; its ``repairs.yaml`` is read, its surface and descriptions are not
+        touched. revision: Name of the revision; by default the export's file name without its suffix.
 
     Raises:
         SchemaProblems: The export cannot be understood; nothing was written.
@@ -67,7 +67,8 @@ def translate_export(export: Export, repairs: Repairs) -> dict[str, Any]:
     problems = Problems()
     translator = Translator(export, Homes(export), problems)
     namespaces = {
-        namespace: _namespace(export, namespace, translator, repairs) for namespace in sorted(export.namespaces)
+        namespace: _namespace(export, namespace, translator, repairs)
+        for namespace in sorted(export.namespaces)
     }
     types = _types(export, translator, repairs, problems)
     problems.raise_if_any()
@@ -75,7 +76,9 @@ def translate_export(export: Export, repairs: Repairs) -> dict[str, Any]:
     files: dict[str, Any] = {}
     for topic in sorted(set(topics.values())):
         definitions = {
-            name: _resolved(types[name], topics, f"types/{topic}") for name in sorted(types) if topics[name] == topic
+            name: _resolved(types[name], topics, f"types/{topic}")
+            for name in sorted(types)
+            if topics[name] == topic
         }
         files[f"wire/types/{topic}.json"] = {"$schema": _DIALECT, "$defs": definitions}
     for namespace, content in namespaces.items():

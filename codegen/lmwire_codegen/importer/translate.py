@@ -1,8 +1,8 @@
 """Rewrites single schemas of the export as ordinary JSON Schema (draft 2020-12).
 
-What changes: references to named types become ``type:Name`` (``layout`` knows the file), references into other types are
-inlined, ``not`` becomes void or optional, fixed arrays use ``prefixItems``, and ``additionalProperties: false``, an artefact
-of the export, goes away: objects of this protocol are open.
+What changes: references to named types become ``type:Name`` (``layout`` knows the file), references into other types
+are inlined, ``not`` becomes void or optional, fixed arrays use ``prefixItems``, and ``additionalProperties: false``,
+an artefact of the export, goes away: objects of this protocol are open.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _COPIED: Final = (
     "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "uniqueItems",
 )  # fmt: skip
 _HANDLED: Final = frozenset(
-    {*_COPIED, "properties", "required", "additionalProperties", "propertyNames", "items", "anyOf", "oneOf", "allOf", "not",
+    {*_COPIED, "properties", "required", "additionalProperties", "propertyNames", "items", "anyOf", "oneOf", "allOf",
+    "not",
      "$ref", "$schema", "title", "description"}
 )  # fmt: skip
 _DEEPEST: Final = 64
@@ -97,7 +98,9 @@ class Translator:
             self._problems.add(place, f"unsupported keyword {keyword!r}")
         arms = _arms(body)
         if arms is not None:
-            return {"anyOf": [self.schema(arm, place.child("anyOf", index)) for index, arm in enumerate(arms)]}
+            return {
+                "anyOf": [self.schema(arm, place.child("anyOf", index)) for index, arm in enumerate(arms)]
+            }
         if "allOf" in body:
             return self._body(self._merged(body, place), place)
         if _is_void(body):

@@ -34,7 +34,7 @@ class EmbeddingRpc:
         self._connection = connection
 
     def unload_model(
-        self, *, identifier: str, device_identifier: str | None | Unset = UNSET, timeout: Timeout = UNSET
+        self, *, identifier: str, device_identifier: str | Unset | None = UNSET, timeout: Timeout = UNSET
     ) -> None:
         """Rpc ``unloadModel`` of the namespace ``embedding``; not described."""
         self._connection.call(
@@ -98,7 +98,7 @@ class EmbeddingRpc:
         *,
         model_key: str,
         load_config_stack: embedding.KvConfigStack,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         timeout: Timeout = UNSET,
     ) -> embedding.EstimatedResourcesUsage:
         """Rpc ``estimateModelUsage`` of the namespace ``embedding``; not described."""
@@ -153,7 +153,7 @@ class EmbeddingChannels:
         model_key: str,
         load_config_stack: embedding.KvConfigStack,
         identifier: str | Unset = UNSET,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[embedding.LoadModelToServer, embedding.LoadModelToClient]:
@@ -175,7 +175,7 @@ class EmbeddingChannels:
         *,
         identifier: str,
         load_config_stack: embedding.KvConfigStack,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         load_ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[embedding.GetOrLoadToServer, embedding.GetOrLoadToClient]:
@@ -216,7 +216,7 @@ class AsyncEmbeddingRpc:
         self._connection = connection
 
     async def unload_model(
-        self, *, identifier: str, device_identifier: str | None | Unset = UNSET, timeout: Timeout = UNSET
+        self, *, identifier: str, device_identifier: str | Unset | None = UNSET, timeout: Timeout = UNSET
     ) -> None:
         """Rpc ``unloadModel`` of the namespace ``embedding``; not described."""
         await self._connection.call(
@@ -280,7 +280,7 @@ class AsyncEmbeddingRpc:
         *,
         model_key: str,
         load_config_stack: embedding.KvConfigStack,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         timeout: Timeout = UNSET,
     ) -> embedding.EstimatedResourcesUsage:
         """Rpc ``estimateModelUsage`` of the namespace ``embedding``; not described."""
@@ -335,7 +335,7 @@ class AsyncEmbeddingChannels:
         model_key: str,
         load_config_stack: embedding.KvConfigStack,
         identifier: str | Unset = UNSET,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[embedding.LoadModelToServer, embedding.LoadModelToClient]:
@@ -357,7 +357,7 @@ class AsyncEmbeddingChannels:
         *,
         identifier: str,
         load_config_stack: embedding.KvConfigStack,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         load_ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[embedding.GetOrLoadToServer, embedding.GetOrLoadToClient]:

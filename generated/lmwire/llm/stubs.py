@@ -34,7 +34,7 @@ class LlmRpc:
         self._connection = connection
 
     def unload_model(
-        self, *, identifier: str, device_identifier: str | None | Unset = UNSET, timeout: Timeout = UNSET
+        self, *, identifier: str, device_identifier: str | Unset | None = UNSET, timeout: Timeout = UNSET
     ) -> None:
         """Rpc ``unloadModel`` of the namespace ``llm``; not described."""
         self._connection.call(
@@ -96,7 +96,7 @@ class LlmRpc:
         *,
         model_key: str,
         load_config_stack: llm.KvConfigStack,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         timeout: Timeout = UNSET,
     ) -> llm.EstimatedResourcesUsage:
         """Rpc ``estimateModelUsage`` of the namespace ``llm``; not described."""
@@ -172,7 +172,7 @@ class LlmChannels:
         model_key: str,
         load_config_stack: llm.KvConfigStack,
         identifier: str | Unset = UNSET,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[llm.LoadModelToServer, llm.LoadModelToClient]:
@@ -194,7 +194,7 @@ class LlmChannels:
         *,
         identifier: str,
         load_config_stack: llm.KvConfigStack,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         load_ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[llm.GetOrLoadToServer, llm.GetOrLoadToClient]:
@@ -281,7 +281,7 @@ class AsyncLlmRpc:
         self._connection = connection
 
     async def unload_model(
-        self, *, identifier: str, device_identifier: str | None | Unset = UNSET, timeout: Timeout = UNSET
+        self, *, identifier: str, device_identifier: str | Unset | None = UNSET, timeout: Timeout = UNSET
     ) -> None:
         """Rpc ``unloadModel`` of the namespace ``llm``; not described."""
         await self._connection.call(
@@ -345,7 +345,7 @@ class AsyncLlmRpc:
         *,
         model_key: str,
         load_config_stack: llm.KvConfigStack,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         timeout: Timeout = UNSET,
     ) -> llm.EstimatedResourcesUsage:
         """Rpc ``estimateModelUsage`` of the namespace ``llm``; not described."""
@@ -421,7 +421,7 @@ class AsyncLlmChannels:
         model_key: str,
         load_config_stack: llm.KvConfigStack,
         identifier: str | Unset = UNSET,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[llm.LoadModelToServer, llm.LoadModelToClient]:
@@ -443,7 +443,7 @@ class AsyncLlmChannels:
         *,
         identifier: str,
         load_config_stack: llm.KvConfigStack,
-        device_identifier: str | None | Unset = UNSET,
+        device_identifier: str | Unset | None = UNSET,
         load_ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[llm.GetOrLoadToServer, llm.GetOrLoadToClient]:

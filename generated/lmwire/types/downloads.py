@@ -774,8 +774,8 @@ class ArtifactDownloadPlanNodeModel(Message):
     already_owned: ArtifactDownloadPlanModelInfo | Unset = UNSET
     selected: ArtifactDownloadPlanModelInfo | Unset = UNSET
     download_options: list[ArtifactDownloadPlanDownloadOptionInfo] | Unset = UNSET
-    selected_download_option_index: int | None | Unset = UNSET
-    recommended_download_option_index: int | None | Unset = UNSET
+    selected_download_option_index: int | Unset | None = UNSET
+    recommended_download_option_index: int | Unset | None = UNSET
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -2066,7 +2066,7 @@ def _decode_array_of_string_2(data: Any, decoding: Decoding, path: Path) -> list
     if type(data) is not list:
         decoding.deviation(path, "an array", data)
     for index, item in enumerate(data):
-        if not (type(item) is str):
+        if type(item) is not str:
             decoding.deviation((path, index), "a string", item)
     return data
 
@@ -2115,7 +2115,7 @@ def _decode_array_of_number(data: Any, decoding: Decoding, path: Path) -> list[f
     if type(data) is not list:
         decoding.deviation(path, "an array", data)
     for index, item in enumerate(data):
-        if not (type(item) is float or type(item) is int):
+        if type(item) is not float and type(item) is not int:
             decoding.deviation((path, index), "a number", item)
     return data
 

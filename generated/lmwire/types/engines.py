@@ -1673,7 +1673,7 @@ def _decode_array_of_string(data: Any, decoding: Decoding, path: Path) -> list[s
     if type(data) is not list:
         decoding.deviation(path, "an array", data)
     for index, item in enumerate(data):
-        if not (type(item) is str):
+        if type(item) is not str:
             decoding.deviation((path, index), "a string", item)
     return data
 
@@ -1717,7 +1717,7 @@ def _decode_map_of_string(data: Any, decoding: Decoding, path: Path) -> dict[str
     if type(data) is not dict:
         decoding.deviation(path, "an object", data)
     for key, item in data.items():
-        if not (type(item) is str):
+        if type(item) is not str:
             decoding.deviation((path, key), "a string", item)
     return data
 
@@ -1736,7 +1736,7 @@ def _decode_array_of_number(data: Any, decoding: Decoding, path: Path) -> list[f
     if type(data) is not list:
         decoding.deviation(path, "an array", data)
     for index, item in enumerate(data):
-        if not (type(item) is float or type(item) is int):
+        if type(item) is not float and type(item) is not int:
             decoding.deviation((path, index), "a number", item)
     return data
 

@@ -57,7 +57,7 @@ class GetOrLoadCreation(Message):
 
     identifier: str
     load_config_stack: KvConfigStack
-    device_identifier: str | None | Unset = UNSET
+    device_identifier: str | Unset | None = UNSET
     load_ttl_ms: int | Unset = UNSET
 
     @classmethod

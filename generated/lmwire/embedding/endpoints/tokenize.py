@@ -112,7 +112,7 @@ def _decode_array_of_number(data: Any, decoding: Decoding, path: Path) -> list[f
     if type(data) is not list:
         decoding.deviation(path, "an array", data)
     for index, item in enumerate(data):
-        if not (type(item) is float or type(item) is int):
+        if type(item) is not float and type(item) is not int:
             decoding.deviation((path, index), "a number", item)
     return data
 

@@ -602,7 +602,7 @@ def _decode_array_of_string(data: Any, decoding: Decoding, path: Path) -> list[s
     if type(data) is not list:
         decoding.deviation(path, "an array", data)
     for index, item in enumerate(data):
-        if not (type(item) is str):
+        if type(item) is not str:
             decoding.deviation((path, index), "a string", item)
     return data
 

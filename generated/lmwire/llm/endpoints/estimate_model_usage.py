@@ -42,7 +42,7 @@ class EstimateModelUsageParameter(Message):
 
     model_key: str
     load_config_stack: KvConfigStack
-    device_identifier: str | None | Unset = UNSET
+    device_identifier: str | Unset | None = UNSET
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:

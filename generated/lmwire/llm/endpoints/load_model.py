@@ -52,7 +52,7 @@ class LoadModelCreation(Message):
     model_key: str
     load_config_stack: KvConfigStack
     identifier: str | Unset = UNSET
-    device_identifier: str | None | Unset = UNSET
+    device_identifier: str | Unset | None = UNSET
     ttl_ms: int | Unset = UNSET
 
     @classmethod
@@ -319,7 +319,7 @@ def _decode_array_of_string(data: Any, decoding: Decoding, path: Path) -> list[s
     if type(data) is not list:
         decoding.deviation(path, "an array", data)
     for index, item in enumerate(data):
-        if not (type(item) is str):
+        if type(item) is not str:
             decoding.deviation((path, index), "a string", item)
     return data
 

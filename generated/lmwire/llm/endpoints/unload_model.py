@@ -38,7 +38,7 @@ class UnloadModelParameter(Message):
     }
 
     identifier: str
-    device_identifier: str | None | Unset = UNSET
+    device_identifier: str | Unset | None = UNSET
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:

@@ -41,9 +41,8 @@ def _decode_array_of_tuple_of_model_format_name_and_runtime_extension_specifier(
 ) -> list[tuple[ModelFormatName, RuntimeExtensionSpecifier]]:
     if type(data) is not list:
         decoding.deviation(path, "an array", data)
-    if decoding.strict:
-        if len(data) > 125:
-            decoding.deviation(path, "at most 125 items", data)
+    if decoding.strict and len(data) > 125:
+        decoding.deviation(path, "an array of at most 125 items", data)
     return [
         _decode_tuple_of_model_format_name_and_runtime_extension_specifier(item, decoding, (path, index))
         for index, item in enumerate(data)
