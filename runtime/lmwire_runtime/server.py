@@ -144,6 +144,7 @@ class Server:
     Args:
         namespaces: What is offered; each namespace's path is its bare name.
         authenticate: Judges identifier and passkey; everybody is accepted by default.
+        released: Called with the identifier when a connection ends that had authenticated with it.
         status: The JSON object of ``GET /lms-status``.
         warning_kinds: Send ``kind`` with warnings (servers before March 2026 did not).
         authentication_seconds: How long a client may take to authenticate.
@@ -156,6 +157,7 @@ class Server:
         namespaces: Sequence[Namespace],
         *,
         authenticate: Authenticator = accept_everybody,
+        released: Callable[[str], None] | None = None,
         status: Mapping[str, Any] | None = None,
         warning_kinds: bool = True,
         authentication_seconds: float = AUTHENTICATION_SECONDS,
@@ -164,6 +166,7 @@ class Server:
     ) -> None:
         self.namespaces = {namespace.descriptor.name: namespace for namespace in namespaces}
         self.authenticate = authenticate
+        self.released = released
         self.warning_kinds = warning_kinds
         self.authentication_seconds = authentication_seconds
         self.on_frame = on_frame
@@ -260,6 +263,8 @@ class _Connection(asyncio.Protocol):
             self._deadline.cancel()
         for task in self._tasks:
             task.cancel()
+        if self.context.client_identifier and self._server.released is not None:
+            self._server.released(self.context.client_identifier)
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -297,9 +302,9 @@ class _Connection(asyncio.Protocol):
             self.close()
 
     async def _judge(self, attempt: AuthenticationAttempt) -> None:
-        reason = await self._server.authenticate(attempt.identifier, attempt.passkey)
         if self.session.authenticated or self.session.refused:
             return
+        reason = await self._server.authenticate(attempt.identifier, attempt.passkey)
         if reason is None:
             self.context = RequestContext(self.session.namespace.name, attempt.identifier, self.abort)
             self.session.accept()
