@@ -2,17 +2,20 @@
 
 Theory of operation
 -------------------
-* The event loop calls ``data_received``; what arrives ends up in the inboxes of all exchanges in that same call. There is no reader
-  task and no queue of ours. A task that waits holds one future, which its exchange's change resolves.
-* Deadlines share one timer: it is armed for the nearest one, and re-armed only when it fires or a nearer one appears, so that
-  a fragment costs no timer.
+* The event loop calls ``data_received``; what arrives ends up in the inboxes of all exchanges in that same
+  call. There is no reader task and no queue of ours. A task that waits holds one future, which its exchange's
+  change resolves.
+* Deadlines share one timer: it is armed for the nearest one, and re-armed only when it fires or a nearer one
+  appears, so that a fragment costs no timer.
 * A link belongs to the event loop that made it, and is used from that loop only.
-* Reading pauses while the session's budgets are exceeded; a channel that stays unread for the stall timeout is given up.
+* Reading pauses while the session's budgets are exceeded; a channel that stays unread for the stall timeout
+  is given up.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import Any, cast
@@ -20,7 +23,14 @@ from typing import Any, cast
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.byte_stream import default_ssl_context
 from lmwire_runtime.connection import LinkCore, Settings
-from lmwire_runtime.errors import ClosedError, ConnectError, ConnectionLostError, LMWireError, RequestTimeoutError
+from lmwire_runtime.errors import (
+    ClosedError,
+    ConnectError,
+    ConnectionLostError,
+    LMWireError,
+    RequestTimeoutError,
+    UsageError,
+)
 from lmwire_runtime.session import Channel, Exchange
 from lmwire_runtime.transport import ClientTransport
 from lmwire_runtime.wire import UNSET
@@ -48,20 +58,26 @@ class AsyncLink(asyncio.Protocol):
         self._progress: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
+        self._reading = True
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._end_timer: asyncio.TimerHandle | None = None
 
     @classmethod
     async def connect(cls, address: Address, namespace: str, settings: Settings) -> AsyncLink:
         """Connect, shake hands and authenticate; raises as ``SyncLink.connect`` does."""
         limit = settings.timeouts.connect
         url = address.url(namespace)
-        core = LinkCore(ClientTransport(url, message_bytes=settings.limits.message_bytes), namespace, settings)
+        core = LinkCore(
+            ClientTransport(url, message_bytes=settings.limits.message_bytes), namespace, settings
+        )
         link = cls(core, address, settings)
         try:
             await asyncio.wait_for(link._establish(url), limit)
         except (TimeoutError, asyncio.TimeoutError) as error:
             link.discard()
-            raise RequestTimeoutError(f"{url} {link._missing_step()} within {limit:g} s", seconds=limit or 0.0) from error
+            raise RequestTimeoutError(
+                f"{url} {link._missing_step()} within {limit:g} s", seconds=limit or 0.0
+            ) from error
         except BaseException:
             link.discard()
             raise
@@ -71,7 +87,10 @@ class AsyncLink(asyncio.Protocol):
         address, settings = self.address, self._settings
         tls: dict[str, Any] = {}
         if address.secure:
-            tls = {"ssl": settings.ssl_context or default_ssl_context(), "server_hostname": address.server_name}
+            tls = {
+                "ssl": settings.ssl_context or default_ssl_context(),
+                "server_hostname": address.server_name,
+            }
         try:
             await self.loop.create_connection(lambda: self, address.connect_host, address.port, **tls)
         except (OSError, ValueError) as error:
@@ -101,21 +120,37 @@ class AsyncLink(asyncio.Protocol):
     def start(self, begin: Callable[[], Exchange]) -> Exchange:
         """Queue a request by ``begin`` (which calls the session) and send it; raises as ``SyncLink.start`` does."""
         if self.session.lost is not None:
-            raise ConnectionLostError(self.session.lost.message)
+            raise self.session.lost.copied()
         exchange = begin()
         try:
-            self._write()
-        except LMWireError as error:
-            self.session.abandon(exchange, error)
-            raise
+            self.core.encode_outgoing()
+        except UsageError as error:
+            self.session.retract(exchange, error)
+            raise error.at(self.session.namespace, exchange.endpoint, exchange.id) from error.__cause__
+        self._write()
         return exchange
 
     async def send(self, channel: Channel, message: Any = UNSET) -> bool:
-        """Send a packet; returns False if the channel has ended. Waits while the peer does not take what was sent before."""
+        """Send a packet; returns False if the channel has ended.
+
+        Waits while the peer does not take what was sent before.
+
+        Raises:
+            UsageError: The packet cannot be expressed on the wire.
+        """
         sent = self.session.send(channel, message)
+        if sent:
+            self.core.encode_outgoing()
         self._write()
         await self.drain()
         return sent
+
+    def cancel(self, channel: Channel) -> bool:
+        """Ask the server to stop; returns False if the channel has ended or cannot be stopped. Never waits."""
+        if channel.ended or channel.cancel_packet is None:
+            return False
+        self._in_loop(self._cancel, channel)
+        return True
 
     async def drain(self) -> None:
         """Wait until the peer takes data again."""
@@ -127,31 +162,22 @@ class AsyncLink(asyncio.Protocol):
 
         Finalizers come here too, perhaps after the event loop, or in another thread.
         """
-        if self.loop.is_closed():
-            return
-        if _running_loop() is not self.loop:
-            self.loop.call_soon_threadsafe(self.abandon, exchange, error)
-            return
-        self.session.abandon(exchange, error)
-        if self.session.paused is not None:
-            self.resume()
-        if self.session.lost is None:
-            self._write()
+        self._in_loop(self._abandon, exchange, error)
 
     def release(self, channel: Channel) -> None:
         """Stop following a channel whose result has arrived."""
         self.session.release(channel)
-        if self.session.paused is not None:
-            self.resume()
+        self._adjust_reading()
 
     def resume(self) -> None:
         """Look again whether reading has to stay paused; called after packets were taken while it was."""
         self.session.check_budgets()
-        if self.session.paused is None and self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._adjust_reading()
 
     async def wait(self, exchange: Exchange, timeout: float | None) -> bool:
-        """Wait until the exchange has a payload or has ended; returns False if ``timeout`` seconds passed in silence."""
+        """Wait until the exchange has a payload or has ended; returns False if ``timeout`` seconds passed in
+        silence.
+        """
         if exchange.inbox or exchange.ended:
             return True
         future: asyncio.Future[bool] = self.loop.create_future()
@@ -175,6 +201,7 @@ class AsyncLink(asyncio.Protocol):
             return
         self._closed = True
         self.session.lose(reason or ClosedError("the client was closed"))
+        self._adjust_reading()
         self.core.transport.close()
         try:
             self._write()
@@ -185,15 +212,33 @@ class AsyncLink(asyncio.Protocol):
             self.discard()
 
     def discard(self) -> None:
-        """Drop the socket at once."""
+        """Drop the connection at once."""
         self._closed = True
+        self._in_loop(self._discard)
+
+    def _discard(self) -> None:
         self.session.lose(ClosedError("the connection was dropped"))
-        for timer in (self._timer, self._stall_timer):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._stall_timer = None
-        if self._transport is not None and not self.loop.is_closed():
+        self._cancel_timers()
+        if self._transport is not None:
             self._transport.abort()
+
+    def _cancel(self, channel: Channel) -> None:
+        self.session.cancel(channel)
+        self._write()
+
+    def _abandon(self, exchange: Exchange, error: LMWireError) -> None:
+        self.session.abandon(exchange, error)
+        self._adjust_reading()
+        self._write()
+
+    def _in_loop(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Do something now if this is the link's event loop, else as soon as that loop runs; never, if it is closed."""
+        if _running_loop() is self.loop:
+            action(*arguments)
+            return
+        # Without its loop nobody can wait for this link, nor can it send.
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(action, *arguments)
 
     async def _until_closed(self) -> None:
         while not self.core.transport.closed:
@@ -229,6 +274,7 @@ class AsyncLink(asyncio.Protocol):
         error = ConnectionLostError(f"the connection was lost: {exc or self.core.transport.close_reason}")
         error.__cause__ = exc
         self.session.lose(error)
+        self._cancel_timers()
         self._writable.set()
         self._report_progress()
 
@@ -241,12 +287,13 @@ class AsyncLink(asyncio.Protocol):
     def _received(self) -> None:
         self.core.check_ended()
         self._write()
-        if self._progress is not None:
-            self._report_progress()
-        if self.session.paused is not None:
-            self._pause()
+        self._report_progress()
+        self._adjust_reading()
         if self.core.transport.closed and self._transport is not None:
             self._transport.close()
+        elif self.session.lost is not None and self._end_timer is None:
+            # The peer has its time to end a connection that it has closed.
+            self._end_timer = self.loop.call_later(self._settings.timeouts.close, self.discard)
 
     def _report_progress(self) -> None:
         if self._progress is not None and not self._progress.done():
@@ -280,24 +327,34 @@ class AsyncLink(asyncio.Protocol):
         if self._deadlines:
             self._arm(min(self._deadlines.values()))
 
-    def _pause(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-        limit = self._settings.timeouts.stall
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._stall_timer, self._end_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._stall_timer = self._end_timer = None
+
+    def _adjust_reading(self) -> None:
+        """Read while the session's budgets hold, and watch the channel that keeps reading paused."""
         channel = self.session.paused
-        if limit is not None and channel is not None and self._stall_timer is None:
-            self._stall_timer = self.loop.call_later(limit, self._give_up_stalled, channel, channel.taken, limit)
+        if self._transport is not None and not self._transport.is_closing():
+            if channel is None and not self._reading:
+                self._reading = True
+                self._transport.resume_reading()
+            elif channel is not None and self._reading:
+                self._reading = False
+                self._transport.pause_reading()
+        limit = self._settings.timeouts.stall
+        if channel is not None and limit is not None and self._stall_timer is None:
+            self._stall_timer = self.loop.call_later(
+                limit, self._give_up_stalled, channel, channel.taken, limit
+            )
 
     def _give_up_stalled(self, channel: Channel, taken: int, limit: float) -> None:
         self._stall_timer = None
-        if self.session.paused is None:
-            return
         if self.session.paused is channel and channel.taken == taken:
             self.session.drop_stalled(limit)
             self._write()
-            self.resume()
-        if self.session.paused is not None:
-            self._pause()
+        self._adjust_reading()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -1,4 +1,5 @@
-"""The asyncio shell: what stubs of tasks hold. ``sync_shell`` has the same names for threads; the docstrings there hold here.
+"""The asyncio shell: what stubs of tasks hold. ``sync_shell`` has the same names for threads; the docstrings
+there hold here.
 
 A client may be shared by all tasks of one event loop, with or without ``async with``. A later event loop (a second
 ``asyncio.run``) gets connections of its own.
@@ -23,7 +24,7 @@ from lmwire_runtime.connection import (
     silence_error,
 )
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
-from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, UsageError
+from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, LMWireError, UsageError
 from lmwire_runtime.limits import Timeout, resolve_timeout
 from lmwire_runtime.session import Call, Channel
 from lmwire_runtime.wire import ROOT, UNSET, DecodeError
@@ -38,13 +39,17 @@ T = TypeVar("T")
 
 
 class AsyncConnection:
-    """One namespace of one server: opens a WebSocket on first use, and another one after a loss or once the peer is mute."""
+    """One namespace of one server: opens a WebSocket on first use, and another one after a loss or once the
+    peer is mute.
+    """
 
     def __init__(self, client: AsyncClient, namespace: str) -> None:
         self._client = client
         self.core: ClientCore = client.core
         self.namespace = namespace
-        self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
+        self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            weakref.WeakKeyDictionary()
+        )
         self._link: AsyncLink | None = None
         self._retired: list[AsyncLink] = []
 
@@ -97,6 +102,12 @@ class AsyncConnection:
             except ConnectError:
                 await self.core.not_reached_async(address)
                 raise
+            except LMWireError:
+                self.core.forget_address()
+                raise
+            if self._client.closed:
+                await link.close()  # by another task, which could not see this link yet
+            self._client.check_open()
             return link
 
     def _retire(self, link: AsyncLink) -> None:
@@ -114,13 +125,17 @@ class AsyncConnection:
     async def close(self) -> None:
         """Close all links."""
         links, self._retired = [*self._retired, *([self._link] if self._link is not None else [])], []
-        self._link = None
         loop = asyncio.get_running_loop()
         for link in links:
             if link.loop is loop:
                 await link.close()
             else:
                 link.discard()
+
+    def __del__(self) -> None:
+        # A forgotten client: its event loop, if it still runs, would keep the sockets open.
+        for link in [*self._retired, *([self._link] if self._link is not None else [])]:
+            link.discard()
 
 
 class AsyncChannel(Generic[S, T]):
@@ -130,7 +145,11 @@ class AsyncChannel(Generic[S, T]):
     """
 
     def __init__(
-        self, connection: AsyncConnection, descriptor: ChannelDescriptor[C, S, T], creation: Any, timeout: float | None
+        self,
+        connection: AsyncConnection,
+        descriptor: ChannelDescriptor[C, S, T],
+        creation: Any,
+        timeout: float | None,
     ) -> None:
         self.descriptor = descriptor
         self._connection = connection
@@ -193,13 +212,13 @@ class AsyncChannel(Generic[S, T]):
         """Ask the server to stop, and go on receiving what it still sends; see ``SyncChannel.cancel``."""
         channel = await self.start()
         assert self._link is not None
-        return channel.cancel is not None and await self._link.send(channel, channel.cancel)
+        return self._link.cancel(channel)
 
     def close_now(self) -> None:
         """Give the channel up: the server is asked to stop, and what it still sends is dropped. Does not wait."""
-        if self._channel is not None and self._link is not None:
-            if not self._channel.ended or self._channel.inbox:
-                self._link.abandon(self._channel, CancelledError("the channel was closed by its user"))
+        channel, link = self._channel, self._link
+        if channel is not None and link is not None and (not channel.ended or channel.inbox):
+            link.abandon(channel, CancelledError("the channel was closed by its user"))
 
     async def close(self) -> None:
         """Give the channel up, as ``close_now``; a coroutine for symmetry with other closers."""
@@ -219,11 +238,17 @@ class AsyncChannel(Generic[S, T]):
     ) -> None:
         self.close_now()
 
+    def __del__(self) -> None:
+        # Forgotten half-way, without ``async with``: the server need not go on.
+        if getattr(self, "_channel", None) is not None:
+            self.close_now()
+
     async def _await(self, channel: Channel) -> None:
         assert self._link is not None
         if not await self._link.wait(channel, self._timeout):
             error = silence_error(channel, self.descriptor, self._timeout or 0.0)
             self._link.abandon(channel, error)
+            raise error
         if channel.error is not None and not channel.inbox:
             raise channel.error
 

@@ -19,7 +19,9 @@ TLS_RECORD: Final = 16 * 1024
 
 
 class ByteStream(Protocol):
-    """What a link needs of a socket. Never blocks; one thread receives at a time, sends are serialised by the link's lock."""
+    """What a link needs of a socket. Never blocks; one thread receives at a time, sends are serialised by the
+    link's lock.
+    """
 
     @property
     def closed(self) -> bool:
@@ -35,7 +37,10 @@ class ByteStream(Protocol):
         ...
 
     def send(self, data: bytearray) -> int:
-        """Take bytes from the start of ``data``; returns how many, 0 if the peer takes none now. Raises OSError."""
+        """Take bytes from the start of ``data``; returns how many, 0 if the peer takes none now. Raises OSError.
+
+        What was not taken has to be at the start of ``data`` the next time too.
+        """
         ...
 
     def close(self) -> None:
@@ -84,6 +89,8 @@ class TlsStream:
         self._shake_hands(sock)
         self._plain = PlainStream(sock)
         self._unsent = bytearray()
+        # How many bytes from the start of what is being sent are encrypted already.
+        self._sealed = 0
 
     @property
     def closed(self) -> bool:
@@ -98,12 +105,13 @@ class TlsStream:
 
     def send(self, data: bytearray) -> int:
         with self._lock:
-            # Encrypt a record only when the one before it has left, so that "taken" means taken.
+            # A record counts as taken when all of it has left: until then the caller has to come again.
+            if not self._sealed:
+                self._sealed = self._tls.write(bytes(data[:TLS_RECORD]))
             if not self._drain():
                 return 0
-            written = self._tls.write(memoryview(data)[:TLS_RECORD])
-            self._drain()
-            return written
+            taken, self._sealed = self._sealed, 0
+            return taken
 
     def close(self) -> None:
         self._plain.close()
@@ -144,7 +152,9 @@ class TlsStream:
                 sock.sendall(self._outgoing.read())
                 data = sock.recv(TLS_RECORD)
                 if not data:
-                    raise ConnectionResetError("the peer ended the connection during the TLS handshake") from None
+                    raise ConnectionResetError(
+                        "the peer ended the connection during the TLS handshake"
+                    ) from None
                 self._incoming.write(data)
 
 
@@ -162,6 +172,8 @@ def open_stream(address: Address, context: ssl.SSLContext | None, timeout: float
     """
     sock: socket.socket | None = None
     try:
+        if timeout is not None and timeout <= 0:
+            raise TimeoutError  # which a socket would take for "do not block"
         sock = socket.create_connection((address.connect_host, address.port), timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if address.secure:
@@ -169,10 +181,15 @@ def open_stream(address: Address, context: ssl.SSLContext | None, timeout: float
         return PlainStream(sock)
     except TimeoutError as error:
         _discard(sock)
-        raise RequestTimeoutError(f"{address} did not accept a connection in time", seconds=timeout or 0.0) from error
+        raise RequestTimeoutError(
+            f"{address} did not accept a connection in time", seconds=timeout or 0.0
+        ) from error
     except (OSError, ValueError) as error:
         _discard(sock)
         raise ConnectError(f"{address} cannot be reached: {error}", address=str(address)) from error
+    except BaseException:
+        _discard(sock)
+        raise
 
 
 def _discard(sock: socket.socket | None) -> None:

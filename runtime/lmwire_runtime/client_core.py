@@ -25,12 +25,13 @@ class ClientCore:
 
     Args:
         revision: The protocol revision that the client's stubs were generated from.
-        api_host: ``host``, ``host:port``, or a ``ws``, ``wss``, ``http`` or ``https`` URL, with a path prefix if need be; by
-            default the environment's, else LM Studio's own ports on this machine are tried.
+        api_host: ``host``, ``host:port``, or a ``ws``, ``wss``, ``http`` or ``https`` URL, with a path prefix
+            if need be; by default the environment's, else LM Studio's own ports on this machine are tried.
         api_token: ``sk-lm-...``; by default the environment's, else the client is an anonymous guest.
         timeouts: Seconds to wait for what.
         limits: Bytes to hold in memory.
-        strict: Raise on the first deviation from the schema, for testers; by default newer and older servers are tolerated.
+        strict: Raise on the first deviation from the schema, for testers; by default newer and older servers
+            are tolerated.
         on_frame: A tap, called with direction, namespace and JSON text of every frame.
         clock: The source of time.
         ssl_context: For ``wss`` and ``https`` addresses; by default the platform's trusted certificates.
@@ -95,6 +96,10 @@ class ClientCore:
         if self._found is None:
             self._found = await find_server_async()
         return self._found
+
+    def forget_address(self) -> None:
+        """Look for the server anew on the next connection, unless its address was given."""
+        self._found = None
 
     def not_reached(self, address: Address) -> None:
         """Find out why no connection could be made; afterwards the server is looked for anew.

@@ -1,7 +1,8 @@
-"""What the synchronous and the asyncio shell share: settings of a client, and the steps of an exchange that do not wait.
+"""What the synchronous and the asyncio shell share: a client's settings, and the steps that do not wait.
 
-A *link* is one established WebSocket: socket, transport and session. A *connection* is what a namespace's stubs hold: it opens
-a link on first use and another one after a loss. The shells differ only in how they wait.
+A *link* is one established WebSocket: socket, transport and session. A *connection* is what a namespace's
+stubs hold: it opens a link on first use and another one after a loss. The shells differ only in how they
+wait.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
-from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
+from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar
 
 import attrs
 
@@ -37,10 +38,14 @@ T = TypeVar("T")
 
 logger = logging.getLogger("lmwire")
 
+# The close code of RFC 6455 for text that is not UTF-8.
+INVALID_DATA: Final = 1007
+
 Direction: TypeAlias = Literal["sent", "received"]
 Tap: TypeAlias = Callable[[Direction, str, bytes], None]
-"""Called with direction, namespace and the frame's JSON text for every frame, secrets redacted. Keep it quick; it runs on
-whichever thread moves the frame."""
+"""Called with direction, namespace and the frame's JSON text for every frame, secrets redacted. Keep it
+quick; it runs on whichever thread moves the frame.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,30 +84,43 @@ class LinkCore:
                 self._tapped("received", message)
             try:
                 frame = loads(message)
+            except UnicodeDecodeError:
+                self.transport.fail(INVALID_DATA, "a message was not UTF-8")
+                return
             except ValueError as error:
                 self._not_json(message, error)
                 continue
             receive(frame, len(message))
 
-    def flush(self) -> bytes:
-        """Turn the session's outgoing frames into bytes for the network.
+    def encode_outgoing(self) -> None:
+        """Hand the session's outgoing frames to the transport; they are dropped if it has ended.
 
         Raises:
-            UsageError: A frame holds what JSON cannot express, or is too large; it is dropped.
+            UsageError: A frame holds what JSON cannot express, or is too large. It is dropped, the others are not.
         """
         session, transport = self.session, self.transport
-        if session.outgoing:
-            frames, session.outgoing = session.outgoing, []
-            if transport.open:
-                for frame in frames:
-                    transport.send(self._text_of(frame))
-        data, _ = transport.output()
+        frames, session.outgoing = session.outgoing, []
+        if not transport.open:
+            return
+        for position, frame in enumerate(frames):
+            try:
+                text = self._text_of(frame)
+            except UsageError:
+                session.outgoing[:0] = frames[position + 1 :]
+                raise
+            transport.send(text)
+
+    def flush(self) -> bytes:
+        """Return the bytes that have to go to the network now; raises as ``encode_outgoing`` does."""
+        if self.session.outgoing:
+            self.encode_outgoing()
+        data, _ = self.transport.output()
         return data
 
     def _text_of(self, frame: dict[str, Any]) -> bytes:
         try:
             text = json_codec.dumps(frame)
-        except (TypeError, ValueError, RecursionError) as error:
+        except (TypeError, ValueError) as error:
             raise UsageError(f"the request cannot be expressed in JSON: {error}") from error
         limit = self._settings.limits.message_bytes
         if len(text) > limit:
@@ -143,7 +161,9 @@ class LinkCore:
 
     def _not_json(self, message: Payload, error: ValueError) -> None:
         start = bytes(message[:80])
-        self.session.warn(("json",), f"{self.session.namespace}: a message that is no JSON was dropped: {start!r} ({error})")
+        self.session.warn(
+            ("json",), f"{self.session.namespace}: a message that is no JSON was dropped: {start!r} ({error})"
+        )
 
 
 def encode(descriptor: EndpointDescriptor, codec: Codec[T], value: T) -> Any:

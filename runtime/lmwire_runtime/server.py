@@ -1,7 +1,8 @@
 """The asyncio server: greeting over HTTP, one WebSocket path for each namespace, authentication, typed handlers.
 
-Each call and each channel runs its handler in a task of its own; all of a connection's tasks are cancelled when it ends. A handler
-reports a failure by raising ``ErrorReply``; any other exception is logged and reported with its text.
+Each call and each channel runs its handler in a task of its own; all of a connection's tasks are cancelled
+when it ends. A handler reports a failure by raising ``ErrorReply``; any other exception is logged and
+reported with its text.
 """
 
 from __future__ import annotations
@@ -32,7 +33,15 @@ from lmwire_runtime.server_session import (
 )
 from lmwire_runtime.transport import Payload, ServerTransport
 
-__all__ = ["Authenticator", "ErrorReply", "Namespace", "RequestContext", "Server", "ServerChannel", "unhandled"]
+__all__ = [
+    "Authenticator",
+    "ErrorReply",
+    "Namespace",
+    "RequestContext",
+    "Server",
+    "ServerChannel",
+    "unhandled",
+]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -100,7 +109,9 @@ class ServerChannel(Generic[S, T]):
         self._packets: asyncio.Queue[S] = asyncio.Queue()
 
     async def send(self, packet: T) -> bool:
-        """Send a packet; waits while the client does not take what was sent before. Returns False if the channel has ended."""
+        """Send a packet; waits while the client does not take what was sent before. Returns False if the
+        channel has ended.
+        """
         sent = self._connection.session.send_packet(self._channel_id, packet)
         await self._connection.flush()
         return sent
@@ -177,7 +188,9 @@ class Server:
         self.connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
+    async def start(
+        self, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
+    ) -> tuple[str, int]:
         """Listen; returns host and port, which is free and chosen by the system if 0 was given.
 
         Raises:

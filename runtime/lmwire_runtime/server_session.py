@@ -1,11 +1,12 @@
 """The server's end of one connection, without I/O: parsed frames in, events and frames out.
 
-What a bad frame gets is what upstream's own server gives it: an invalid parameter, an unknown or unhandled endpoint and an id that
-is already open get one ``communicationWarning`` without an id, at most five for each connection; frames that are not understood at
-all are dropped without a word. Unlike upstream's, no input makes it raise. Order of checks for a request: endpoint known, handler
-present, id free, parameter valid.
+What a bad frame gets is what upstream's own server gives it: an invalid parameter, an unknown or unhandled
+endpoint and an id that is already open get one ``communicationWarning`` without an id, at most five for each
+connection; frames that are not understood at all are dropped without a word. Unlike upstream's, no input
+makes it raise. Order of checks for a request: endpoint known, handler present, id free, parameter valid.
 
-A channel is open from its ``channelCreate`` until the server's one terminal frame; call ids are not tracked, as upstream does not.
+A channel is open from its ``channelCreate`` until the server's one terminal frame; call ids are not tracked,
+as upstream does not.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ class ServerSession:
         handled: Callable[[EndpointDescriptor], bool],
         warning_kinds: bool = True,
     ) -> None:
-        """``handled`` says whether there is a handler; ``warning_kinds=False`` leaves ``kind`` out, as servers before 2026-03 did."""
+        """``handled`` says whether there is a handler; ``warning_kinds=False`` leaves ``kind`` out, as
+        servers before 2026-03 did.
+        """
         self.namespace = namespace
         self.authenticated = False
         self.refused = False
@@ -130,7 +133,12 @@ class ServerSession:
 
     def _on_authentication(self, frame: dict[str, Any]) -> ServerEvent | None:
         identifier, passkey = frame.get("clientIdentifier"), frame.get("clientPasskey")
-        if self.refused or frame.get("authVersion") != 1 or type(identifier) is not str or type(passkey) is not str:
+        if (
+            self.refused
+            or frame.get("authVersion") != 1
+            or type(identifier) is not str
+            or type(passkey) is not str
+        ):
             return None
         if len(identifier) > CREDENTIAL_LENGTH or len(passkey) > CREDENTIAL_LENGTH:
             return None
@@ -143,7 +151,9 @@ class ServerSession:
         descriptor = self._endpoint(frame, "rpc", self.namespace.rpc)
         if descriptor is None:
             return None
-        parameter = self._decode(descriptor, descriptor.parameter, frame, "parameter", "rpcParameterTypeError")
+        parameter = self._decode(
+            descriptor, descriptor.parameter, frame, "parameter", "rpcParameterTypeError"
+        )
         return None if parameter is _INVALID else CallReceived(descriptor, call_id, parameter)
 
     def _on_channel_create(self, frame: dict[str, Any]) -> ServerEvent | None:
@@ -196,7 +206,11 @@ class ServerSession:
 
     def _on_writable_update(self, frame: dict[str, Any]) -> ServerEvent | None:
         subscribe_id = _integer(frame.get("subscribeId"))
-        if subscribe_id is not None and type(frame.get("patches")) is list and type(frame.get("tags")) is list:
+        if (
+            subscribe_id is not None
+            and type(frame.get("patches")) is list
+            and type(frame.get("tags")) is list
+        ):
             text = f"Received writableSignalUpdate for unknown subscription, subscribeId = {subscribe_id}"
             self.warn("writableSignalUnknown", text)
         return None
@@ -269,9 +283,14 @@ class ServerSession:
             return None
         descriptor = table.get(name)
         if descriptor is None:
-            self.warn(f"{kind}EndpointUnknown", f"Received {frame['type']} for unknown endpoint, endpoint = {name}")
+            self.warn(
+                f"{kind}EndpointUnknown", f"Received {frame['type']} for unknown endpoint, endpoint = {name}"
+            )
         elif not self._handled(descriptor):
-            self.warn(f"{kind}EndpointUnhandled", f"Received {frame['type']} for unhandled endpoint, endpoint = {name}")
+            self.warn(
+                f"{kind}EndpointUnhandled",
+                f"Received {frame['type']} for unhandled endpoint, endpoint = {name}",
+            )
             return None
         return descriptor
 

@@ -2,38 +2,38 @@
 
 Rules
 -----
-* All state of a connection lives here: ids, open exchanges, warnings, what is buffered. No socket, thread, clock or event loop.
-* An *exchange* is one thing a user waits for: a ``Call`` or a ``Channel``. ``receive`` puts raw payloads into its ``inbox``; the
-  shell takes them out in the user's own thread or task and decodes them there.
-* An exchange ends exactly once, through ``_settle``: with its result, its error or its close. Nothing is delivered after that.
-* Ids are never used again on a connection. Frames for an id that is no longer (or was never) open are a normal race: dropped.
-* Frames that the session cannot place cost one warning line, never the connection. A peer's ``communicationWarning`` has no id;
-  it is matched to the pending exchange that it names, and ends that one.
+* All state of a connection lives here: ids, open exchanges, warnings, what is buffered. No socket, thread,
+  clock or event loop.
+* An *exchange* is one thing a user waits for: a ``Call`` or a ``Channel``. ``receive`` puts raw payloads into
+  its ``inbox``; the shell takes them out in the user's own thread or task and decodes them there.
+* An exchange ends exactly once, through ``_finish``: with its result, its error or its close. Nothing is
+  delivered after that.
+* Ids are never used again on a connection. Frames for an id that is no longer (or was never) open are a
+  normal race: dropped.
+* Frames that the session cannot place cost one warning line, never the connection. A peer's
+  ``communicationWarning`` has no id; it is matched to the pending exchange that it names, and ends that one.
 
-States of an exchange: open -> (result | error | close | loss | abandon) -> settled. An abandoned channel stays in the table as
-*draining*, so that what the server still sends for it is dropped quietly until its close.
-
-Counters that two threads touch have one writer each: ``received`` belongs to whoever feeds the session, ``taken`` to the reader.
+States of an exchange: open -> (result | error | close | refusal | loss | abandon) -> settled. An abandoned one
+stays in its table as *draining*: what the server still sends for it is dropped quietly, and a late refusal does
+not hit another request to the same endpoint.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from lmwire_runtime.errors import (
     AuthenticationError,
     ChannelError,
     LMWireError,
-    RefusedRequestError,
     RpcError,
     SlowConsumerError,
     UnsupportedEndpointError,
 )
+from lmwire_runtime.exchanges import Call, Channel, Exchange
 from lmwire_runtime.limits import Limits
+from lmwire_runtime.refusals import PeerWarning
 from lmwire_runtime.wire import UNSET, WarningSink
 
 __all__ = ["WARNING_LIMIT", "Call", "Channel", "ClientSession", "Exchange"]
@@ -41,63 +41,8 @@ __all__ = ["WARNING_LIMIT", "Call", "Channel", "ClientSession", "Exchange"]
 WARNING_LIMIT: Final = 5
 """A peer sends at most this many warnings over one connection and is mute about bad requests from then on."""
 
-_CALL_WARNINGS: Final = frozenset({"rpcEndpointUnknown", "rpcEndpointUnhandled", "rpcParameterTypeError"})
-_CHANNEL_WARNINGS: Final = frozenset(
-    {
-        "channelEndpointUnknown",
-        "channelEndpointUnhandled",
-        "channelCreationParameterTypeError",
-        "channelAlreadyOpen",
-    }
-)
-_UNSUPPORTED: Final = re.compile(r"EndpointUn(known|handled)$|\bun(known|handled)\b", re.IGNORECASE)
-_ENDPOINT_IN_TEXT: Final = re.compile(r"\bendpoint(?:Name)?\s*[=:]?\s*[\"']?([A-Za-z0-9_]+)[\"']?\s*(?:,|$)")
-
-
-class Exchange:
-    """What a user waits for. Shells read ``inbox``, ``ended`` and ``error``; only the session writes them."""
-
-    __slots__ = ("ended", "endpoint", "error", "id", "inbox", "on_change", "received", "request", "taken")
-
-    def __init__(self, endpoint: str, identity: int, request: dict[str, Any]) -> None:
-        self.endpoint = endpoint
-        self.id = identity
-        self.inbox: deque[tuple[Any, int]] = deque()
-        """Payloads not yet taken, each with its size on the wire."""
-        self.ended = False
-        """Nothing will be added to ``inbox`` any more."""
-        self.error: LMWireError | None = None
-        """Why it ended, if not well; raised once the inbox is empty."""
-        self.on_change: Callable[[], None] | None = None
-        """Set by a shell while somebody waits."""
-        self.request: dict[str, Any] | None = request
-        """The frame that opened it, until the peer has answered; warnings are matched against it."""
-        self.received = 0
-        self.taken = 0
-
-    def take(self) -> Any:
-        """Remove and return the oldest payload; the inbox must not be empty."""
-        payload, size = self.inbox.popleft()
-        self.taken += size
-        return payload
-
-
-class Call(Exchange):
-    """One ``rpcCall``; its inbox gets exactly one payload, the raw result (UNSET for void)."""
-
-    __slots__ = ()
-
-
-class Channel(Exchange):
-    """One channel; its inbox gets the raw packets."""
-
-    __slots__ = ("cancel", "draining")
-
-    def __init__(self, endpoint: str, identity: int, request: dict[str, Any], cancel: Any) -> None:
-        super().__init__(endpoint, identity, request)
-        self.cancel = cancel
-        """The packet that asks the server to stop, None where the endpoint has none."""
-        self.draining = False
+# Abandoned calls that a late warning may still be about.
+_REMEMBERED_CALLS: Final = 64
 
 
 class ClientSession:
@@ -140,8 +85,8 @@ class ClientSession:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody waits for anything; draining channels do not count."""
-        return not self._calls and all(channel.draining for channel in self._channels.values())
+        """Whether nobody waits for anything; draining exchanges do not count."""
+        return all(exchange.draining for exchange in [*self._calls.values(), *self._channels.values()])
 
     def authenticate(self, identifier: str, passkey: str) -> None:
         """Queue the authentication packet, which has to be the first thing sent, and alone until the answer."""
@@ -180,33 +125,47 @@ class ClientSession:
         self.outgoing.append(frame)
         return True
 
+    def cancel(self, channel: Channel) -> bool:
+        """Queue the packet that asks the server to stop, once for each channel.
+
+        Returns False if the channel has ended, or its endpoint has no such packet.
+        """
+        if channel.ended or channel.cancel_packet is None:
+            return False
+        if not channel.cancelled:
+            channel.cancelled = True
+            self.send(channel, channel.cancel_packet)
+        return True
+
     def release(self, channel: Channel) -> None:
         """Stop following a channel whose result has arrived: its remaining frames, the close above all, are dropped."""
         if not channel.ended:
             channel.draining = True
             self._finish(channel, None)
-        channel.inbox.clear()
+        self._forget_unread(channel)
 
     def abandon(self, exchange: Exchange, error: LMWireError) -> None:
-        """End an exchange from this side; a channel's ``cancel`` packet is queued if the channel is still open."""
-        if exchange.ended:
-            exchange.inbox.clear()
-            return
+        """End an exchange from this side; the server is asked to stop a channel that is still open."""
         if isinstance(exchange, Channel):
-            if exchange.cancel is not None:
-                self.send(exchange, exchange.cancel)
-            exchange.draining = True
-            self._finish(exchange, error)
-            exchange.inbox.clear()
-        else:
-            self._calls.pop(exchange.id, None)
-            self._finish(exchange, error)
+            self.cancel(exchange)
+        exchange.draining = True
+        self._finish(exchange, error)
+        draining = [call for call in self._calls.values() if call.draining]
+        if len(draining) > _REMEMBERED_CALLS:
+            del self._calls[draining[0].id]
+        self._forget_unread(exchange)
+
+    def retract(self, exchange: Exchange, error: LMWireError) -> None:
+        """End an exchange whose request was never sent, so that the server is not bothered with it."""
+        self._table(exchange).pop(exchange.id, None)
+        self._finish(exchange, error)
 
     def lose(self, error: LMWireError) -> None:
         """End every exchange, because the connection has ended; later calls change nothing."""
         if self.lost is not None:
             return
         self.lost = error
+        self.paused = None
         self.outgoing.clear()
         pending: list[Exchange] = [*self._calls.values(), *self._channels.values()]
         self._calls.clear()
@@ -220,7 +179,7 @@ class ClientSession:
         """Take one parsed frame; ``size`` is its length in bytes on the wire."""
         try:
             handler = self._handlers[frame["type"]]
-        except (KeyError, TypeError, IndexError):
+        except (KeyError, TypeError):
             self._receive_odd(frame)
             return
         handler(frame, size)
@@ -230,7 +189,7 @@ class ClientSession:
             self._on_authentication(frame)
             return
         kind = frame.get("type") if type(frame) is dict else None
-        what = f"type {kind!r}" if isinstance(kind, str) else f"no type ({type(frame).__name__})"
+        what = f"type {kind[:100]!r}" if isinstance(kind, str) else f"no type ({type(frame).__name__})"
         self.warn(("frame", what), f"{self.namespace}: a frame of {what} was received and dropped")
 
     def warn(self, kind: tuple[str, ...], text: str) -> None:
@@ -257,9 +216,11 @@ class ClientSession:
         except (KeyError, TypeError):
             self._malformed(frame)
             return
-        if channel is None or channel.draining:
+        if channel is None:
             return
         channel.request = None
+        if channel.draining:
+            return
         channel.received += size
         channel.inbox.append((frame.get("message", UNSET), size))
         if channel.on_change is not None:
@@ -272,15 +233,17 @@ class ClientSession:
         channel = self._pop(self._channels, frame, "channelId")
         if channel is not None:
             self._finish(channel, None)
+            self._recheck(channel)
 
     def _on_channel_error(self, frame: dict[str, Any], size: int) -> None:
         channel = self._pop(self._channels, frame, "channelId")
         if channel is not None:
             self._finish(channel, self._copy_for(channel, ChannelError(frame.get("error"))))
+            self._recheck(channel)
 
     def _on_rpc_result(self, frame: dict[str, Any], size: int) -> None:
         call = self._pop(self._calls, frame, "callId")
-        if call is not None:
+        if call is not None and not call.draining:
             call.inbox.append((frame.get("result", UNSET), size))
             self._finish(call, None)
 
@@ -294,45 +257,20 @@ class ClientSession:
 
     def _on_warning(self, frame: dict[str, Any], size: int) -> None:
         self.warnings_received += 1
-        warning, kind = frame.get("warning"), frame.get("kind")
-        text = warning if isinstance(warning, str) else "(no text)"
-        kind = kind if isinstance(kind, str) else None
-        exchange = self._named_by(text, kind)
+        warning = PeerWarning.of(frame)
+        exchange = warning.find(self._calls.values(), self._channels)
         if exchange is None:
-            self.warn(("warning", kind or text), f"{self.namespace}: the server warns: {text[:500]}")
+            if not warning.tells_channel_id:
+                self.warn(
+                    ("warning", warning.kind or warning.text),
+                    f"{self.namespace}: the server warns: {warning.text[:500]}",
+                )
             return
-        if _UNSUPPORTED.search(kind or text[:120]):
+        error = warning.error()
+        if isinstance(error, UnsupportedEndpointError):
             self._unsupported.add((type(exchange), exchange.endpoint))
-            error: LMWireError = UnsupportedEndpointError(f"the server has no such endpoint: {text[:500]}", kind=kind)
-        else:
-            error = RefusedRequestError(f"the server refused the request: {text[:2000]}", kind=kind)
-        table: dict[int, Any] = self._calls if isinstance(exchange, Call) else self._channels
-        table.pop(exchange.id, None)
+        self._table(exchange).pop(exchange.id, None)
         self._finish(exchange, self._copy_for(exchange, error))
-
-    def _named_by(self, text: str, kind: str | None) -> Exchange | None:
-        """Find the pending exchange that a warning is about: it names an endpoint, never an id."""
-        pending: Iterator[Exchange]
-        if kind in _CALL_WARNINGS:
-            pending = iter(self._calls.values())
-        elif kind in _CHANNEL_WARNINGS:
-            pending = iter(self._channels.values())
-        elif kind is None or kind == "unknown":
-            pending = iter([*self._calls.values(), *self._channels.values()])
-        else:
-            return None
-        named = _ENDPOINT_IN_TEXT.search(text[:300])
-        candidates = [exchange for exchange in pending if exchange.request is not None]
-        if named is not None:
-            candidates = [exchange for exchange in candidates if exchange.endpoint == named[1]]
-        else:
-            words = set(re.findall(r"\w+", text[:120]))
-            candidates = [exchange for exchange in candidates if exchange.endpoint in words]
-        if len(candidates) > 1:
-            # A refusal quotes the parameter; where several calls of one endpoint wait, it tells them apart.
-            quoting = [exchange for exchange in candidates if _parameter_text(exchange) in text]
-            candidates = quoting or candidates
-        return candidates[0] if candidates else None
 
     # Budgets.
 
@@ -351,12 +289,20 @@ class ClientSession:
 
     def drop_stalled(self, stall_seconds: float) -> None:
         """Give up the channel that has kept reading paused, so that the others go on."""
-        channel = self.paused
-        if channel is None:
-            return
-        error = SlowConsumerError(buffered_bytes=self.buffered(channel), stall_seconds=stall_seconds)
-        self.abandon(channel, self._copy_for(channel, error))
         self.check_budgets()
+        channel = self.paused
+        if channel is not None:
+            error = SlowConsumerError(buffered_bytes=self.buffered(channel), stall_seconds=stall_seconds)
+            self.abandon(channel, self._copy_for(channel, error))
+
+    def _recheck(self, exchange: Exchange) -> None:
+        # What has ended cannot grow: it does not keep the others waiting.
+        if self.paused is exchange:
+            self.check_budgets()
+
+    def _forget_unread(self, exchange: Exchange) -> None:
+        exchange.inbox.clear()
+        self._recheck(exchange)
 
     # Helpers.
 
@@ -373,6 +319,9 @@ class ClientSession:
         table[exchange.id] = exchange
         self.outgoing.append(frame)
 
+    def _table(self, exchange: Exchange) -> dict[int, Any]:
+        return self._calls if isinstance(exchange, Call) else self._channels
+
     def _pop(self, table: dict[int, Any], frame: dict[str, Any], key: str) -> Any:
         try:
             return table.pop(frame[key], None)
@@ -388,7 +337,8 @@ class ClientSession:
         """The one way in which an exchange ends."""
         if exchange.ended:
             return
-        exchange.request = None
+        if not exchange.draining:
+            exchange.request = None
         exchange.error = error
         exchange.ended = True
         if exchange.on_change is not None:
@@ -397,9 +347,3 @@ class ClientSession:
     def _copy_for(self, exchange: Exchange, error: LMWireError) -> LMWireError:
         """Make the exception that this exchange raises."""
         return error.copied().at(self.namespace, exchange.endpoint, exchange.id)
-
-
-def _parameter_text(exchange: Exchange) -> str:
-    request = exchange.request or {}
-    parameter = request.get("parameter", request.get("creationParameter"))
-    return json.dumps(parameter, separators=(",", ":"), ensure_ascii=False)

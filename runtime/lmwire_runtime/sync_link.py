@@ -2,25 +2,29 @@
 
 Theory of operation
 -------------------
-* No thread of ours stands between the socket and a waiting caller. The thread that waits for an exchange becomes the *leader*, if
-  there is none: it reads the socket, and what it reads ends up in the inboxes of all exchanges. It never decodes for others and
-  never runs their callbacks.
-* Other waiting threads are *followers*: each sleeps on a gate of its own, opened when its exchange changes, or when the leader, its
-  own exchange served, hands leadership on.
-* ``_lock`` guards session, transport and outgoing bytes; nobody waits for anything while holding it. The socket never blocks; the
-  leader waits in ``poll`` until the nearest deadline, on the socket and on a wake-up socket by which other threads interrupt it.
-* Whoever sends writes as much as the socket takes; the leader, or the client's housekeeping thread, drains the rest.
-* While nobody waits, the housekeeping thread calls ``tick`` about once a second, so that pings are answered, a close is noticed and
-  stalled channels are given up.
-* An exception that hits a thread while it feeds bytes to the session (Ctrl-C between two bytecodes) leaves the frames in an unknown
-  state: the link is lost, with that reason, rather than left hanging.
+* No thread of ours stands between the socket and a waiting caller. The thread that waits for an exchange becomes
+  the *leader*, if there is none: it reads the socket, and what it reads ends up in the inboxes of all exchanges.
+  It never decodes for others and never runs their callbacks.
+* Other waiting threads are *followers*: each sleeps on a gate of its own, opened when its exchange changes, or
+  when the leader, its own exchange served, hands leadership on.
+* ``_lock`` guards session, transport and outgoing bytes; nobody waits for anything while holding it. The socket
+  never blocks; the leader waits in a poll until the nearest deadline, on the socket and on a wake-up socket by
+  which other threads interrupt it.
+* Whoever sends writes as much as the socket takes; the leader, or the client's housekeeping thread, drains the
+  rest.
+* ``abandon`` and ``cancel`` may run anywhere, in a finalizer or a signal handler of a thread that holds the lock
+  at that moment: they are *deferred* to whoever holds the lock, or has it next.
+* While nobody waits, the housekeeping thread calls ``tick`` about once a second, so that pings are answered, a
+  close is noticed and stalled channels are given up.
+* A connection that has ended is *dropped*: nobody starts to use its socket any more, and whoever leads, or else
+  whoever drops it, closes it. No thread closes a socket that another one reads.
+* An exception that hits a thread while it feeds bytes to the session (Ctrl-C between two bytecodes) leaves the
+  frames in an unknown state: the link is lost, with that reason, rather than left hanging.
 """
 
 from __future__ import annotations
 
 import os
-import select
-import socket
 import threading
 import weakref
 from collections import deque
@@ -31,13 +35,15 @@ from lmwire_runtime.addresses import Address
 from lmwire_runtime.byte_stream import ByteStream, open_stream
 from lmwire_runtime.connection import LinkCore, Settings
 from lmwire_runtime.errors import (
+    CancelledError,
     ClosedError,
-    ConnectError,
     ConnectionLostError,
     LMWireError,
     RequestTimeoutError,
     UsageError,
 )
+from lmwire_runtime.leadership import Leadership
+from lmwire_runtime.poller import Poller
 from lmwire_runtime.session import Channel, Exchange
 from lmwire_runtime.transport import ClientTransport
 from lmwire_runtime.wire import UNSET
@@ -45,12 +51,11 @@ from lmwire_runtime.wire import UNSET
 __all__ = ["SyncLink"]
 
 READ_SIZE: Final = 256 * 1024
-# A follower wakes this often to see Ctrl-C where the platform cannot interrupt a lock.
-FOLLOWER_SLICE: Final = 0.5
 # A thread that sends waits once this many bytes have not been taken by the peer.
 SEND_BACKLOG: Final = 8 * 1024 * 1024
-# The housekeeping thread reads at most this many chunks at a time.
+# The housekeeping thread reads at most this many chunks at a time, and a thread that is about to send so many.
 TICK_READS: Final = 64
+REFRESH_READS: Final = 4
 
 
 class SyncLink:
@@ -64,15 +69,18 @@ class SyncLink:
         self._settings = settings
         self._clock = settings.clock
         self._lock = threading.Lock()
-        self._leading = False
-        self._followers: list[threading.Lock] = []
+        self._leadership = Leadership(self._lock, settings.clock)
         self._backlog = bytearray()
-        self._abandoned: deque[tuple[Exchange, LMWireError]] = deque()
-        self._poller = _Poller(stream)
+        self._deferred: deque[Callable[[], object]] = deque()
+        self._poller = Poller(stream)
         self._owner_pid = os.getpid()
         # Which channel has kept reading paused, how much of it had been taken, and since when.
         self._stall: tuple[Channel, int, float] | None = None
+        # Closed or discarded by its user; dropped: the socket is of no more use, whoever ended it.
         self._closed = False
+        self._dropped = False
+        self._ticked_after_loss = False
+        self._close_sockets = weakref.finalize(self, _close_both, stream, self._poller)
 
     @classmethod
     def connect(cls, address: Address, namespace: str, settings: Settings) -> SyncLink:
@@ -81,6 +89,7 @@ class SyncLink:
         Raises:
             ConnectError: The server cannot be reached, or is no WebSocket server.
             AuthenticationError: It refused the credentials.
+            ConnectionLostError: It ended the connection instead of answering the credentials.
             RequestTimeoutError: All of it together took longer than ``timeouts.connect``.
         """
         limit = settings.timeouts.connect
@@ -98,11 +107,12 @@ class SyncLink:
                 link._write()
             link._until(lambda: link.session.authenticated or link.session.lost is not None, deadline)
             if link.session.lost is not None:
-                raise link.session.lost
+                raise link._lost_error()
         except TimeoutError as error:
             link.discard()
             step = "authentication" if transport.open else "WebSocket handshake"
-            raise RequestTimeoutError(f"{url} did not answer the {step} within {limit:g} s", seconds=limit or 0.0) from error
+            message = f"{url} did not answer the {step} within {limit:g} s"
+            raise RequestTimeoutError(message, seconds=limit or 0.0) from error
         except BaseException:
             link.discard()
             raise
@@ -121,65 +131,71 @@ class SyncLink:
         Raises:
             UsageError: The process was forked after connecting.
         """
-        if os.getpid() != self._owner_pid:
-            raise UsageError(
-                "this client was connected before a fork; two processes cannot share its connection: create a new Client"
-                " in the child process"
-            )
-        if self.usable and self._try_lead():
-            try:
-                self._pump()
-            finally:
-                self._hand_over()
+        self._check_process()
+        if self.usable:
+            self._sweep(REFRESH_READS)
         return self.usable
 
     def start(self, begin: Callable[[], Exchange]) -> Exchange:
         """Queue a request by ``begin`` (which calls the session) and send it.
 
         Raises:
-            ConnectionLostError: The link had been lost.
+            ConnectionLostError: The link had been lost; nothing was sent.
+            ClosedError: The client was closed.
             UsageError: The request cannot be expressed on the wire.
         """
-        with self._lock:
-            if self.session.lost is not None:
-                raise self._lost_error()
-            exchange = begin()
-            try:
+        exchange: Exchange | None = None
+        try:
+            with self._lock:
+                if self.session.lost is not None:
+                    raise self._lost_error()
+                exchange = begin()
+                try:
+                    self.core.encode_outgoing()
+                except UsageError as error:
+                    self.session.retract(exchange, error)
+                    raise error.at(
+                        self.session.namespace, exchange.endpoint, exchange.id
+                    ) from error.__cause__
                 self._write()
-            except LMWireError as error:
-                self.session.abandon(exchange, error)
-                raise
-        self._relieve()
+            self._relieve()
+        except BaseException:
+            if exchange is not None:
+                self.abandon(exchange, CancelledError("the request was interrupted"))
+            raise
         return exchange
 
     def send(self, channel: Channel, message: Any = UNSET) -> bool:
-        """Send a packet; returns False if the channel has ended."""
+        """Send a packet; returns False if the channel has ended.
+
+        Raises:
+            UsageError: The packet cannot be expressed on the wire.
+        """
+        self._check_process()
         with self._lock:
             sent = self.session.send(channel, message)
+            if sent:
+                self.core.encode_outgoing()
             self._write()
         self._relieve()
         return sent
 
-    def abandon(self, exchange: Exchange, error: LMWireError) -> None:
-        """End an exchange from this side, with its cancel packet if it has one. Never waits.
+    def cancel(self, channel: Channel) -> bool:
+        """Ask the server to stop; returns False if the channel has ended or cannot be stopped. Never waits."""
+        if channel.ended or channel.cancel_packet is None:
+            return False
+        self._defer(lambda: self.session.cancel(channel))
+        return True
 
-        Finalizers come here too, and the garbage collector may run one while this very thread holds the lock: then the lock's
-        holder, the leader or the next tick does it.
-        """
-        self._abandoned.append((exchange, error))
-        if self._lock.acquire(blocking=False):
-            try:
-                self._write()
-            finally:
-                self._lock.release()
-        self._poller.wake()
+    def abandon(self, exchange: Exchange, error: LMWireError) -> None:
+        """End an exchange from this side, with its cancel packet if it has one. Never waits."""
+        self._defer(lambda: self.session.abandon(exchange, error))
 
     def release(self, channel: Channel) -> None:
         """Stop following a channel whose result has arrived."""
         with self._lock:
             self.session.release(channel)
-            if self.session.paused is not None:
-                self.session.check_budgets()
+        self._poller.wake()
 
     def resume(self) -> None:
         """Look again whether reading has to stay paused; called after packets were taken while it was."""
@@ -190,7 +206,7 @@ class SyncLink:
             self._poller.wake()
 
     def wait(self, exchange: Exchange, timeout: float | None) -> bool:
-        """Wait until the exchange has a payload or has ended; returns False if ``timeout`` seconds passed in silence."""
+        """Wait until the exchange has a payload or has ended; returns False after ``timeout`` seconds of silence."""
         deadline = None if timeout is None else self._clock.monotonic() + timeout
         try:
             self._until(lambda: bool(exchange.inbox) or exchange.ended, deadline, exchange)
@@ -200,6 +216,10 @@ class SyncLink:
 
     def close(self, reason: LMWireError | None = None) -> None:
         """Close: what is in flight ends with ``reason`` (by default ClosedError); the closing handshake is brief."""
+        if os.getpid() != self._owner_pid:
+            self._closed = self._dropped = True
+            self._close_sockets()  # this process' copies of them; the connection is the parent's
+            return
         with self._lock:
             if self._closed:
                 return
@@ -210,151 +230,149 @@ class SyncLink:
         self._poller.wake()
         try:
             deadline = self._clock.monotonic() + self._settings.timeouts.close
-            self._until(lambda: self.core.transport.closed, deadline)
+            self._until(lambda: self.core.transport.closed or self._dropped, deadline)
         except TimeoutError:
             pass  # the peer does not answer the closing handshake: it is not needed
         finally:
             self.discard()
 
     def discard(self) -> None:
-        """Drop the socket at once."""
-        self._closed = True
-        self.session.lose(ClosedError("the connection was dropped"))
-        self._open_gates()
-        self._poller.wake()
-        self._stream.close()
+        """Drop the connection at once."""
+        with self._lock:
+            self._closed = True
+            self.session.lose(ClosedError("the connection was dropped"))
+            self._drop()
 
     def tick(self) -> bool:
-        """Housekeeping: read while nobody waits, give up stalled channels; returns whether bytes still wait to be sent."""
-        if os.getpid() != self._owner_pid or self._closed:
+        """Housekeeping: read while nobody waits, give up stalled channels.
+
+        Returns whether bytes still wait to be sent, so that it should come again soon.
+        """
+        if os.getpid() != self._owner_pid or self._dropped:
             return False
-        if self._try_lead():
-            try:
-                for _ in range(TICK_READS):
-                    if not self._pump():
-                        break
-            finally:
-                self._hand_over()
-        self._give_up_stalled()
-        if self._backlog or self._abandoned:
+        self._sweep(TICK_READS)
+        self._check_stall()
+        if self._backlog or self._deferred:
             with self._lock:
                 self._write()
+        if self.session.lost is not None:
+            if self._ticked_after_loss:
+                self.discard()  # the peer had its time to end a connection that it has closed
+            self._ticked_after_loss = True
         return bool(self._backlog)
 
     # Leader and followers.
 
-    def _until(self, done: Callable[[], bool], deadline: float | None, exchange: Exchange | None = None) -> None:
+    def _until(
+        self, done: Callable[[], bool], deadline: float | None, exchange: Exchange | None = None
+    ) -> None:
         """Wait until ``done``, as leader or follower. Raises TimeoutError at the deadline."""
-        while not done():
-            if self._try_lead():
-                try:
+        self._check_process()
+        try:
+            while not done():
+                if self._leadership.take():
                     self._lead(done, deadline)
-                finally:
-                    self._hand_over()
-            else:
-                self._follow(done, deadline, exchange)
+                else:
+                    self._leadership.follow(done, deadline, exchange)
+        finally:
+            if self._leadership.mine:
+                self._hand_over()
 
-    def _try_lead(self) -> bool:
-        with self._lock:
-            if self._leading:
-                return False
-            self._leading = True
-            return True
+    def _sweep(self, reads: int) -> None:
+        """Lead, if nobody does, for up to so many reads of what has arrived."""
+        try:
+            if self._leadership.take():
+                while reads and self._pump():
+                    reads -= 1
+        finally:
+            if self._leadership.mine:
+                self._hand_over()
 
     def _lead(self, done: Callable[[], bool], deadline: float | None) -> None:
         while not done():
-            if self._pump():
-                continue
-            if self._stream.closed:
+            if self._dropped:
                 raise self._lost_error()
             remaining = None if deadline is None else deadline - self._clock.monotonic()
+            if self._pump():
+                if remaining is not None and remaining <= 0 and not done():
+                    raise TimeoutError  # though other exchanges are served all the time
+                continue
             if remaining is not None and remaining <= 0:
                 raise TimeoutError
+            stall = self._check_stall()
+            if stall is not None:
+                remaining = stall if remaining is None else min(stall, remaining)
             with self._poller as poller:
                 # Armed first: whatever another thread changes from here on wakes the poll.
-                if done():
-                    return
-                poller.wait(remaining, read=self.session.paused is None, write=bool(self._backlog))
-            if self._backlog or self._abandoned:
+                if not done() and not self._deferred:
+                    poller.wait(remaining, read=self.session.paused is None, write=bool(self._backlog))
+            if self._backlog or self._deferred:
                 with self._lock:
                     self._write()
-            if self.session.paused is not None:
-                self._give_up_stalled()
 
     def _hand_over(self) -> None:
         with self._lock:
-            self._leading = False
-            self._call_follower()
-
-    def _call_follower(self) -> None:
-        if not self._leading and self._followers:
-            _open(self._followers[0])
-
-    def _follow(self, done: Callable[[], bool], deadline: float | None, exchange: Exchange | None) -> None:
-        gate = threading.Lock()
-        gate.acquire()
-        with self._lock:
-            if done() or not self._leading:
-                return
-            self._followers.append(gate)
-            if exchange is not None:
-                exchange.on_change = lambda: _open(gate)
-        try:
-            remaining = FOLLOWER_SLICE if deadline is None else min(FOLLOWER_SLICE, deadline - self._clock.monotonic())
-            if remaining <= 0:
-                raise TimeoutError
-            gate.acquire(timeout=remaining)
-        finally:
-            with self._lock:
-                self._followers.remove(gate)
-                if exchange is not None:
-                    exchange.on_change = None
-                self._call_follower()
-
-    def _open_gates(self) -> None:
-        for gate in list(self._followers):
-            _open(gate)
+            self._leadership.give_up()
+            if self._dropped:
+                self._close_sockets()
+            elif self._deferred:
+                self._write()
+            self._leadership.call_next()
 
     # Bytes. Only the leader reads; whoever holds the lock writes.
 
     def _pump(self) -> bool:
         """Read once without blocking and feed it; returns False if there was nothing to read."""
-        if self.session.paused is not None or self._stream.closed:
+        if self.session.paused is not None or self._dropped:
             return False
+        intact = False
         try:
             data = self._stream.receive(READ_SIZE)
+            if data is not None:
+                self._feed(data)
+            intact = True
+            return data is not None
         except OSError as error:
+            intact = True
             self._lose(error)
             return True
-        if data is None:
-            return False
-        fed = False
-        try:
-            with self._lock:
-                if data:
-                    self.core.feed(data)
-                else:
-                    self.core.transport.receive_eof()
-                self.core.check_ended()
-                self._write()
-                if self.core.transport.closed:
-                    self._end(ConnectionLostError(f"the connection was lost: {self.core.transport.close_reason}"))
-            fed = True
         finally:
-            if not fed:
+            if not intact:
                 self._lose(ConnectionLostError("the connection was given up: its reader was interrupted"))
-        return True
+
+    def _feed(self, data: bytes) -> None:
+        with self._lock:
+            transport = self.core.transport
+            if data:
+                self.core.feed(data)
+            else:
+                transport.receive_eof()
+            self.core.check_ended()
+            self._write()
+            if transport.closed:
+                self._end(ConnectionLostError(f"the connection was lost: {transport.close_reason}"))
+
+    def _defer(self, action: Callable[[], object]) -> None:
+        """Do something that needs the lock: now, or by whoever holds it, perhaps this very thread further up."""
+        self._deferred.append(action)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._write()
+            finally:
+                self._lock.release()
+        self._poller.wake()
 
     def _write(self) -> None:
-        """End what was abandoned and write what can be written without blocking; the lock is held."""
-        while self._abandoned:
-            self.session.abandon(*self._abandoned.popleft())
-            if self.session.paused is not None:
-                self.session.check_budgets()
+        """Do what was deferred, and write what can be written without blocking; the lock is held."""
+        while self._deferred:
+            self._deferred.popleft()()
         data = self.core.flush()
         if data:
             self._backlog += data
-        if not self._backlog or self._stream.closed:
+        if not self._backlog or self._dropped:
+            return
+        if os.getpid() != self._owner_pid:
+            self._backlog.clear()  # a forked process has no say in its parent's connection
             return
         try:
             while self._backlog:
@@ -363,7 +381,7 @@ class SyncLink:
                     break
                 del self._backlog[:written]
         except OSError as error:
-            self._lose(error, locked=True)
+            self._end(_lost_by(error))
 
     def _relieve(self) -> None:
         """Hold back a thread that sends faster than the peer takes."""
@@ -371,116 +389,79 @@ class SyncLink:
             limit = self._settings.timeouts.channel
             deadline = None if limit is None else self._clock.monotonic() + limit
             try:
-                self._until(lambda: len(self._backlog) <= SEND_BACKLOG or self.session.lost is not None, deadline)
+                self._until(
+                    lambda: len(self._backlog) <= SEND_BACKLOG or self.session.lost is not None, deadline
+                )
             except TimeoutError:
-                message = f"the peer has taken nothing of {len(self._backlog)} bytes for {limit:g} s"
+                message = f"the peer has taken too little of {len(self._backlog)} bytes for {limit:g} s"
                 self._lose(ConnectionLostError(message))
         elif self._backlog:
             self._poller.wake()
 
-    def _lose(self, error: Exception, *, locked: bool = False) -> None:
-        if not isinstance(error, LMWireError):
-            cause, error = error, ConnectionLostError(f"the connection was lost: {error}")
-            error.__cause__ = cause
-        if locked:
-            self._end(error)
-        else:
-            with self._lock:
-                self._end(error)
+    def _lose(self, error: OSError | LMWireError) -> None:
+        with self._lock:
+            self._end(error if isinstance(error, LMWireError) else _lost_by(error))
 
     def _end(self, error: LMWireError) -> None:
         """The network is gone: end everything; the lock is held."""
-        self._backlog.clear()
         self.core.transport.abort()
         self.session.lose(error)
-        self._stream.close()
+        self._drop()
+
+    def _drop(self) -> None:
+        """Let go of the socket; the lock is held."""
+        self._dropped = True
+        self._backlog.clear()
+        self._leadership.wake_all()
+        if self._leadership.vacant:
+            self._close_sockets()
+        else:
+            self._poller.wake()
 
     def _lost_error(self) -> LMWireError:
         lost = self.session.lost
-        return ConnectionLostError("the connection was lost" if lost is None else lost.message)
+        return ConnectionLostError("the connection was lost") if lost is None else lost.copied()
 
-    def _give_up_stalled(self) -> None:
+    def _check_process(self) -> None:
+        if os.getpid() != self._owner_pid:
+            raise UsageError(
+                "this client was connected before a fork; two processes cannot share its connection: create a new"
+                " Client in the child process"
+            )
+
+    def _check_stall(self) -> float | None:
+        """Give up the channel that has kept reading paused for too long.
+
+        Returns after how many seconds to look again, None if there is nothing to look for.
+        """
         limit = self._settings.timeouts.stall
+        channel = self.session.paused
+        if limit is None or channel is None:
+            self._stall = None
+            return None
         with self._lock:
             channel = self.session.paused
-            if channel is None or limit is None:
-                self._stall = None
-                return
+            if channel is None:
+                return 0.0
             now = self._clock.monotonic()
             if self._stall is None or self._stall[0] is not channel or self._stall[1] != channel.taken:
                 self._stall = (channel, channel.taken, now)
-            elif now - self._stall[2] >= limit:
-                self._stall = None
-                self.session.drop_stalled(limit)
-                self._write()
-
-    def __del__(self) -> None:
-        stream = getattr(self, "_stream", None)
-        if stream is not None:
-            stream.close()
-
-
-def _open(gate: threading.Lock) -> None:
-    if gate.locked():
-        gate.release()
+            left = self._stall[2] + limit - now
+            if left > 0:
+                return left
+            self._stall = None
+            self.session.drop_stalled(limit)
+            self._write()
+        self._poller.wake()
+        return 0.0
 
 
-class _Poller:
-    """Waits for the socket and for ``wake``, by whichever of poll and select the platform has.
-
-    Used as a context manager that is entered before the last look at what other threads may change.
-    """
-
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
-        self._reader, self._writer = socket.socketpair()
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)
-        self._waiting = False
-        self._finalizer = weakref.finalize(self, _close_both, self._reader, self._writer)
-
-    def wake(self) -> None:
-        """Interrupt ``wait`` in another thread; cheap if nobody is in it."""
-        if self._waiting:
-            try:
-                self._writer.send(b"\0")
-            except OSError:
-                pass  # full of wake-ups already, or closed: either way the waiter returns
-
-    def __enter__(self) -> _Poller:
-        self._waiting = True
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._waiting = False
-        self._drain()
-
-    def wait(self, timeout: float | None, *, read: bool, write: bool) -> None:
-        """Return when the socket is ready, after ``timeout`` seconds, or on ``wake``."""
-        # While reading is paused a stalled channel may have to be given up: look again soon.
-        limit = timeout if read else min(1.0, timeout if timeout is not None else 1.0)
-        _wait_for(self._stream.fileno(), self._reader.fileno(), limit, read, write)
-
-    def _drain(self) -> None:
-        try:
-            while len(self._reader.recv(4096)) == 4096:
-                pass
-        except OSError:
-            pass  # nothing to drain
+def _lost_by(cause: OSError) -> ConnectionLostError:
+    error = ConnectionLostError(f"the connection was lost: {cause}")
+    error.__cause__ = cause
+    return error
 
 
-def _close_both(reader: socket.socket, writer: socket.socket) -> None:
-    reader.close()
-    writer.close()
-
-
-def _wait_for(fd: int, wake_fd: int, timeout: float | None, read: bool, write: bool) -> None:
-    if fd < 0:
-        return
-    if hasattr(select, "poll"):
-        poller = select.poll()
-        poller.register(wake_fd, select.POLLIN)
-        poller.register(fd, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
-        poller.poll(None if timeout is None else max(0, int(timeout * 1000) + 1))
-    else:
-        select.select([wake_fd, fd] if read else [wake_fd], [fd] if write else [], [], timeout)
+def _close_both(stream: ByteStream, poller: Poller) -> None:
+    stream.close()
+    poller.close()

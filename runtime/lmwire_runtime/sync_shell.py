@@ -1,14 +1,14 @@
 """The synchronous shell: what stubs of threads hold. ``async_shell`` has the same names for tasks.
 
-A ``SyncClient`` has one ``SyncConnection`` for each namespace, and one housekeeping thread for all of them. Everything here may
-be shared between threads; a ``SyncChannel`` is meant for one reader at a time.
+A ``SyncClient`` has one ``SyncConnection`` for each namespace, and one housekeeping thread for all of them.
+Everything here may be shared between threads; a ``SyncChannel`` is meant for one reader at a time.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -22,9 +22,9 @@ from lmwire_runtime.connection import (
     silence_error,
 )
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
-from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError
+from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, ConnectionLostError, LMWireError
 from lmwire_runtime.limits import Timeout, resolve_timeout
-from lmwire_runtime.session import Call, Channel
+from lmwire_runtime.session import Channel, ClientSession, Exchange
 from lmwire_runtime.sync_link import SyncLink
 from lmwire_runtime.wire import ROOT, UNSET, DecodeError
 
@@ -35,6 +35,7 @@ R = TypeVar("R")
 C = TypeVar("C")
 S = TypeVar("S")
 T = TypeVar("T")
+E = TypeVar("E", bound=Exchange)
 
 TICK_SECONDS: Final = 1.0
 # While bytes still wait to be sent and nobody waits for anything.
@@ -42,13 +43,17 @@ BUSY_TICK_SECONDS: Final = 0.01
 
 
 class SyncConnection:
-    """One namespace of one server: opens a WebSocket on first use, and another one after a loss or once the peer is mute."""
+    """One namespace of one server: opens a WebSocket on first use, and another one after a loss or once the
+    peer is mute.
+    """
 
     def __init__(self, client: SyncClient, namespace: str) -> None:
         self._client = client
         self.core: ClientCore = client.core
         self.namespace = namespace
         self._opening = threading.Lock()
+        # Guards the list of retired links.
+        self._lock = threading.Lock()
         self._link: SyncLink | None = None
         self._retired: list[SyncLink] = []
 
@@ -70,8 +75,7 @@ class SyncConnection:
         settings = self.core.settings
         limit = resolve_timeout(timeout, settings.timeouts.rpc)
         raw = encode(descriptor, descriptor.parameter, parameter)
-        link = self.link()
-        call = cast(Call, link.start(lambda: link.session.call(descriptor.name, raw)))
+        link, call = self.begin(lambda session: session.call(descriptor.name, raw))
         try:
             answered = link.wait(call, limit)
         except BaseException:
@@ -96,6 +100,15 @@ class SyncConnection:
         limit = resolve_timeout(timeout, self.core.settings.timeouts.channel)
         return SyncChannel(self, descriptor, encode(descriptor, descriptor.creation, creation), limit)
 
+    def begin(self, request: Callable[[ClientSession], E]) -> tuple[SyncLink, E]:
+        """Send a request over a usable link; ``request`` makes the exchange."""
+        link = self.link()
+        try:
+            return link, cast(E, link.start(lambda: request(link.session)))
+        except ConnectionLostError:
+            again = self.link()  # it was lost a moment ago: nothing was sent yet
+            return again, cast(E, again.start(lambda: request(again.session)))
+
     def link(self) -> SyncLink:
         """Return a usable link, connecting if there is none."""
         link = self._link
@@ -114,31 +127,40 @@ class SyncConnection:
             except ConnectError:
                 self.core.not_reached(address)
                 raise
+            except LMWireError:
+                self.core.forget_address()
+                raise
+            if self._client.closed:
+                link.close()  # by another thread, which could not see this link yet
+            self._client.check_open()
             self._client.start_housekeeping()
             return link
 
     def _retire(self, link: SyncLink) -> None:
         self._link = None
         if link.session.lost is None and not link.session.idle:
-            self._retired.append(link)  # mute, but still serving what is in flight
+            with self._lock:
+                self._retired.append(link)  # mute, but still serving what is in flight
         else:
             link.discard()
 
     def tick(self) -> bool:
         """Housekeeping; returns whether it should come again soon."""
-        busy = False
-        for link in [*self._retired, *([self._link] if self._link is not None else [])]:
-            busy = link.tick() or busy
-        for link in [link for link in self._retired if link.session.idle]:
-            self._retired.remove(link)
+        busy = [link.tick() for link in self._links()]
+        with self._lock:
+            idle = [link for link in self._retired if link.session.idle]
+            self._retired = [link for link in self._retired if link not in idle]
+        for link in idle:
             link.close()
-        return busy
+        return any(busy)
+
+    def _links(self) -> list[SyncLink]:
+        with self._lock:
+            return [*self._retired, *([self._link] if self._link is not None else [])]
 
     def close(self) -> None:
         """Close all links."""
-        links, self._retired = [*self._retired, *([self._link] if self._link is not None else [])], []
-        self._link = None
-        for link in links:
+        for link in self._links():
             link.close()
 
 
@@ -149,7 +171,11 @@ class SyncChannel(Generic[S, T]):
     """
 
     def __init__(
-        self, connection: SyncConnection, descriptor: ChannelDescriptor[C, S, T], creation: Any, timeout: float | None
+        self,
+        connection: SyncConnection,
+        descriptor: ChannelDescriptor[C, S, T],
+        creation: Any,
+        timeout: float | None,
     ) -> None:
         self.descriptor = descriptor
         self._connection = connection
@@ -164,10 +190,10 @@ class SyncChannel(Generic[S, T]):
     def start(self) -> Channel:
         """Open the channel unless it is; returns its exchange."""
         if self._channel is None:
-            link = self._connection.link()
             descriptor, creation = self.descriptor, self._creation
-            begun = link.start(lambda: link.session.open(descriptor.name, creation, descriptor.cancel))
-            self._link, self._channel = link, cast(Channel, begun)
+            self._link, self._channel = self._connection.begin(
+                lambda session: session.open(descriptor.name, creation, descriptor.cancel)
+            )
             self._creation = UNSET
         return self._channel
 
@@ -181,11 +207,16 @@ class SyncChannel(Generic[S, T]):
 
     def __next__(self) -> T:
         channel = self._channel or self.start()
-        if not channel.inbox:
-            self._await(channel)
+        while True:
             if not channel.inbox:
-                raise StopIteration
-        raw = channel.take()
+                self._await(channel)
+                if not channel.inbox:
+                    raise StopIteration
+            try:
+                raw = channel.take()
+            except IndexError:
+                continue  # the channel was given up between two lines of this loop
+            break
         link = self._link
         if link is not None and link.session.paused is not None:
             link.resume()
@@ -224,13 +255,13 @@ class SyncChannel(Generic[S, T]):
         """
         channel = self.start()
         assert self._link is not None
-        return channel.cancel is not None and self._link.send(channel, channel.cancel)
+        return self._link.cancel(channel)
 
     def close(self) -> None:
         """Give the channel up: the server is asked to stop, and what it still sends is dropped."""
-        if self._channel is not None and self._link is not None:
-            if not self._channel.ended or self._channel.inbox:
-                self._link.abandon(self._channel, CancelledError("the channel was closed by its user"))
+        channel, link = self._channel, self._link
+        if channel is not None and link is not None and (not channel.ended or channel.inbox):
+            link.abandon(channel, CancelledError("the channel was closed by its user"))
 
     def release(self) -> None:
         """Stop following the channel after its result: the server is not asked to stop, the rest is dropped."""
@@ -246,11 +277,17 @@ class SyncChannel(Generic[S, T]):
     ) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        # Forgotten half-way, without ``with``: the server need not go on.
+        if getattr(self, "_channel", None) is not None:
+            self.close()
+
     def _await(self, channel: Channel) -> None:
         assert self._link is not None
         if not self._link.wait(channel, self._timeout):
             error = silence_error(channel, self.descriptor, self._timeout or 0.0)
             self._link.abandon(channel, error)
+            raise error
         if channel.error is not None and not channel.inbox:
             raise channel.error
 
@@ -291,13 +328,17 @@ class SyncClient:
         with self._lock:
             if self._housekeeper is None or not self._housekeeper.is_alive():
                 self._housekeeper = threading.Thread(
-                    target=_keep_house, args=(weakref.ref(self), self._wake), name="lmwire-housekeeping", daemon=True
+                    target=_keep_house,
+                    args=(weakref.ref(self), self._wake),
+                    name="lmwire-housekeeping",
+                    daemon=True,
                 )
                 self._housekeeper.start()
 
     def tick(self) -> bool:
         """Do the housekeeping of all connections once; returns whether it should come again soon."""
-        return any([connection.tick() for connection in list(self._connections.values())])
+        busy = [connection.tick() for connection in list(self._connections.values())]
+        return any(busy)
 
     @property
     def closed(self) -> bool:
@@ -328,5 +369,3 @@ def _keep_house(reference: weakref.ref[SyncClient], wake: threading.Event) -> No
             return
         pause = BUSY_TICK_SECONDS if client.tick() else TICK_SECONDS
         del client
-
-

@@ -1,13 +1,13 @@
 """WebSocket without I/O: bytes in, whole messages out, and back.
 
-A thin layer over the sans-I/O protocols of ``websockets``. Ours is what those leave to the caller: the opening handshake's
-verdict, reassembly of fragmented messages, and one sentence that says why a connection ended. The shells own the socket: they
-feed ``receive``, and write what ``output`` returns after every call.
+A thin layer over the sans-I/O protocols of ``websockets``. Ours is what those leave to the caller: the
+opening handshake's verdict, reassembly of fragmented messages, and one sentence that says why a connection
+ended. The shells own the socket: they feed ``receive``, and write what ``output`` returns after every call.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
@@ -17,6 +17,9 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 __all__ = ["ClientTransport", "Payload", "ServerTransport", "Transport"]
+
+# What stands for a close frame without a code.
+NO_CODE: Final = 1005
 
 Payload: TypeAlias = "bytes | bytearray | memoryview"
 
@@ -29,6 +32,7 @@ class Transport:
         # Parts of a fragmented message, None between messages.
         self._parts: list[Payload] | None = None
         self._peer_ended = False
+        self._fault = ""
 
     @property
     def open(self) -> bool:
@@ -90,6 +94,12 @@ class Transport:
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason)
 
+    def fail(self, code: int, fault: str) -> None:
+        """End the connection because of what the peer sent; ``fault`` says what, in at most 123 bytes."""
+        if not self._fault:
+            self._fault = fault
+            self._protocol.fail(code, fault)
+
     def output(self) -> tuple[bytes, bool]:
         """Return the bytes that have to be written now, and whether the stream's own end follows them."""
         writes = self._protocol.data_to_send()
@@ -103,11 +113,16 @@ class Transport:
     def close_reason(self) -> str:
         """Say why the connection ended, as part of a sentence."""
         protocol = self._protocol
+        fault: object = self._fault
         if protocol.parser_exc is not None and not isinstance(protocol.parser_exc, EOFError):
-            return f"the peer broke the WebSocket protocol or a limit: {protocol.parser_exc}"
+            fault = protocol.parser_exc
+        if fault:
+            return f"the peer broke the WebSocket protocol or a limit: {fault}"
         if protocol.close_rcvd is not None:
             reason = f" ({protocol.close_rcvd.reason})" if protocol.close_rcvd.reason else ""
-            return f"the peer closed it with code {int(protocol.close_rcvd.code)}{reason}"
+            code = int(protocol.close_rcvd.code)
+            told = "without a code" if code == NO_CODE else f"with code {code}"
+            return f"the peer closed it {told}{reason}"
         return "the peer ended it without a closing handshake"
 
     def _handshake_event(self, event: Request | Response | Frame) -> None:
@@ -118,7 +133,9 @@ class ClientTransport(Transport):
     """The client's end. ``output`` holds the handshake request from the start."""
 
     def __init__(self, url: str, *, message_bytes: int | None) -> None:
-        """Prepare to connect to ``url`` (``ws://`` or ``wss://``); larger messages than ``message_bytes`` end the link."""
+        """Prepare to connect to ``url`` (``ws://`` or ``wss://``); larger messages than ``message_bytes`` end
+        the link.
+        """
         self._client = ClientProtocol(parse_uri(url), max_size=message_bytes)
         super().__init__(self._client)
         # The name of the HTTP client is all that servers log of us.
@@ -141,7 +158,9 @@ class ClientTransport(Transport):
 
 
 class ServerTransport(Transport):
-    """The server's end. ``request`` is set once the client's HTTP request has arrived; answer it with ``accept`` or ``reject``."""
+    """The server's end. ``request`` is set once the client's HTTP request has arrived; answer it with
+    ``accept`` or ``reject``.
+    """
 
     def __init__(self, *, message_bytes: int | None) -> None:
         self._server = ServerProtocol(max_size=message_bytes)

@@ -1,0 +1,74 @@
+"""Waiting for a socket, and for other threads, by whichever of poll and select the platform has."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from typing import Final, Protocol
+
+__all__ = ["Poller"]
+
+# Longest single wait: ``poll`` takes no more than an int of milliseconds. Whoever waits looks again.
+LONGEST: Final = 3600.0
+# On Windows Ctrl-C does not interrupt ``select``.
+LONGEST_SELECT: Final = 0.5
+
+
+class HasDescriptor(Protocol):
+    """Something with a descriptor to wait for, -1 once it is closed."""
+
+    def fileno(self) -> int: ...
+
+
+class Poller:
+    """Waits for one socket and for ``wake``.
+
+    Used as a context manager that is entered before the last look at what other threads may change.
+    """
+
+    def __init__(self, stream: HasDescriptor) -> None:
+        self._stream = stream
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._waiting = False
+
+    def wake(self) -> None:
+        """Interrupt ``wait`` in another thread; cheap if nobody is in it."""
+        if self._waiting:
+            # An error means: full of wake-ups already, or closed. Either way the waiter returns.
+            with contextlib.suppress(OSError):
+                self._writer.send(b"\0")
+
+    def __enter__(self) -> Poller:
+        self._waiting = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting = False
+        with contextlib.suppress(OSError):  # nothing to drain
+            while len(self._reader.recv(4096)) == 4096:
+                pass
+
+    def wait(self, timeout: float | None, *, read: bool, write: bool) -> None:
+        """Return when the socket is ready, after at most ``timeout`` seconds, or on ``wake``; perhaps earlier."""
+        descriptor = self._stream.fileno()
+        if descriptor < 0:
+            return
+        wake = self._reader.fileno()
+        limit = LONGEST if timeout is None else min(max(timeout, 0.0), LONGEST)
+        if hasattr(select, "poll"):
+            poller = select.poll()
+            poller.register(wake, select.POLLIN)
+            if read or write:  # registered for nothing, it would still report a hang-up, over and over
+                poller.register(descriptor, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
+            poller.poll(int(limit * 1000) + 1)
+        else:
+            reading = [wake, descriptor] if read else [wake]
+            select.select(reading, [descriptor] if write else [], [], min(limit, LONGEST_SELECT))
+
+    def close(self) -> None:
+        """Close the wake-up sockets; nobody may be waiting."""
+        self._reader.close()
+        self._writer.close()

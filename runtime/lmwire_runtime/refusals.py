@@ -1,0 +1,109 @@
+"""What a peer's ``communicationWarning`` means for the requests that wait.
+
+A server answers a bad request with a warning and nothing else. The warning has no callId; it names the endpoint
+and quotes the parameter, in English text, with a machine-readable ``kind`` from servers since March 2026::
+
+    Received rpcCall for unknown endpoint, endpoint = nonesuch
+    Received invalid parameter for rpcCall, endpointName = tokenize, parameter = {...}. Zod error: ...
+    Received channelSend for unknown channel, channelId = 1
+
+Text after the first `` = `` may quote anything that a user has sent, so only what precedes it is believed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from lmwire_runtime.errors import LMWireError, RefusedRequestError, UnsupportedEndpointError
+from lmwire_runtime.exchanges import Call, Channel, Exchange
+
+__all__ = ["PeerWarning"]
+
+_CALL_KINDS: Final = frozenset({"rpcEndpointUnknown", "rpcEndpointUnhandled", "rpcParameterTypeError"})
+_CHANNEL_KINDS: Final = frozenset(
+    {"channelEndpointUnknown", "channelEndpointUnhandled", "channelCreationParameterTypeError"}
+)
+_ID_KINDS: Final = frozenset({"channelUnknown", "channelAlreadyOpen"})
+
+_ID_HEAD: Final = re.compile(r"unknown channel\b|already open channel\b")
+_UNSUPPORTED_HEAD: Final = re.compile(r"\bun(known|handled)\b", re.IGNORECASE)
+_CHANNEL_ID: Final = re.compile(r"\bchannelId = (-?\d{1,15})\b")
+_ENDPOINT: Final = re.compile(r"\bendpoint(?:Name)?\s*[=:]?\s*[\"']?([A-Za-z0-9_]+)[\"']?\s*(?:,|$)")
+
+
+@attrs.frozen
+class PeerWarning:
+    """A received warning.
+
+    Attributes:
+        text: English text.
+        kind: The machine-readable kind; None from servers that send none, or the wire's ``unknown``.
+        head: The part of the text that quotes nothing.
+    """
+
+    text: str
+    kind: str | None
+    head: str
+
+    @classmethod
+    def of(cls, frame: Mapping[str, Any]) -> PeerWarning:
+        """Read a ``communicationWarning``, however odd its fields are."""
+        text, kind = frame.get("warning"), frame.get("kind")
+        text = text if isinstance(text, str) else "(no text)"
+        kind = kind if isinstance(kind, str) and kind != "unknown" else None
+        return cls(text, kind, text[:300].partition(" = ")[0])
+
+    @property
+    def tells_channel_id(self) -> bool:
+        """Whether it is about a channel's id.
+
+        Mostly about one that has ended: something of ours crossed its end, which is a normal race.
+        """
+        return self.kind in _ID_KINDS if self.kind is not None else _ID_HEAD.search(self.head) is not None
+
+    def find(self, calls: Iterable[Call], channels: Mapping[int, Channel]) -> Exchange | None:
+        """Return the unanswered request that the warning is about, None if there is none such."""
+        if self.tells_channel_id:
+            found = _CHANNEL_ID.search(self.text[:300])
+            return None if found is None else channels.get(int(found[1]))
+        pending: list[Exchange] = []
+        if self.kind in _CALL_KINDS or (self.kind is None and "channel" not in self.head):
+            pending += calls
+        if self.kind in _CHANNEL_KINDS or (self.kind is None and "rpcCall" not in self.head):
+            pending += channels.values()
+        return self._named_in(exchange for exchange in pending if exchange.request is not None)
+
+    def error(self) -> LMWireError:
+        """Make the error of the request that the warning is about."""
+        unsupported = (
+            self.kind.endswith(("EndpointUnknown", "EndpointUnhandled"))
+            if self.kind is not None
+            else not self.tells_channel_id and _UNSUPPORTED_HEAD.search(self.head) is not None
+        )
+        if unsupported:
+            return UnsupportedEndpointError(
+                f"the server has no such endpoint: {self.text[:500]}", kind=self.kind
+            )
+        return RefusedRequestError(f"the server refused the request: {self.text[:2000]}", kind=self.kind)
+
+    def _named_in(self, pending: Iterable[Exchange]) -> Exchange | None:
+        named = _ENDPOINT.search(self.text[:300])
+        words = {named[1]} if named is not None else set(re.findall(r"\w+", self.head))
+        candidates = [exchange for exchange in pending if exchange.endpoint in words]
+        if len(candidates) > 1:
+            # Several requests to one endpoint wait: the quoted parameter tells them apart.
+            quoted = [exchange for exchange in candidates if f"= {_parameter_of(exchange)}. " in self.text]
+            candidates = quoted or candidates
+        # The oldest: warnings arrive in the order of the requests.
+        return candidates[0] if candidates else None
+
+
+def _parameter_of(exchange: Exchange) -> str:
+    request = exchange.request or {}
+    parameter = request.get("parameter", request.get("creationParameter"))
+    return json.dumps(parameter, separators=(",", ":"), ensure_ascii=False)
