@@ -1,3 +1,3 @@
 """Loads the plugins that tests of every part share; they are described where they are."""
 
-pytest_plugins = ["pytester", "tests.support.plugin", "tests.support.fixtures"]
+pytest_plugins = ["pytester", "tests.support.plugin", "tests.support.fixtures", "tests.support.emulators"]

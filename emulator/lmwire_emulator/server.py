@@ -40,6 +40,7 @@ class Emulator:
     Args:
         script: What the scripted engine replies; every language model then answers by script. None: the ``ngram`` engine.
         loaded: Keys of models that are loaded at the start.
+        seconds_per_token: Pause of the ``ngram`` engine after each token, to look like a large model; 0 for none.
         api_tokens: Tokens of which one is demanded; none makes an open server.
         catalogue: The downloaded models.
         presets: Presets that predictions can name.
@@ -55,6 +56,7 @@ class Emulator:
         *,
         script: Script | None = None,
         loaded: Sequence[str] = (),
+        seconds_per_token: float = 0.0,
         api_tokens: Iterable[str] = (),
         catalogue: Iterable[Model] = DEFAULT_CATALOGUE,
         presets: Sequence[Preset] = DEFAULT_PRESETS,
@@ -62,7 +64,7 @@ class Emulator:
         on_frame: Tap | None = None,
     ) -> None:
         self.registry = ModelRegistry(catalogue, clock=clock)
-        engines: dict[str, Engine] = {"ngram": NgramEngine(clock=clock)}
+        engines: dict[str, Engine] = {"ngram": NgramEngine(clock=clock, seconds_per_token=seconds_per_token)}
         if script is not None:
             engines = dict.fromkeys(engines, ScriptedEngine(script, clock=clock))
         self._loaded = loaded

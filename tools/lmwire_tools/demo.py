@@ -15,11 +15,11 @@ __all__ = ["demo"]
 @click.option("--prompt", default="My name is", show_default=True, help="The text to complete.")
 def demo(prompt: str) -> None:
     """Start an emulated server on loopback and stream a completion from it."""
-    with EmulatorThread() as emulator, Client(emulator.api_host) as client:
+    with EmulatorThread(seconds_per_token=0.03) as emulator, Client(emulator.api_host) as client:
         click.echo(f"An emulated LM Studio listens on ws://{emulator.api_host}", err=True)
         with progress_bars() as bar:
             model = client.llm.model(emulator.default_model_key, on_load_progress=bar("Loading the model"))
-        prediction = model.complete_stream(prompt)
+        prediction = model.complete_stream(prompt, config={"maxTokens": 60})
         click.echo(prompt, nl=False)
         stream_text(prediction)
         result = prediction.result()
