@@ -7,13 +7,25 @@ are no error, so that the words survive a change of the protocol.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from lmwire_codegen.load import SchemaFolder
 from lmwire_codegen.problems import Location, Problems
 
-__all__ = ["Descriptions"]
+__all__ = ["Descriptions", "expanded"]
+
+_LIST: Final = re.compile(r"\{([^{}]+)\}")
+
+
+def expanded(key: str) -> list[str]:
+    """Write out the lists in a key: ``{llm,embedding}/rpc/tokenize`` stands for two. Empty braces are a map's values."""
+    match = _LIST.search(key)
+    if match is None:
+        return [key]
+    before, after = key[: match.start()], key[match.end() :]
+    return [name for option in match[1].split(",") for name in expanded(f"{before}{option.strip()}{after}")]
 
 
 class Descriptions:
@@ -27,9 +39,10 @@ class Descriptions:
                 if not isinstance(text, str):
                     problems.add(Location(file).child(key), "must be text")
                     continue
-                if key in self._texts:
-                    problems.add(Location(file).child(key), "is described twice")
-                self._texts[key] = text
+                for name in expanded(str(key)):
+                    if name in self._texts:
+                        problems.add(Location(file).child(key), f"describes {name!r} a second time")
+                    self._texts[name] = text
 
     def of(self, key: str, schema: Any) -> str:
         """Return the description of what stands at ``key``; empty if there is none."""

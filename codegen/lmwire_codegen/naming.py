@@ -34,7 +34,7 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]
 FIELD_RESERVED: Final = frozenset(
     {
         "bool",
-        "data",
+        "classmethod",
         "dict",
         "float",
         "from_wire",
@@ -42,6 +42,7 @@ FIELD_RESERVED: Final = frozenset(
         "list",
         "self",
         "str",
+        "text_field",
         "to_wire",
         "tuple",
         "wire_names",

@@ -61,16 +61,19 @@ __all__ = [
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class AuthenticationPacket(Message):
-    """Message ``AuthenticationPacket`` of the protocol."""
+    """The client's first message. Nothing else may be sent before the server has answered it."""
 
     auth_version: ClassVar[Literal[1]] = 1
+    """Version of the way to authenticate; there is only one."""
     wire_names: ClassVar[Mapping[str, str]] = {
         "client_identifier": "clientIdentifier",
         "client_passkey": "clientPasskey",
     }
 
     client_identifier: str
+    """Who the client is, at most 256 characters; all connections of one client say the same."""
     client_passkey: str
+    """What proves it, at most 256 characters."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -124,7 +127,7 @@ class AuthenticationPacket(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class AuthenticationAccepted(Message):
-    """Message ``AuthenticationAccepted`` of the protocol."""
+    """The client may go on."""
 
     success: ClassVar[Literal[True]] = True
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -152,7 +155,7 @@ class AuthenticationAccepted(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class AuthenticationRefused(Message):
-    """Message ``AuthenticationRefused`` of the protocol."""
+    """The client is refused; the server closes the connection."""
 
     success: ClassVar[Literal[False]] = False
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -160,6 +163,7 @@ class AuthenticationRefused(Message):
     }
 
     error: str
+    """Why, for people."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -190,7 +194,7 @@ class AuthenticationRefused(Message):
 
 
 AuthenticationResult: TypeAlias = AuthenticationAccepted | AuthenticationRefused | Unknown
-"""Union ``AuthenticationResult`` of the protocol."""
+"""The server's answer to the authentication packet."""
 
 
 def decode_authentication_result(
@@ -210,13 +214,14 @@ def decode_authentication_result(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class Greeting(Message):
-    """Message ``Greeting`` of the protocol."""
+    """What `GET /lmstudio-greeting` answers, on the same port."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "lmstudio": "lmstudio",
     }
 
     lmstudio: bool
+    """True, if this is such a server."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -243,7 +248,7 @@ class Greeting(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ServerStatus(Message):
-    """Message ``ServerStatus`` of the protocol."""
+    """What `GET /lms-status` answers, on servers since November 2025."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "package": "package",
@@ -251,7 +256,9 @@ class ServerStatus(Message):
     }
 
     package: str
+    """Which program it is."""
     version: str
+    """Its version."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -285,7 +292,9 @@ class ServerStatus(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class RpcCall(Message):
-    """Message ``RpcCall`` of the protocol."""
+    """Calls an endpoint; answered by one `rpcResult` or `rpcError`, unless the server does not understand
+    it.
+    """
 
     type: ClassVar[Literal["rpcCall"]] = "rpcCall"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -295,8 +304,11 @@ class RpcCall(Message):
     }
 
     endpoint: str
+    """Name of the endpoint."""
     call_id: int
+    """Number that the client gave the call."""
     parameter: Any | Unset = UNSET
+    """The endpoint's parameter; absent if it is void."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -341,7 +353,7 @@ class RpcCall(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class RpcResult(Message):
-    """Message ``RpcResult`` of the protocol."""
+    """Answers a call."""
 
     type: ClassVar[Literal["rpcResult"]] = "rpcResult"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -350,7 +362,9 @@ class RpcResult(Message):
     }
 
     call_id: int
+    """Number that the client gave the call."""
     result: Any | Unset = UNSET
+    """The endpoint's result; absent if it is void."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -388,7 +402,7 @@ class RpcResult(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class RpcError(Message):
-    """Message ``RpcError`` of the protocol."""
+    """Says that a call has failed."""
 
     type: ClassVar[Literal["rpcError"]] = "rpcError"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -397,7 +411,9 @@ class RpcError(Message):
     }
 
     call_id: int
+    """Number that the client gave the call."""
     error: SerializedLMSExtendedError
+    """What went wrong."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -438,7 +454,7 @@ class RpcError(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChannelCreate(Message):
-    """Message ``ChannelCreate`` of the protocol."""
+    """Opens a channel."""
 
     type: ClassVar[Literal["channelCreate"]] = "channelCreate"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -448,8 +464,11 @@ class ChannelCreate(Message):
     }
 
     endpoint: str
+    """Name of the endpoint."""
     channel_id: int
+    """Number that the client gave the channel."""
     creation_parameter: Any | Unset = UNSET
+    """The endpoint's creation parameter; absent if it is void."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -494,7 +513,7 @@ class ChannelCreate(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChannelSend(Message):
-    """Message ``ChannelSend`` of the protocol."""
+    """Carries a packet, in either direction."""
 
     type: ClassVar[Literal["channelSend"]] = "channelSend"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -504,8 +523,11 @@ class ChannelSend(Message):
     }
 
     channel_id: int
+    """Number that the client gave the channel."""
     message: Any | Unset = UNSET
+    """The packet; absent if it is void."""
     ack_id: int | Unset = UNSET
+    """Present if the sender waits for a `channelAck` with this number."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -552,7 +574,7 @@ class ChannelSend(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChannelAck(Message):
-    """Message ``ChannelAck`` of the protocol."""
+    """Confirms a packet. No official client sends it."""
 
     type: ClassVar[Literal["channelAck"]] = "channelAck"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -561,7 +583,9 @@ class ChannelAck(Message):
     }
 
     channel_id: int
+    """Number that the client gave the channel."""
     ack_id: int
+    """Number from the packet."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -604,7 +628,7 @@ class ChannelAck(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChannelClose(Message):
-    """Message ``ChannelClose`` of the protocol."""
+    """Ends a channel normally. Only servers can."""
 
     type: ClassVar[Literal["channelClose"]] = "channelClose"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -612,6 +636,7 @@ class ChannelClose(Message):
     }
 
     channel_id: int
+    """Number that the client gave the channel."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -645,7 +670,7 @@ class ChannelClose(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChannelError(Message):
-    """Message ``ChannelError`` of the protocol."""
+    """Ends a channel because of a failure. Only servers can."""
 
     type: ClassVar[Literal["channelError"]] = "channelError"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -654,7 +679,9 @@ class ChannelError(Message):
     }
 
     channel_id: int
+    """Number that the client gave the channel."""
     error: SerializedLMSExtendedError
+    """What went wrong."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -695,7 +722,7 @@ class ChannelError(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class SignalSubscribe(Message):
-    """Message ``SignalSubscribe`` of the protocol."""
+    """Asks to be told the value of a signal, now and whenever it changes."""
 
     type: ClassVar[Literal["signalSubscribe"]] = "signalSubscribe"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -705,8 +732,11 @@ class SignalSubscribe(Message):
     }
 
     endpoint: str
+    """Name of the endpoint."""
     subscribe_id: int
+    """Number that the client gave the subscription; never used twice."""
     creation_parameter: Any | Unset = UNSET
+    """The endpoint's creation parameter; absent if it is void."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -755,7 +785,7 @@ class SignalSubscribe(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class SignalUnsubscribe(Message):
-    """Message ``SignalUnsubscribe`` of the protocol."""
+    """Ends a subscription."""
 
     type: ClassVar[Literal["signalUnsubscribe"]] = "signalUnsubscribe"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -763,6 +793,7 @@ class SignalUnsubscribe(Message):
     }
 
     subscribe_id: int
+    """Number that the client gave the subscription; never used twice."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -798,7 +829,7 @@ class SignalUnsubscribe(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class SignalUpdate(Message):
-    """Message ``SignalUpdate`` of the protocol."""
+    """Tells how the value of a signal has changed; the first one replaces the whole value."""
 
     type: ClassVar[Literal["signalUpdate"]] = "signalUpdate"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -808,8 +839,13 @@ class SignalUpdate(Message):
     }
 
     subscribe_id: int
+    """Number that the client gave the subscription; never used twice."""
     patches: list[Any]
+    """Changes, to be applied in order and all or none. Each is a `Patch`, serialized as the endpoint has
+    it.
+    """
     tags: list[str]
+    """Labels of whoever caused the changes."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -859,7 +895,7 @@ class SignalUpdate(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class SignalError(Message):
-    """Message ``SignalError`` of the protocol."""
+    """Ends a subscription because of a failure."""
 
     type: ClassVar[Literal["signalError"]] = "signalError"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -868,7 +904,9 @@ class SignalError(Message):
     }
 
     subscribe_id: int
+    """Number that the client gave the subscription; never used twice."""
     error: SerializedLMSExtendedError
+    """What went wrong."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -911,7 +949,7 @@ class SignalError(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class WritableSignalSubscribe(Message):
-    """Message ``WritableSignalSubscribe`` of the protocol."""
+    """Asks to be told the value of a writable signal."""
 
     type: ClassVar[Literal["writableSignalSubscribe"]] = "writableSignalSubscribe"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -921,8 +959,11 @@ class WritableSignalSubscribe(Message):
     }
 
     endpoint: str
+    """Name of the endpoint."""
     subscribe_id: int
+    """Number that the client gave the subscription; never used twice."""
     creation_parameter: Any | Unset = UNSET
+    """The endpoint's creation parameter; absent if it is void."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -973,7 +1014,7 @@ class WritableSignalSubscribe(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class WritableSignalUnsubscribe(Message):
-    """Message ``WritableSignalUnsubscribe`` of the protocol."""
+    """Ends a subscription to a writable signal."""
 
     type: ClassVar[Literal["writableSignalUnsubscribe"]] = "writableSignalUnsubscribe"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -981,6 +1022,7 @@ class WritableSignalUnsubscribe(Message):
     }
 
     subscribe_id: int
+    """Number that the client gave the subscription; never used twice."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1019,7 +1061,7 @@ class WritableSignalUnsubscribe(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class WritableSignalUpdate(Message):
-    """Message ``WritableSignalUpdate`` of the protocol."""
+    """Changes the value of a writable signal, in either direction. The server confirms with the same tags."""
 
     type: ClassVar[Literal["writableSignalUpdate"]] = "writableSignalUpdate"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -1029,8 +1071,13 @@ class WritableSignalUpdate(Message):
     }
 
     subscribe_id: int
+    """Number that the client gave the subscription; never used twice."""
     patches: list[Any]
+    """Changes, to be applied in order and all or none. Each is a `Patch`, serialized as the endpoint has
+    it.
+    """
     tags: list[str]
+    """Labels of whoever caused the changes."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1080,7 +1127,7 @@ class WritableSignalUpdate(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class WritableSignalError(Message):
-    """Message ``WritableSignalError`` of the protocol."""
+    """Ends a subscription to a writable signal because of a failure."""
 
     type: ClassVar[Literal["writableSignalError"]] = "writableSignalError"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -1089,7 +1136,9 @@ class WritableSignalError(Message):
     }
 
     subscribe_id: int
+    """Number that the client gave the subscription; never used twice."""
     error: SerializedLMSExtendedError
+    """What went wrong."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1132,7 +1181,7 @@ class WritableSignalError(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class KeepAlive(Message):
-    """Message ``KeepAlive`` of the protocol."""
+    """Asks for a `keepAliveAck`."""
 
     type: ClassVar[Literal["keepAlive"]] = "keepAlive"
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -1160,7 +1209,7 @@ class KeepAlive(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class KeepAliveAck(Message):
-    """Message ``KeepAliveAck`` of the protocol."""
+    """Answers a `keepAlive`; never sent otherwise."""
 
     type: ClassVar[Literal["keepAliveAck"]] = "keepAliveAck"
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -1218,7 +1267,7 @@ CommunicationWarningKind: TypeAlias = (
     ]
     | str
 )
-"""Values of ``CommunicationWarningKind`` of the protocol."""
+"""What was wrong with a frame."""
 COMMUNICATION_WARNING_KIND_MEMBERS: Final = frozenset(
     (
         "unknown",
@@ -1255,7 +1304,9 @@ COMMUNICATION_WARNING_KIND_MEMBERS: Final = frozenset(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class CommunicationWarning(Message):
-    """Message ``CommunicationWarning`` of the protocol."""
+    """Says that a frame was not understood. It names no call or channel and settles none; after five of
+    them a peer falls silent.
+    """
 
     type: ClassVar[Literal["communicationWarning"]] = "communicationWarning"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -1264,7 +1315,9 @@ class CommunicationWarning(Message):
     }
 
     warning: str
+    """What was wrong with it, for people."""
     kind: CommunicationWarningKind | Unset = UNSET
+    """The same for programs. Servers before March 2026 do not send it."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1313,14 +1366,14 @@ PatchOp: TypeAlias = (
     ]
     | str
 )
-"""Values of ``op`` in ``Patch``."""
+"""What to do at the place."""
 PATCH_OP_MEMBERS: Final = frozenset(("replace", "add", "remove"))
 """Members of ``PatchOp`` that this revision knows."""
 
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class Patch(Message):
-    """Message ``Patch`` of the protocol."""
+    """One change of a signal's value."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "op": "op",
@@ -1329,8 +1382,11 @@ class Patch(Message):
     }
 
     op: PatchOp
+    """What to do at the place."""
     path: list[str | int]
+    """Keys and indices that lead from the whole value to the place; empty for the whole value."""
     value: Any | Unset = UNSET
+    """What to put there; absent where nothing is put."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1384,7 +1440,7 @@ ClientFrame: TypeAlias = (
     | CommunicationWarning
     | Unknown
 )
-"""Union ``ClientFrame`` of the protocol."""
+"""Everything that a client may send once it is authenticated."""
 
 
 def decode_client_frame(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> ClientFrame:
@@ -1415,7 +1471,7 @@ ServerFrame: TypeAlias = (
     | CommunicationWarning
     | Unknown
 )
-"""Union ``ServerFrame`` of the protocol."""
+"""Everything that a server may send once the client is authenticated."""
 
 
 def decode_server_frame(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> ServerFrame:

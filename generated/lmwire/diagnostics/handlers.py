@@ -20,5 +20,8 @@ class DiagnosticsHandlers:
     async def stream_logs(
         self, channel: ServerChannel[diagnostics.StreamLogsToServer, diagnostics.StreamLogsToClient]
     ) -> None:
-        """Channel ``streamLogs`` of the namespace ``diagnostics``; not described."""
+        """Send what the server logs, until the client asks to stop.
+
+        Wire: channel ``streamLogs`` of ``diagnostics``.
+        """
         raise NotImplementedError

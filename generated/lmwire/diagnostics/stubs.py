@@ -34,7 +34,10 @@ class DiagnosticsChannels:
     def stream_logs(
         self, *, timeout: Timeout = UNSET
     ) -> SyncChannel[diagnostics.StreamLogsToServer, diagnostics.StreamLogsToClient]:
-        """Channel ``streamLogs`` of the namespace ``diagnostics``; not described."""
+        """Send what the server logs, until the client asks to stop.
+
+        Wire: channel ``streamLogs`` of ``diagnostics``.
+        """
         return self._connection.open(diagnostics.STREAM_LOGS, None, timeout=timeout)
 
 
@@ -59,7 +62,10 @@ class AsyncDiagnosticsChannels:
     def stream_logs(
         self, *, timeout: Timeout = UNSET
     ) -> AsyncChannel[diagnostics.StreamLogsToServer, diagnostics.StreamLogsToClient]:
-        """Channel ``streamLogs`` of the namespace ``diagnostics``; not described."""
+        """Send what the server logs, until the client asks to stop.
+
+        Wire: channel ``streamLogs`` of ``diagnostics``.
+        """
         return self._connection.open(diagnostics.STREAM_LOGS, None, timeout=timeout)
 
 

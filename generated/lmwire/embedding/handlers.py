@@ -18,68 +18,98 @@ class EmbeddingHandlers:
 
     @unhandled
     async def unload_model(self, parameter: embedding.UnloadModelParameter, context: RequestContext) -> None:
-        """Rpc ``unloadModel`` of the namespace ``embedding``; not described."""
+        """Unload one instance. What runs on it ends early.
+
+        Wire: rpc ``unloadModel`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def list_loaded(self, context: RequestContext) -> list[embedding.EmbeddingModelInstanceInfo]:
-        """Rpc ``listLoaded`` of the namespace ``embedding``; not described."""
+        """List the loaded instances of this kind of model.
+
+        Wire: rpc ``listLoaded`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_model_info(
         self, parameter: embedding.GetModelInfoParameter, context: RequestContext
     ) -> embedding.EmbeddingModelInstanceInfo | None:
-        """Rpc ``getModelInfo`` of the namespace ``embedding``; not described."""
+        """Describe the instance that a specifier means. None if there is none and that is to be no error.
+
+        Wire: rpc ``getModelInfo`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_load_config(
         self, parameter: embedding.GetLoadConfigParameter, context: RequestContext
     ) -> embedding.KvConfig:
-        """Rpc ``getLoadConfig`` of the namespace ``embedding``; not described."""
+        """Return the settings with which an instance was loaded.
+
+        Wire: rpc ``getLoadConfig`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_base_prediction_config(
         self, parameter: embedding.GetBasePredictionConfigParameter, context: RequestContext
     ) -> embedding.KvConfig:
-        """Rpc ``getBasePredictionConfig`` of the namespace ``embedding``; not described."""
+        """Return the settings that apply to every prediction on an instance before any of a request's own.
+
+        Wire: rpc ``getBasePredictionConfig`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_instance_processing_state(
         self, parameter: embedding.GetInstanceProcessingStateParameter, context: RequestContext
     ) -> embedding.ModelProcessingState:
-        """Rpc ``getInstanceProcessingState`` of the namespace ``embedding``; not described."""
+        """Say what an instance is busy with.
+
+        Wire: rpc ``getInstanceProcessingState`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def estimate_model_usage(
         self, parameter: embedding.EstimateModelUsageParameter, context: RequestContext
     ) -> embedding.EstimatedResourcesUsage:
-        """Rpc ``estimateModelUsage`` of the namespace ``embedding``; not described."""
+        """Estimate what loading a model would take, without loading it.
+
+        Wire: rpc ``estimateModelUsage`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def embed_string(
         self, parameter: embedding.EmbedStringParameter, context: RequestContext
     ) -> embedding.EmbedStringResult:
-        """Rpc ``embedString`` of the namespace ``embedding``; not described."""
+        """Compute the embedding of a text.
+
+        Wire: rpc ``embedString`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def tokenize(
         self, parameter: embedding.TokenizeParameter, context: RequestContext
     ) -> embedding.TokenizeResult:
-        """Rpc ``tokenize`` of the namespace ``embedding``; not described."""
+        """Split a text into tokens.
+
+        Wire: rpc ``tokenize`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def count_tokens(
         self, parameter: embedding.CountTokensParameter, context: RequestContext
     ) -> embedding.CountTokensResult:
-        """Rpc ``countTokens`` of the namespace ``embedding``; not described."""
+        """Count the tokens of a text.
+
+        Wire: rpc ``countTokens`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -88,7 +118,10 @@ class EmbeddingHandlers:
         creation: embedding.LoadModelCreation,
         channel: ServerChannel[embedding.LoadModelToServer, embedding.LoadModelToClient],
     ) -> None:
-        """Channel ``loadModel`` of the namespace ``embedding``; not described."""
+        """Load one more instance of a model.
+
+        Wire: channel ``loadModel`` of ``embedding``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -97,5 +130,8 @@ class EmbeddingHandlers:
         creation: embedding.GetOrLoadCreation,
         channel: ServerChannel[embedding.GetOrLoadToServer, embedding.GetOrLoadToClient],
     ) -> None:
-        """Channel ``getOrLoad`` of the namespace ``embedding``; not described."""
+        """Get the loaded instance of that identifier, or load the model whose key it is.
+
+        Wire: channel ``getOrLoad`` of ``embedding``.
+        """
         raise NotImplementedError

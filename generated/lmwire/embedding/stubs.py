@@ -36,7 +36,14 @@ class EmbeddingRpc:
     def unload_model(
         self, *, identifier: str, device_identifier: str | Unset | None = UNSET, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``unloadModel`` of the namespace ``embedding``; not described."""
+        """Unload one instance. What runs on it ends early.
+
+        Wire: rpc ``unloadModel`` of ``embedding``.
+
+        identifier: The instance's identifier, not its reference.
+
+        device_identifier: The linked device that has it, null for the server's own machine.
+        """
         self._connection.call(
             embedding.UNLOAD_MODEL,
             embedding.UnloadModelParameter(identifier=identifier, device_identifier=device_identifier),
@@ -44,13 +51,23 @@ class EmbeddingRpc:
         )
 
     def list_loaded(self, *, timeout: Timeout = UNSET) -> list[embedding.EmbeddingModelInstanceInfo]:
-        """Rpc ``listLoaded`` of the namespace ``embedding``; not described."""
+        """List the loaded instances of this kind of model.
+
+        Wire: rpc ``listLoaded`` of ``embedding``.
+        """
         return self._connection.call(embedding.LIST_LOADED, None, timeout=timeout)
 
     def get_model_info(
         self, *, specifier: embedding.ModelSpecifier, throw_if_not_found: bool, timeout: Timeout = UNSET
     ) -> embedding.EmbeddingModelInstanceInfo | None:
-        """Rpc ``getModelInfo`` of the namespace ``embedding``; not described."""
+        """Describe the instance that a specifier means. None if there is none and that is to be no error.
+
+        Wire: rpc ``getModelInfo`` of ``embedding``.
+
+        specifier: Which model.
+
+        throw_if_not_found: Whether it is an error if no model fits.
+        """
         return self._connection.call(
             embedding.GET_MODEL_INFO,
             embedding.GetModelInfoParameter(specifier=specifier, throw_if_not_found=throw_if_not_found),
@@ -60,7 +77,12 @@ class EmbeddingRpc:
     def get_load_config(
         self, *, specifier: embedding.ModelSpecifier, timeout: Timeout = UNSET
     ) -> embedding.KvConfig:
-        """Rpc ``getLoadConfig`` of the namespace ``embedding``; not described."""
+        """Return the settings with which an instance was loaded.
+
+        Wire: rpc ``getLoadConfig`` of ``embedding``.
+
+        specifier: Which model.
+        """
         return self._connection.call(
             embedding.GET_LOAD_CONFIG, embedding.GetLoadConfigParameter(specifier=specifier), timeout=timeout
         )
@@ -72,7 +94,14 @@ class EmbeddingRpc:
         ignore_server_session_config: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> embedding.KvConfig:
-        """Rpc ``getBasePredictionConfig`` of the namespace ``embedding``; not described."""
+        """Return the settings that apply to every prediction on an instance before any of a request's own.
+
+        Wire: rpc ``getBasePredictionConfig`` of ``embedding``.
+
+        specifier: Which model.
+
+        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        """
         return self._connection.call(
             embedding.GET_BASE_PREDICTION_CONFIG,
             embedding.GetBasePredictionConfigParameter(
@@ -84,7 +113,14 @@ class EmbeddingRpc:
     def get_instance_processing_state(
         self, *, specifier: embedding.ModelSpecifier, throw_if_not_found: bool, timeout: Timeout = UNSET
     ) -> embedding.ModelProcessingState:
-        """Rpc ``getInstanceProcessingState`` of the namespace ``embedding``; not described."""
+        """Say what an instance is busy with.
+
+        Wire: rpc ``getInstanceProcessingState`` of ``embedding``.
+
+        specifier: Which model.
+
+        throw_if_not_found: Whether it is an error if no model fits.
+        """
         return self._connection.call(
             embedding.GET_INSTANCE_PROCESSING_STATE,
             embedding.GetInstanceProcessingStateParameter(
@@ -101,7 +137,16 @@ class EmbeddingRpc:
         device_identifier: str | Unset | None = UNSET,
         timeout: Timeout = UNSET,
     ) -> embedding.EstimatedResourcesUsage:
-        """Rpc ``estimateModelUsage`` of the namespace ``embedding``; not described."""
+        """Estimate what loading a model would take, without loading it.
+
+        Wire: rpc ``estimateModelUsage`` of ``embedding``.
+
+        model_key: The model's key.
+
+        load_config_stack: Settings for loading, in layers.
+
+        device_identifier: The linked device, null for the server's own machine.
+        """
         return self._connection.call(
             embedding.ESTIMATE_MODEL_USAGE,
             embedding.EstimateModelUsageParameter(
@@ -113,7 +158,14 @@ class EmbeddingRpc:
     def embed_string(
         self, *, model_specifier: embedding.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> embedding.EmbedStringResult:
-        """Rpc ``embedString`` of the namespace ``embedding``; not described."""
+        """Compute the embedding of a text.
+
+        Wire: rpc ``embedString`` of ``embedding``.
+
+        model_specifier: Which model.
+
+        input_string: The text.
+        """
         return self._connection.call(
             embedding.EMBED_STRING,
             embedding.EmbedStringParameter(model_specifier=model_specifier, input_string=input_string),
@@ -123,7 +175,14 @@ class EmbeddingRpc:
     def tokenize(
         self, *, specifier: embedding.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> embedding.TokenizeResult:
-        """Rpc ``tokenize`` of the namespace ``embedding``; not described."""
+        """Split a text into tokens.
+
+        Wire: rpc ``tokenize`` of ``embedding``.
+
+        specifier: Which model.
+
+        input_string: The text.
+        """
         return self._connection.call(
             embedding.TOKENIZE,
             embedding.TokenizeParameter(specifier=specifier, input_string=input_string),
@@ -133,7 +192,14 @@ class EmbeddingRpc:
     def count_tokens(
         self, *, specifier: embedding.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> embedding.CountTokensResult:
-        """Rpc ``countTokens`` of the namespace ``embedding``; not described."""
+        """Count the tokens of a text.
+
+        Wire: rpc ``countTokens`` of ``embedding``.
+
+        specifier: Which model.
+
+        input_string: The text.
+        """
         return self._connection.call(
             embedding.COUNT_TOKENS,
             embedding.CountTokensParameter(specifier=specifier, input_string=input_string),
@@ -157,7 +223,22 @@ class EmbeddingChannels:
         ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[embedding.LoadModelToServer, embedding.LoadModelToClient]:
-        """Channel ``loadModel`` of the namespace ``embedding``; not described."""
+        """Load one more instance of a model.
+
+        Wire: channel ``loadModel`` of ``embedding``.
+
+        model_key: The model's key.
+
+        load_config_stack: Settings for loading, in layers.
+
+        identifier: The identifier that the instance shall have; by default the server makes one. One in
+        use is an error.
+
+        device_identifier: The linked device that shall have it, null for the server's own machine.
+
+        ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
+        never.
+        """
         return self._connection.open(
             embedding.LOAD_MODEL,
             embedding.LoadModelCreation(
@@ -179,7 +260,19 @@ class EmbeddingChannels:
         load_ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[embedding.GetOrLoadToServer, embedding.GetOrLoadToClient]:
-        """Channel ``getOrLoad`` of the namespace ``embedding``; not described."""
+        """Get the loaded instance of that identifier, or load the model whose key it is.
+
+        Wire: channel ``getOrLoad`` of ``embedding``.
+
+        identifier: Identifier of an instance, or key of a model.
+
+        load_config_stack: Settings for loading, in layers. They mean nothing if an instance is there.
+
+        device_identifier: The linked device that shall have it, null for the server's own machine.
+
+        load_ttl_ms: Idle time after which the server unloads what this request loads, in milliseconds,
+        at least 1; absent for never. Means nothing if an instance is there.
+        """
         return self._connection.open(
             embedding.GET_OR_LOAD,
             embedding.GetOrLoadCreation(
@@ -218,7 +311,14 @@ class AsyncEmbeddingRpc:
     async def unload_model(
         self, *, identifier: str, device_identifier: str | Unset | None = UNSET, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``unloadModel`` of the namespace ``embedding``; not described."""
+        """Unload one instance. What runs on it ends early.
+
+        Wire: rpc ``unloadModel`` of ``embedding``.
+
+        identifier: The instance's identifier, not its reference.
+
+        device_identifier: The linked device that has it, null for the server's own machine.
+        """
         await self._connection.call(
             embedding.UNLOAD_MODEL,
             embedding.UnloadModelParameter(identifier=identifier, device_identifier=device_identifier),
@@ -226,13 +326,23 @@ class AsyncEmbeddingRpc:
         )
 
     async def list_loaded(self, *, timeout: Timeout = UNSET) -> list[embedding.EmbeddingModelInstanceInfo]:
-        """Rpc ``listLoaded`` of the namespace ``embedding``; not described."""
+        """List the loaded instances of this kind of model.
+
+        Wire: rpc ``listLoaded`` of ``embedding``.
+        """
         return await self._connection.call(embedding.LIST_LOADED, None, timeout=timeout)
 
     async def get_model_info(
         self, *, specifier: embedding.ModelSpecifier, throw_if_not_found: bool, timeout: Timeout = UNSET
     ) -> embedding.EmbeddingModelInstanceInfo | None:
-        """Rpc ``getModelInfo`` of the namespace ``embedding``; not described."""
+        """Describe the instance that a specifier means. None if there is none and that is to be no error.
+
+        Wire: rpc ``getModelInfo`` of ``embedding``.
+
+        specifier: Which model.
+
+        throw_if_not_found: Whether it is an error if no model fits.
+        """
         return await self._connection.call(
             embedding.GET_MODEL_INFO,
             embedding.GetModelInfoParameter(specifier=specifier, throw_if_not_found=throw_if_not_found),
@@ -242,7 +352,12 @@ class AsyncEmbeddingRpc:
     async def get_load_config(
         self, *, specifier: embedding.ModelSpecifier, timeout: Timeout = UNSET
     ) -> embedding.KvConfig:
-        """Rpc ``getLoadConfig`` of the namespace ``embedding``; not described."""
+        """Return the settings with which an instance was loaded.
+
+        Wire: rpc ``getLoadConfig`` of ``embedding``.
+
+        specifier: Which model.
+        """
         return await self._connection.call(
             embedding.GET_LOAD_CONFIG, embedding.GetLoadConfigParameter(specifier=specifier), timeout=timeout
         )
@@ -254,7 +369,14 @@ class AsyncEmbeddingRpc:
         ignore_server_session_config: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> embedding.KvConfig:
-        """Rpc ``getBasePredictionConfig`` of the namespace ``embedding``; not described."""
+        """Return the settings that apply to every prediction on an instance before any of a request's own.
+
+        Wire: rpc ``getBasePredictionConfig`` of ``embedding``.
+
+        specifier: Which model.
+
+        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        """
         return await self._connection.call(
             embedding.GET_BASE_PREDICTION_CONFIG,
             embedding.GetBasePredictionConfigParameter(
@@ -266,7 +388,14 @@ class AsyncEmbeddingRpc:
     async def get_instance_processing_state(
         self, *, specifier: embedding.ModelSpecifier, throw_if_not_found: bool, timeout: Timeout = UNSET
     ) -> embedding.ModelProcessingState:
-        """Rpc ``getInstanceProcessingState`` of the namespace ``embedding``; not described."""
+        """Say what an instance is busy with.
+
+        Wire: rpc ``getInstanceProcessingState`` of ``embedding``.
+
+        specifier: Which model.
+
+        throw_if_not_found: Whether it is an error if no model fits.
+        """
         return await self._connection.call(
             embedding.GET_INSTANCE_PROCESSING_STATE,
             embedding.GetInstanceProcessingStateParameter(
@@ -283,7 +412,16 @@ class AsyncEmbeddingRpc:
         device_identifier: str | Unset | None = UNSET,
         timeout: Timeout = UNSET,
     ) -> embedding.EstimatedResourcesUsage:
-        """Rpc ``estimateModelUsage`` of the namespace ``embedding``; not described."""
+        """Estimate what loading a model would take, without loading it.
+
+        Wire: rpc ``estimateModelUsage`` of ``embedding``.
+
+        model_key: The model's key.
+
+        load_config_stack: Settings for loading, in layers.
+
+        device_identifier: The linked device, null for the server's own machine.
+        """
         return await self._connection.call(
             embedding.ESTIMATE_MODEL_USAGE,
             embedding.EstimateModelUsageParameter(
@@ -295,7 +433,14 @@ class AsyncEmbeddingRpc:
     async def embed_string(
         self, *, model_specifier: embedding.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> embedding.EmbedStringResult:
-        """Rpc ``embedString`` of the namespace ``embedding``; not described."""
+        """Compute the embedding of a text.
+
+        Wire: rpc ``embedString`` of ``embedding``.
+
+        model_specifier: Which model.
+
+        input_string: The text.
+        """
         return await self._connection.call(
             embedding.EMBED_STRING,
             embedding.EmbedStringParameter(model_specifier=model_specifier, input_string=input_string),
@@ -305,7 +450,14 @@ class AsyncEmbeddingRpc:
     async def tokenize(
         self, *, specifier: embedding.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> embedding.TokenizeResult:
-        """Rpc ``tokenize`` of the namespace ``embedding``; not described."""
+        """Split a text into tokens.
+
+        Wire: rpc ``tokenize`` of ``embedding``.
+
+        specifier: Which model.
+
+        input_string: The text.
+        """
         return await self._connection.call(
             embedding.TOKENIZE,
             embedding.TokenizeParameter(specifier=specifier, input_string=input_string),
@@ -315,7 +467,14 @@ class AsyncEmbeddingRpc:
     async def count_tokens(
         self, *, specifier: embedding.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> embedding.CountTokensResult:
-        """Rpc ``countTokens`` of the namespace ``embedding``; not described."""
+        """Count the tokens of a text.
+
+        Wire: rpc ``countTokens`` of ``embedding``.
+
+        specifier: Which model.
+
+        input_string: The text.
+        """
         return await self._connection.call(
             embedding.COUNT_TOKENS,
             embedding.CountTokensParameter(specifier=specifier, input_string=input_string),
@@ -339,7 +498,22 @@ class AsyncEmbeddingChannels:
         ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[embedding.LoadModelToServer, embedding.LoadModelToClient]:
-        """Channel ``loadModel`` of the namespace ``embedding``; not described."""
+        """Load one more instance of a model.
+
+        Wire: channel ``loadModel`` of ``embedding``.
+
+        model_key: The model's key.
+
+        load_config_stack: Settings for loading, in layers.
+
+        identifier: The identifier that the instance shall have; by default the server makes one. One in
+        use is an error.
+
+        device_identifier: The linked device that shall have it, null for the server's own machine.
+
+        ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
+        never.
+        """
         return self._connection.open(
             embedding.LOAD_MODEL,
             embedding.LoadModelCreation(
@@ -361,7 +535,19 @@ class AsyncEmbeddingChannels:
         load_ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[embedding.GetOrLoadToServer, embedding.GetOrLoadToClient]:
-        """Channel ``getOrLoad`` of the namespace ``embedding``; not described."""
+        """Get the loaded instance of that identifier, or load the model whose key it is.
+
+        Wire: channel ``getOrLoad`` of ``embedding``.
+
+        identifier: Identifier of an instance, or key of a model.
+
+        load_config_stack: Settings for loading, in layers. They mean nothing if an instance is there.
+
+        device_identifier: The linked device that shall have it, null for the server's own machine.
+
+        load_ttl_ms: Idle time after which the server unloads what this request loads, in milliseconds,
+        at least 1; absent for never. Means nothing if an instance is there.
+        """
         return self._connection.open(
             embedding.GET_OR_LOAD,
             embedding.GetOrLoadCreation(

@@ -20,21 +20,30 @@ class FilesHandlers:
     async def get_local_file_absolute_path(
         self, parameter: files.GetLocalFileAbsolutePathParameter, context: RequestContext
     ) -> files.GetLocalFileAbsolutePathResult:
-        """Rpc ``getLocalFileAbsolutePath`` of the namespace ``files``; not described."""
+        """Return where on the server's machine a stored file lies.
+
+        Wire: rpc ``getLocalFileAbsolutePath`` of ``files``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def upload_file_base64(
         self, parameter: files.UploadFileBase64Parameter, context: RequestContext
     ) -> files.UploadFileBase64Result:
-        """Rpc ``uploadFileBase64`` of the namespace ``files``; not described."""
+        """Store a file on the server.
+
+        Wire: rpc ``uploadFileBase64`` of ``files``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_document_parsing_library(
         self, parameter: files.GetDocumentParsingLibraryParameter, context: RequestContext
     ) -> files.GetDocumentParsingLibraryResult:
-        """Rpc ``getDocumentParsingLibrary`` of the namespace ``files``; not described."""
+        """Say which library would read a document.
+
+        Wire: rpc ``getDocumentParsingLibrary`` of ``files``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -43,7 +52,10 @@ class FilesHandlers:
         creation: files.RetrieveCreation,
         channel: ServerChannel[files.RetrieveToServer, files.RetrieveToClient],
     ) -> None:
-        """Channel ``retrieve`` of the namespace ``files``; not described."""
+        """Search stored files for passages that fit a query.
+
+        Wire: channel ``retrieve`` of ``files``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -52,5 +64,8 @@ class FilesHandlers:
         creation: files.ParseDocumentCreation,
         channel: ServerChannel[files.ParseDocumentToServer, files.ParseDocumentToClient],
     ) -> None:
-        """Channel ``parseDocument`` of the namespace ``files``; not described."""
+        """Extract the text of a document.
+
+        Wire: channel ``parseDocument`` of ``files``.
+        """
         raise NotImplementedError

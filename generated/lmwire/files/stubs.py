@@ -36,7 +36,10 @@ class FilesRpc:
     def get_local_file_absolute_path(
         self, *, file_name: str, timeout: Timeout = UNSET
     ) -> files.GetLocalFileAbsolutePathResult:
-        """Rpc ``getLocalFileAbsolutePath`` of the namespace ``files``; not described."""
+        """Return where on the server's machine a stored file lies.
+
+        Wire: rpc ``getLocalFileAbsolutePath`` of ``files``.
+        """
         return self._connection.call(
             files.GET_LOCAL_FILE_ABSOLUTE_PATH,
             files.GetLocalFileAbsolutePathParameter(file_name=file_name),
@@ -46,7 +49,14 @@ class FilesRpc:
     def upload_file_base64(
         self, *, name: str, content_base64: str, timeout: Timeout = UNSET
     ) -> files.UploadFileBase64Result:
-        """Rpc ``uploadFileBase64`` of the namespace ``files``; not described."""
+        """Store a file on the server.
+
+        Wire: rpc ``uploadFileBase64`` of ``files``.
+
+        name: Name for people.
+
+        content_base64: The content, in base 64.
+        """
         return self._connection.call(
             files.UPLOAD_FILE_BASE64,
             files.UploadFileBase64Parameter(name=name, content_base64=content_base64),
@@ -56,7 +66,10 @@ class FilesRpc:
     def get_document_parsing_library(
         self, *, file_identifier: str, timeout: Timeout = UNSET
     ) -> files.GetDocumentParsingLibraryResult:
-        """Rpc ``getDocumentParsingLibrary`` of the namespace ``files``; not described."""
+        """Say which library would read a document.
+
+        Wire: rpc ``getDocumentParsingLibrary`` of ``files``.
+        """
         return self._connection.call(
             files.GET_DOCUMENT_PARSING_LIBRARY,
             files.GetDocumentParsingLibraryParameter(file_identifier=file_identifier),
@@ -73,7 +86,10 @@ class FilesChannels:
     def retrieve(
         self, *, query: str, file_identifiers: list[str], config: files.KvConfig, timeout: Timeout = UNSET
     ) -> SyncChannel[files.RetrieveToServer, files.RetrieveToClient]:
-        """Channel ``retrieve`` of the namespace ``files``; not described."""
+        """Search stored files for passages that fit a query.
+
+        Wire: channel ``retrieve`` of ``files``.
+        """
         return self._connection.open(
             files.RETRIEVE,
             files.RetrieveCreation(query=query, file_identifiers=file_identifiers, config=config),
@@ -83,7 +99,10 @@ class FilesChannels:
     def parse_document(
         self, *, file_identifier: str, parse_opts: files.DocumentParsingOpts, timeout: Timeout = UNSET
     ) -> SyncChannel[files.ParseDocumentToServer, files.ParseDocumentToClient]:
-        """Channel ``parseDocument`` of the namespace ``files``; not described."""
+        """Extract the text of a document.
+
+        Wire: channel ``parseDocument`` of ``files``.
+        """
         return self._connection.open(
             files.PARSE_DOCUMENT,
             files.ParseDocumentCreation(file_identifier=file_identifier, parse_opts=parse_opts),
@@ -117,7 +136,10 @@ class AsyncFilesRpc:
     async def get_local_file_absolute_path(
         self, *, file_name: str, timeout: Timeout = UNSET
     ) -> files.GetLocalFileAbsolutePathResult:
-        """Rpc ``getLocalFileAbsolutePath`` of the namespace ``files``; not described."""
+        """Return where on the server's machine a stored file lies.
+
+        Wire: rpc ``getLocalFileAbsolutePath`` of ``files``.
+        """
         return await self._connection.call(
             files.GET_LOCAL_FILE_ABSOLUTE_PATH,
             files.GetLocalFileAbsolutePathParameter(file_name=file_name),
@@ -127,7 +149,14 @@ class AsyncFilesRpc:
     async def upload_file_base64(
         self, *, name: str, content_base64: str, timeout: Timeout = UNSET
     ) -> files.UploadFileBase64Result:
-        """Rpc ``uploadFileBase64`` of the namespace ``files``; not described."""
+        """Store a file on the server.
+
+        Wire: rpc ``uploadFileBase64`` of ``files``.
+
+        name: Name for people.
+
+        content_base64: The content, in base 64.
+        """
         return await self._connection.call(
             files.UPLOAD_FILE_BASE64,
             files.UploadFileBase64Parameter(name=name, content_base64=content_base64),
@@ -137,7 +166,10 @@ class AsyncFilesRpc:
     async def get_document_parsing_library(
         self, *, file_identifier: str, timeout: Timeout = UNSET
     ) -> files.GetDocumentParsingLibraryResult:
-        """Rpc ``getDocumentParsingLibrary`` of the namespace ``files``; not described."""
+        """Say which library would read a document.
+
+        Wire: rpc ``getDocumentParsingLibrary`` of ``files``.
+        """
         return await self._connection.call(
             files.GET_DOCUMENT_PARSING_LIBRARY,
             files.GetDocumentParsingLibraryParameter(file_identifier=file_identifier),
@@ -154,7 +186,10 @@ class AsyncFilesChannels:
     def retrieve(
         self, *, query: str, file_identifiers: list[str], config: files.KvConfig, timeout: Timeout = UNSET
     ) -> AsyncChannel[files.RetrieveToServer, files.RetrieveToClient]:
-        """Channel ``retrieve`` of the namespace ``files``; not described."""
+        """Search stored files for passages that fit a query.
+
+        Wire: channel ``retrieve`` of ``files``.
+        """
         return self._connection.open(
             files.RETRIEVE,
             files.RetrieveCreation(query=query, file_identifiers=file_identifiers, config=config),
@@ -164,7 +199,10 @@ class AsyncFilesChannels:
     def parse_document(
         self, *, file_identifier: str, parse_opts: files.DocumentParsingOpts, timeout: Timeout = UNSET
     ) -> AsyncChannel[files.ParseDocumentToServer, files.ParseDocumentToClient]:
-        """Channel ``parseDocument`` of the namespace ``files``; not described."""
+        """Extract the text of a document.
+
+        Wire: channel ``parseDocument`` of ``files``.
+        """
         return self._connection.open(
             files.PARSE_DOCUMENT,
             files.ParseDocumentCreation(file_identifier=file_identifier, parse_opts=parse_opts),

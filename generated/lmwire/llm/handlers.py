@@ -18,73 +18,106 @@ class LlmHandlers:
 
     @unhandled
     async def unload_model(self, parameter: llm.UnloadModelParameter, context: RequestContext) -> None:
-        """Rpc ``unloadModel`` of the namespace ``llm``; not described."""
+        """Unload one instance. What runs on it ends early.
+
+        Wire: rpc ``unloadModel`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def list_loaded(self, context: RequestContext) -> list[llm.LlmInstanceInfo]:
-        """Rpc ``listLoaded`` of the namespace ``llm``; not described."""
+        """List the loaded instances of this kind of model.
+
+        Wire: rpc ``listLoaded`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_model_info(
         self, parameter: llm.GetModelInfoParameter, context: RequestContext
     ) -> llm.LlmInstanceInfo | None:
-        """Rpc ``getModelInfo`` of the namespace ``llm``; not described."""
+        """Describe the instance that a specifier means. None if there is none and that is to be no error.
+
+        Wire: rpc ``getModelInfo`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_load_config(
         self, parameter: llm.GetLoadConfigParameter, context: RequestContext
     ) -> llm.KvConfig:
-        """Rpc ``getLoadConfig`` of the namespace ``llm``; not described."""
+        """Return the settings with which an instance was loaded.
+
+        Wire: rpc ``getLoadConfig`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_base_prediction_config(
         self, parameter: llm.GetBasePredictionConfigParameter, context: RequestContext
     ) -> llm.KvConfig:
-        """Rpc ``getBasePredictionConfig`` of the namespace ``llm``; not described."""
+        """Return the settings that apply to every prediction on an instance before any of a request's own.
+
+        Wire: rpc ``getBasePredictionConfig`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_instance_processing_state(
         self, parameter: llm.GetInstanceProcessingStateParameter, context: RequestContext
     ) -> llm.ModelProcessingState:
-        """Rpc ``getInstanceProcessingState`` of the namespace ``llm``; not described."""
+        """Say what an instance is busy with.
+
+        Wire: rpc ``getInstanceProcessingState`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def estimate_model_usage(
         self, parameter: llm.EstimateModelUsageParameter, context: RequestContext
     ) -> llm.EstimatedResourcesUsage:
-        """Rpc ``estimateModelUsage`` of the namespace ``llm``; not described."""
+        """Estimate what loading a model would take, without loading it.
+
+        Wire: rpc ``estimateModelUsage`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def apply_prompt_template(
         self, parameter: llm.ApplyPromptTemplateParameter, context: RequestContext
     ) -> llm.ApplyPromptTemplateResult:
-        """Rpc ``applyPromptTemplate`` of the namespace ``llm``; not described."""
+        """Turn a conversation into the text that the model would get.
+
+        Wire: rpc ``applyPromptTemplate`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def tokenize(self, parameter: llm.TokenizeParameter, context: RequestContext) -> llm.TokenizeResult:
-        """Rpc ``tokenize`` of the namespace ``llm``; not described."""
+        """Split a text into tokens.
+
+        Wire: rpc ``tokenize`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def count_tokens(
         self, parameter: llm.CountTokensParameter, context: RequestContext
     ) -> llm.CountTokensResult:
-        """Rpc ``countTokens`` of the namespace ``llm``; not described."""
+        """Count the tokens of a text.
+
+        Wire: rpc ``countTokens`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def preload_draft_model(
         self, parameter: llm.PreloadDraftModelParameter, context: RequestContext
     ) -> None:
-        """Rpc ``preloadDraftModel`` of the namespace ``llm``; not described."""
+        """Load a draft model ahead of its first use.
+
+        Wire: rpc ``preloadDraftModel`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -93,7 +126,10 @@ class LlmHandlers:
         creation: llm.LoadModelCreation,
         channel: ServerChannel[llm.LoadModelToServer, llm.LoadModelToClient],
     ) -> None:
-        """Channel ``loadModel`` of the namespace ``llm``; not described."""
+        """Load one more instance of a model.
+
+        Wire: channel ``loadModel`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -102,14 +138,21 @@ class LlmHandlers:
         creation: llm.GetOrLoadCreation,
         channel: ServerChannel[llm.GetOrLoadToServer, llm.GetOrLoadToClient],
     ) -> None:
-        """Channel ``getOrLoad`` of the namespace ``llm``; not described."""
+        """Get the loaded instance of that identifier, or load the model whose key it is.
+
+        Wire: channel ``getOrLoad`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def predict(
         self, creation: llm.PredictCreation, channel: ServerChannel[llm.PredictToServer, llm.PredictToClient]
     ) -> None:
-        """Channel ``predict`` of the namespace ``llm``; not described."""
+        """Continue a conversation. It is also how texts are completed on servers before July 2026, with a
+        template that adds nothing.
+
+        Wire: channel ``predict`` of ``llm``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -118,5 +161,9 @@ class LlmHandlers:
         creation: llm.CompleteRawTextCreation,
         channel: ServerChannel[llm.CompleteRawTextToServer, llm.CompleteRawTextToClient],
     ) -> None:
-        """Channel ``completeRawText`` of the namespace ``llm``; not described."""
+        """Complete a text as it is, without template or tools. The server sends the text in fragments and
+        at last a success, also after it was cancelled. Servers before July 2026 do not have it.
+
+        Wire: channel ``completeRawText`` of ``llm``.
+        """
         raise NotImplementedError

@@ -36,7 +36,14 @@ class LlmRpc:
     def unload_model(
         self, *, identifier: str, device_identifier: str | Unset | None = UNSET, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``unloadModel`` of the namespace ``llm``; not described."""
+        """Unload one instance. What runs on it ends early.
+
+        Wire: rpc ``unloadModel`` of ``llm``.
+
+        identifier: The instance's identifier, not its reference.
+
+        device_identifier: The linked device that has it, null for the server's own machine.
+        """
         self._connection.call(
             llm.UNLOAD_MODEL,
             llm.UnloadModelParameter(identifier=identifier, device_identifier=device_identifier),
@@ -44,13 +51,23 @@ class LlmRpc:
         )
 
     def list_loaded(self, *, timeout: Timeout = UNSET) -> list[llm.LlmInstanceInfo]:
-        """Rpc ``listLoaded`` of the namespace ``llm``; not described."""
+        """List the loaded instances of this kind of model.
+
+        Wire: rpc ``listLoaded`` of ``llm``.
+        """
         return self._connection.call(llm.LIST_LOADED, None, timeout=timeout)
 
     def get_model_info(
         self, *, specifier: llm.ModelSpecifier, throw_if_not_found: bool, timeout: Timeout = UNSET
     ) -> llm.LlmInstanceInfo | None:
-        """Rpc ``getModelInfo`` of the namespace ``llm``; not described."""
+        """Describe the instance that a specifier means. None if there is none and that is to be no error.
+
+        Wire: rpc ``getModelInfo`` of ``llm``.
+
+        specifier: Which model.
+
+        throw_if_not_found: Whether it is an error if no model fits.
+        """
         return self._connection.call(
             llm.GET_MODEL_INFO,
             llm.GetModelInfoParameter(specifier=specifier, throw_if_not_found=throw_if_not_found),
@@ -58,7 +75,12 @@ class LlmRpc:
         )
 
     def get_load_config(self, *, specifier: llm.ModelSpecifier, timeout: Timeout = UNSET) -> llm.KvConfig:
-        """Rpc ``getLoadConfig`` of the namespace ``llm``; not described."""
+        """Return the settings with which an instance was loaded.
+
+        Wire: rpc ``getLoadConfig`` of ``llm``.
+
+        specifier: Which model.
+        """
         return self._connection.call(
             llm.GET_LOAD_CONFIG, llm.GetLoadConfigParameter(specifier=specifier), timeout=timeout
         )
@@ -70,7 +92,14 @@ class LlmRpc:
         ignore_server_session_config: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> llm.KvConfig:
-        """Rpc ``getBasePredictionConfig`` of the namespace ``llm``; not described."""
+        """Return the settings that apply to every prediction on an instance before any of a request's own.
+
+        Wire: rpc ``getBasePredictionConfig`` of ``llm``.
+
+        specifier: Which model.
+
+        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        """
         return self._connection.call(
             llm.GET_BASE_PREDICTION_CONFIG,
             llm.GetBasePredictionConfigParameter(
@@ -82,7 +111,14 @@ class LlmRpc:
     def get_instance_processing_state(
         self, *, specifier: llm.ModelSpecifier, throw_if_not_found: bool, timeout: Timeout = UNSET
     ) -> llm.ModelProcessingState:
-        """Rpc ``getInstanceProcessingState`` of the namespace ``llm``; not described."""
+        """Say what an instance is busy with.
+
+        Wire: rpc ``getInstanceProcessingState`` of ``llm``.
+
+        specifier: Which model.
+
+        throw_if_not_found: Whether it is an error if no model fits.
+        """
         return self._connection.call(
             llm.GET_INSTANCE_PROCESSING_STATE,
             llm.GetInstanceProcessingStateParameter(
@@ -99,7 +135,16 @@ class LlmRpc:
         device_identifier: str | Unset | None = UNSET,
         timeout: Timeout = UNSET,
     ) -> llm.EstimatedResourcesUsage:
-        """Rpc ``estimateModelUsage`` of the namespace ``llm``; not described."""
+        """Estimate what loading a model would take, without loading it.
+
+        Wire: rpc ``estimateModelUsage`` of ``llm``.
+
+        model_key: The model's key.
+
+        load_config_stack: Settings for loading, in layers.
+
+        device_identifier: The linked device, null for the server's own machine.
+        """
         return self._connection.call(
             llm.ESTIMATE_MODEL_USAGE,
             llm.EstimateModelUsageParameter(
@@ -117,7 +162,18 @@ class LlmRpc:
         opts: llm.LlmApplyPromptTemplateOpts,
         timeout: Timeout = UNSET,
     ) -> llm.ApplyPromptTemplateResult:
-        """Rpc ``applyPromptTemplate`` of the namespace ``llm``; not described."""
+        """Turn a conversation into the text that the model would get.
+
+        Wire: rpc ``applyPromptTemplate`` of ``llm``.
+
+        specifier: Which model.
+
+        history: The conversation.
+
+        prediction_config_stack: Settings, in layers; the template may be among them.
+
+        opts: What to leave out; required, though all in it is optional.
+        """
         return self._connection.call(
             llm.APPLY_PROMPT_TEMPLATE,
             llm.ApplyPromptTemplateParameter(
@@ -132,7 +188,14 @@ class LlmRpc:
     def tokenize(
         self, *, specifier: llm.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> llm.TokenizeResult:
-        """Rpc ``tokenize`` of the namespace ``llm``; not described."""
+        """Split a text into tokens.
+
+        Wire: rpc ``tokenize`` of ``llm``.
+
+        specifier: Which model.
+
+        input_string: The text.
+        """
         return self._connection.call(
             llm.TOKENIZE,
             llm.TokenizeParameter(specifier=specifier, input_string=input_string),
@@ -142,7 +205,14 @@ class LlmRpc:
     def count_tokens(
         self, *, specifier: llm.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> llm.CountTokensResult:
-        """Rpc ``countTokens`` of the namespace ``llm``; not described."""
+        """Count the tokens of a text.
+
+        Wire: rpc ``countTokens`` of ``llm``.
+
+        specifier: Which model.
+
+        input_string: The text.
+        """
         return self._connection.call(
             llm.COUNT_TOKENS,
             llm.CountTokensParameter(specifier=specifier, input_string=input_string),
@@ -152,7 +222,14 @@ class LlmRpc:
     def preload_draft_model(
         self, *, specifier: llm.ModelSpecifier, draft_model_key: str, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``preloadDraftModel`` of the namespace ``llm``; not described."""
+        """Load a draft model ahead of its first use.
+
+        Wire: rpc ``preloadDraftModel`` of ``llm``.
+
+        specifier: Which model.
+
+        draft_model_key: The draft model's key.
+        """
         self._connection.call(
             llm.PRELOAD_DRAFT_MODEL,
             llm.PreloadDraftModelParameter(specifier=specifier, draft_model_key=draft_model_key),
@@ -176,7 +253,22 @@ class LlmChannels:
         ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[llm.LoadModelToServer, llm.LoadModelToClient]:
-        """Channel ``loadModel`` of the namespace ``llm``; not described."""
+        """Load one more instance of a model.
+
+        Wire: channel ``loadModel`` of ``llm``.
+
+        model_key: The model's key.
+
+        load_config_stack: Settings for loading, in layers.
+
+        identifier: The identifier that the instance shall have; by default the server makes one. One in
+        use is an error.
+
+        device_identifier: The linked device that shall have it, null for the server's own machine.
+
+        ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
+        never.
+        """
         return self._connection.open(
             llm.LOAD_MODEL,
             llm.LoadModelCreation(
@@ -198,7 +290,19 @@ class LlmChannels:
         load_ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[llm.GetOrLoadToServer, llm.GetOrLoadToClient]:
-        """Channel ``getOrLoad`` of the namespace ``llm``; not described."""
+        """Get the loaded instance of that identifier, or load the model whose key it is.
+
+        Wire: channel ``getOrLoad`` of ``llm``.
+
+        identifier: Identifier of an instance, or key of a model.
+
+        load_config_stack: Settings for loading, in layers. They mean nothing if an instance is there.
+
+        device_identifier: The linked device that shall have it, null for the server's own machine.
+
+        load_ttl_ms: Idle time after which the server unloads what this request loads, in milliseconds,
+        at least 1; absent for never. Means nothing if an instance is there.
+        """
         return self._connection.open(
             llm.GET_OR_LOAD,
             llm.GetOrLoadCreation(
@@ -220,7 +324,22 @@ class LlmChannels:
         ignore_server_session_config: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[llm.PredictToServer, llm.PredictToClient]:
-        """Channel ``predict`` of the namespace ``llm``; not described."""
+        """Continue a conversation. It is also how texts are completed on servers before July 2026, with a
+        template that adds nothing.
+
+        Wire: channel ``predict`` of ``llm``.
+
+        model_specifier: The model that shall do it.
+
+        history: The conversation so far.
+
+        prediction_config_stack: Settings of this request, in layers.
+
+        fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need not
+        be spelt in full.
+
+        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        """
         return self._connection.open(
             llm.PREDICT,
             llm.PredictCreation(
@@ -243,7 +362,22 @@ class LlmChannels:
         ignore_server_session_config: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[llm.CompleteRawTextToServer, llm.CompleteRawTextToClient]:
-        """Channel ``completeRawText`` of the namespace ``llm``; not described."""
+        """Complete a text as it is, without template or tools. The server sends the text in fragments and
+        at last a success, also after it was cancelled. Servers before July 2026 do not have it.
+
+        Wire: channel ``completeRawText`` of ``llm``.
+
+        model_specifier: The model that shall do it.
+
+        raw_prompt: The beginning of the text, given to the model as it is.
+
+        prediction_config_stack: Settings of this request, in layers.
+
+        fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need not
+        be spelt in full.
+
+        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        """
         return self._connection.open(
             llm.COMPLETE_RAW_TEXT,
             llm.CompleteRawTextCreation(
@@ -283,7 +417,14 @@ class AsyncLlmRpc:
     async def unload_model(
         self, *, identifier: str, device_identifier: str | Unset | None = UNSET, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``unloadModel`` of the namespace ``llm``; not described."""
+        """Unload one instance. What runs on it ends early.
+
+        Wire: rpc ``unloadModel`` of ``llm``.
+
+        identifier: The instance's identifier, not its reference.
+
+        device_identifier: The linked device that has it, null for the server's own machine.
+        """
         await self._connection.call(
             llm.UNLOAD_MODEL,
             llm.UnloadModelParameter(identifier=identifier, device_identifier=device_identifier),
@@ -291,13 +432,23 @@ class AsyncLlmRpc:
         )
 
     async def list_loaded(self, *, timeout: Timeout = UNSET) -> list[llm.LlmInstanceInfo]:
-        """Rpc ``listLoaded`` of the namespace ``llm``; not described."""
+        """List the loaded instances of this kind of model.
+
+        Wire: rpc ``listLoaded`` of ``llm``.
+        """
         return await self._connection.call(llm.LIST_LOADED, None, timeout=timeout)
 
     async def get_model_info(
         self, *, specifier: llm.ModelSpecifier, throw_if_not_found: bool, timeout: Timeout = UNSET
     ) -> llm.LlmInstanceInfo | None:
-        """Rpc ``getModelInfo`` of the namespace ``llm``; not described."""
+        """Describe the instance that a specifier means. None if there is none and that is to be no error.
+
+        Wire: rpc ``getModelInfo`` of ``llm``.
+
+        specifier: Which model.
+
+        throw_if_not_found: Whether it is an error if no model fits.
+        """
         return await self._connection.call(
             llm.GET_MODEL_INFO,
             llm.GetModelInfoParameter(specifier=specifier, throw_if_not_found=throw_if_not_found),
@@ -307,7 +458,12 @@ class AsyncLlmRpc:
     async def get_load_config(
         self, *, specifier: llm.ModelSpecifier, timeout: Timeout = UNSET
     ) -> llm.KvConfig:
-        """Rpc ``getLoadConfig`` of the namespace ``llm``; not described."""
+        """Return the settings with which an instance was loaded.
+
+        Wire: rpc ``getLoadConfig`` of ``llm``.
+
+        specifier: Which model.
+        """
         return await self._connection.call(
             llm.GET_LOAD_CONFIG, llm.GetLoadConfigParameter(specifier=specifier), timeout=timeout
         )
@@ -319,7 +475,14 @@ class AsyncLlmRpc:
         ignore_server_session_config: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> llm.KvConfig:
-        """Rpc ``getBasePredictionConfig`` of the namespace ``llm``; not described."""
+        """Return the settings that apply to every prediction on an instance before any of a request's own.
+
+        Wire: rpc ``getBasePredictionConfig`` of ``llm``.
+
+        specifier: Which model.
+
+        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        """
         return await self._connection.call(
             llm.GET_BASE_PREDICTION_CONFIG,
             llm.GetBasePredictionConfigParameter(
@@ -331,7 +494,14 @@ class AsyncLlmRpc:
     async def get_instance_processing_state(
         self, *, specifier: llm.ModelSpecifier, throw_if_not_found: bool, timeout: Timeout = UNSET
     ) -> llm.ModelProcessingState:
-        """Rpc ``getInstanceProcessingState`` of the namespace ``llm``; not described."""
+        """Say what an instance is busy with.
+
+        Wire: rpc ``getInstanceProcessingState`` of ``llm``.
+
+        specifier: Which model.
+
+        throw_if_not_found: Whether it is an error if no model fits.
+        """
         return await self._connection.call(
             llm.GET_INSTANCE_PROCESSING_STATE,
             llm.GetInstanceProcessingStateParameter(
@@ -348,7 +518,16 @@ class AsyncLlmRpc:
         device_identifier: str | Unset | None = UNSET,
         timeout: Timeout = UNSET,
     ) -> llm.EstimatedResourcesUsage:
-        """Rpc ``estimateModelUsage`` of the namespace ``llm``; not described."""
+        """Estimate what loading a model would take, without loading it.
+
+        Wire: rpc ``estimateModelUsage`` of ``llm``.
+
+        model_key: The model's key.
+
+        load_config_stack: Settings for loading, in layers.
+
+        device_identifier: The linked device, null for the server's own machine.
+        """
         return await self._connection.call(
             llm.ESTIMATE_MODEL_USAGE,
             llm.EstimateModelUsageParameter(
@@ -366,7 +545,18 @@ class AsyncLlmRpc:
         opts: llm.LlmApplyPromptTemplateOpts,
         timeout: Timeout = UNSET,
     ) -> llm.ApplyPromptTemplateResult:
-        """Rpc ``applyPromptTemplate`` of the namespace ``llm``; not described."""
+        """Turn a conversation into the text that the model would get.
+
+        Wire: rpc ``applyPromptTemplate`` of ``llm``.
+
+        specifier: Which model.
+
+        history: The conversation.
+
+        prediction_config_stack: Settings, in layers; the template may be among them.
+
+        opts: What to leave out; required, though all in it is optional.
+        """
         return await self._connection.call(
             llm.APPLY_PROMPT_TEMPLATE,
             llm.ApplyPromptTemplateParameter(
@@ -381,7 +571,14 @@ class AsyncLlmRpc:
     async def tokenize(
         self, *, specifier: llm.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> llm.TokenizeResult:
-        """Rpc ``tokenize`` of the namespace ``llm``; not described."""
+        """Split a text into tokens.
+
+        Wire: rpc ``tokenize`` of ``llm``.
+
+        specifier: Which model.
+
+        input_string: The text.
+        """
         return await self._connection.call(
             llm.TOKENIZE,
             llm.TokenizeParameter(specifier=specifier, input_string=input_string),
@@ -391,7 +588,14 @@ class AsyncLlmRpc:
     async def count_tokens(
         self, *, specifier: llm.ModelSpecifier, input_string: str, timeout: Timeout = UNSET
     ) -> llm.CountTokensResult:
-        """Rpc ``countTokens`` of the namespace ``llm``; not described."""
+        """Count the tokens of a text.
+
+        Wire: rpc ``countTokens`` of ``llm``.
+
+        specifier: Which model.
+
+        input_string: The text.
+        """
         return await self._connection.call(
             llm.COUNT_TOKENS,
             llm.CountTokensParameter(specifier=specifier, input_string=input_string),
@@ -401,7 +605,14 @@ class AsyncLlmRpc:
     async def preload_draft_model(
         self, *, specifier: llm.ModelSpecifier, draft_model_key: str, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``preloadDraftModel`` of the namespace ``llm``; not described."""
+        """Load a draft model ahead of its first use.
+
+        Wire: rpc ``preloadDraftModel`` of ``llm``.
+
+        specifier: Which model.
+
+        draft_model_key: The draft model's key.
+        """
         await self._connection.call(
             llm.PRELOAD_DRAFT_MODEL,
             llm.PreloadDraftModelParameter(specifier=specifier, draft_model_key=draft_model_key),
@@ -425,7 +636,22 @@ class AsyncLlmChannels:
         ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[llm.LoadModelToServer, llm.LoadModelToClient]:
-        """Channel ``loadModel`` of the namespace ``llm``; not described."""
+        """Load one more instance of a model.
+
+        Wire: channel ``loadModel`` of ``llm``.
+
+        model_key: The model's key.
+
+        load_config_stack: Settings for loading, in layers.
+
+        identifier: The identifier that the instance shall have; by default the server makes one. One in
+        use is an error.
+
+        device_identifier: The linked device that shall have it, null for the server's own machine.
+
+        ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
+        never.
+        """
         return self._connection.open(
             llm.LOAD_MODEL,
             llm.LoadModelCreation(
@@ -447,7 +673,19 @@ class AsyncLlmChannels:
         load_ttl_ms: int | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[llm.GetOrLoadToServer, llm.GetOrLoadToClient]:
-        """Channel ``getOrLoad`` of the namespace ``llm``; not described."""
+        """Get the loaded instance of that identifier, or load the model whose key it is.
+
+        Wire: channel ``getOrLoad`` of ``llm``.
+
+        identifier: Identifier of an instance, or key of a model.
+
+        load_config_stack: Settings for loading, in layers. They mean nothing if an instance is there.
+
+        device_identifier: The linked device that shall have it, null for the server's own machine.
+
+        load_ttl_ms: Idle time after which the server unloads what this request loads, in milliseconds,
+        at least 1; absent for never. Means nothing if an instance is there.
+        """
         return self._connection.open(
             llm.GET_OR_LOAD,
             llm.GetOrLoadCreation(
@@ -469,7 +707,22 @@ class AsyncLlmChannels:
         ignore_server_session_config: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[llm.PredictToServer, llm.PredictToClient]:
-        """Channel ``predict`` of the namespace ``llm``; not described."""
+        """Continue a conversation. It is also how texts are completed on servers before July 2026, with a
+        template that adds nothing.
+
+        Wire: channel ``predict`` of ``llm``.
+
+        model_specifier: The model that shall do it.
+
+        history: The conversation so far.
+
+        prediction_config_stack: Settings of this request, in layers.
+
+        fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need not
+        be spelt in full.
+
+        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        """
         return self._connection.open(
             llm.PREDICT,
             llm.PredictCreation(
@@ -492,7 +745,22 @@ class AsyncLlmChannels:
         ignore_server_session_config: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[llm.CompleteRawTextToServer, llm.CompleteRawTextToClient]:
-        """Channel ``completeRawText`` of the namespace ``llm``; not described."""
+        """Complete a text as it is, without template or tools. The server sends the text in fragments and
+        at last a success, also after it was cancelled. Servers before July 2026 do not have it.
+
+        Wire: channel ``completeRawText`` of ``llm``.
+
+        model_specifier: The model that shall do it.
+
+        raw_prompt: The beginning of the text, given to the model as it is.
+
+        prediction_config_stack: Settings of this request, in layers.
+
+        fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need not
+        be spelt in full.
+
+        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        """
         return self._connection.open(
             llm.COMPLETE_RAW_TEXT,
             llm.CompleteRawTextCreation(

@@ -18,89 +18,128 @@ class PluginsHandlers:
 
     @unhandled
     async def reindex_plugins(self, context: RequestContext) -> None:
-        """Rpc ``reindexPlugins`` of the namespace ``plugins``; not described."""
+        """Have the server look at its folders of plugins again.
+
+        Wire: rpc ``reindexPlugins`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def processing_handle_update(
         self, parameter: plugins.ProcessingHandleUpdateParameter, context: RequestContext
     ) -> None:
-        """Rpc ``processingHandleUpdate`` of the namespace ``plugins``; not described."""
+        """Show one change of a running process to the user.
+
+        Wire: rpc ``processingHandleUpdate`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def processing_handle_request(
         self, parameter: plugins.ProcessingHandleRequestParameter, context: RequestContext
     ) -> plugins.ProcessingHandleRequestResult:
-        """Rpc ``processingHandleRequest`` of the namespace ``plugins``; not described."""
+        """Ask the user something, and wait for the answer.
+
+        Wire: rpc ``processingHandleRequest`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def processing_pull_history(
         self, parameter: plugins.ProcessingPullHistoryParameter, context: RequestContext
     ) -> plugins.ChatHistoryData:
-        """Rpc ``processingPullHistory`` of the namespace ``plugins``; not described."""
+        """Return the conversation of a process.
+
+        Wire: rpc ``processingPullHistory`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def processing_get_or_load_token_source(
         self, parameter: plugins.ProcessingGetOrLoadTokenSourceParameter, context: RequestContext
     ) -> plugins.ProcessingGetOrLoadTokenSourceResult:
-        """Rpc ``processingGetOrLoadTokenSource`` of the namespace ``plugins``; not described."""
+        """Make sure that the chosen model or generator is ready, and say which it is.
+
+        Wire: rpc ``processingGetOrLoadTokenSource`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def processing_has_status(
         self, parameter: plugins.ProcessingHasStatusParameter, context: RequestContext
     ) -> bool:
-        """Rpc ``processingHasStatus`` of the namespace ``plugins``; not described."""
+        """Say whether a process has shown any status.
+
+        Wire: rpc ``processingHasStatus`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def processing_needs_naming(
         self, parameter: plugins.ProcessingNeedsNamingParameter, context: RequestContext
     ) -> bool:
-        """Rpc ``processingNeedsNaming`` of the namespace ``plugins``; not described."""
+        """Say whether the conversation still needs a title.
+
+        Wire: rpc ``processingNeedsNaming`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def processing_suggest_name(
         self, parameter: plugins.ProcessingSuggestNameParameter, context: RequestContext
     ) -> None:
-        """Rpc ``processingSuggestName`` of the namespace ``plugins``; not described."""
+        """Propose a title for the conversation.
+
+        Wire: rpc ``processingSuggestName`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def processing_set_sender_name(
         self, parameter: plugins.ProcessingSetSenderNameParameter, context: RequestContext
     ) -> None:
-        """Rpc ``processingSetSenderName`` of the namespace ``plugins``; not described."""
+        """Set the name of the side that answers.
+
+        Wire: rpc ``processingSetSenderName`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def set_config_schematics(
         self, parameter: plugins.SetConfigSchematicsParameter, context: RequestContext
     ) -> None:
-        """Rpc ``setConfigSchematics`` of the namespace ``plugins``; not described."""
+        """Declare a plugin's settings for one conversation.
+
+        Wire: rpc ``setConfigSchematics`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def set_global_config_schematics(
         self, parameter: plugins.SetGlobalConfigSchematicsParameter, context: RequestContext
     ) -> None:
-        """Rpc ``setGlobalConfigSchematics`` of the namespace ``plugins``; not described."""
+        """Declare a plugin's settings for the application.
+
+        Wire: rpc ``setGlobalConfigSchematics`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def plugin_init_completed(self, context: RequestContext) -> None:
-        """Rpc ``pluginInitCompleted`` of the namespace ``plugins``; not described."""
+        """Say that a plugin has registered everything.
+
+        Wire: rpc ``pluginInitCompleted`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def report_error(
         self, parameter: plugins.PluginRuntimeErrorReport, context: RequestContext
     ) -> None:
-        """Rpc ``reportError`` of the namespace ``plugins``; not described."""
+        """Report that a plugin was refused by its server, or cannot reach it.
+
+        Wire: rpc ``reportError`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -109,7 +148,10 @@ class PluginsHandlers:
         creation: plugins.StartToolUseSessionCreation,
         channel: ServerChannel[plugins.StartToolUseSessionToServer, plugins.StartToolUseSessionToClient],
     ) -> None:
-        """Channel ``startToolUseSession`` of the namespace ``plugins``; not described."""
+        """Use the tools of an installed plugin.
+
+        Wire: channel ``startToolUseSession`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -118,7 +160,10 @@ class PluginsHandlers:
         creation: plugins.GenerateWithGeneratorCreation,
         channel: ServerChannel[plugins.GenerateWithGeneratorToServer, plugins.GenerateWithGeneratorToClient],
     ) -> None:
-        """Channel ``generateWithGenerator`` of the namespace ``plugins``; not described."""
+        """Have a plugin generate the answer.
+
+        Wire: channel ``generateWithGenerator`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -129,7 +174,10 @@ class PluginsHandlers:
             plugins.RegisterDevelopmentPluginToServer, plugins.RegisterDevelopmentPluginToClient
         ],
     ) -> None:
-        """Channel ``registerDevelopmentPlugin`` of the namespace ``plugins``; not described."""
+        """Run a plugin from its working folder, as long as the channel is open.
+
+        Wire: channel ``registerDevelopmentPlugin`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -137,7 +185,10 @@ class PluginsHandlers:
         self,
         channel: ServerChannel[plugins.SetPromptPreprocessorToServer, plugins.SetPromptPreprocessorToClient],
     ) -> None:
-        """Channel ``setPromptPreprocessor`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's preprocessor of prompts, as long as the channel is open.
+
+        Wire: channel ``setPromptPreprocessor`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -147,19 +198,28 @@ class PluginsHandlers:
             plugins.SetPredictionLoopHandlerToServer, plugins.SetPredictionLoopHandlerToClient
         ],
     ) -> None:
-        """Channel ``setPredictionLoopHandler`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's prediction loop, as long as the channel is open.
+
+        Wire: channel ``setPredictionLoopHandler`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def set_tools_provider(
         self, channel: ServerChannel[plugins.SetToolsProviderToServer, plugins.SetToolsProviderToClient]
     ) -> None:
-        """Channel ``setToolsProvider`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's tools, as long as the channel is open.
+
+        Wire: channel ``setToolsProvider`` of ``plugins``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def set_generator(
         self, channel: ServerChannel[plugins.SetGeneratorToServer, plugins.SetGeneratorToClient]
     ) -> None:
-        """Channel ``setGenerator`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's generator, as long as the channel is open.
+
+        Wire: channel ``setGenerator`` of ``plugins``.
+        """
         raise NotImplementedError

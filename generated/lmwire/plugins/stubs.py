@@ -34,13 +34,19 @@ class PluginsRpc:
         self._connection = connection
 
     def reindex_plugins(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``reindexPlugins`` of the namespace ``plugins``; not described."""
+        """Have the server look at its folders of plugins again.
+
+        Wire: rpc ``reindexPlugins`` of ``plugins``.
+        """
         self._connection.call(plugins.REINDEX_PLUGINS, None, timeout=timeout)
 
     def processing_handle_update(
         self, *, pci: str, token: str, update: plugins.ProcessingUpdate, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``processingHandleUpdate`` of the namespace ``plugins``; not described."""
+        """Show one change of a running process to the user.
+
+        Wire: rpc ``processingHandleUpdate`` of ``plugins``.
+        """
         self._connection.call(
             plugins.PROCESSING_HANDLE_UPDATE,
             plugins.ProcessingHandleUpdateParameter(pci=pci, token=token, update=update),
@@ -50,7 +56,10 @@ class PluginsRpc:
     def processing_handle_request(
         self, *, pci: str, token: str, request: plugins.ProcessingRequest, timeout: Timeout = UNSET
     ) -> plugins.ProcessingHandleRequestResult:
-        """Rpc ``processingHandleRequest`` of the namespace ``plugins``; not described."""
+        """Ask the user something, and wait for the answer.
+
+        Wire: rpc ``processingHandleRequest`` of ``plugins``.
+        """
         return self._connection.call(
             plugins.PROCESSING_HANDLE_REQUEST,
             plugins.ProcessingHandleRequestParameter(pci=pci, token=token, request=request),
@@ -60,7 +69,10 @@ class PluginsRpc:
     def processing_pull_history(
         self, *, pci: str, token: str, include_current: bool, timeout: Timeout = UNSET
     ) -> plugins.ChatHistoryData:
-        """Rpc ``processingPullHistory`` of the namespace ``plugins``; not described."""
+        """Return the conversation of a process.
+
+        Wire: rpc ``processingPullHistory`` of ``plugins``.
+        """
         return self._connection.call(
             plugins.PROCESSING_PULL_HISTORY,
             plugins.ProcessingPullHistoryParameter(pci=pci, token=token, include_current=include_current),
@@ -70,7 +82,10 @@ class PluginsRpc:
     def processing_get_or_load_token_source(
         self, *, pci: str, token: str, timeout: Timeout = UNSET
     ) -> plugins.ProcessingGetOrLoadTokenSourceResult:
-        """Rpc ``processingGetOrLoadTokenSource`` of the namespace ``plugins``; not described."""
+        """Make sure that the chosen model or generator is ready, and say which it is.
+
+        Wire: rpc ``processingGetOrLoadTokenSource`` of ``plugins``.
+        """
         return self._connection.call(
             plugins.PROCESSING_GET_OR_LOAD_TOKEN_SOURCE,
             plugins.ProcessingGetOrLoadTokenSourceParameter(pci=pci, token=token),
@@ -78,7 +93,10 @@ class PluginsRpc:
         )
 
     def processing_has_status(self, *, pci: str, token: str, timeout: Timeout = UNSET) -> bool:
-        """Rpc ``processingHasStatus`` of the namespace ``plugins``; not described."""
+        """Say whether a process has shown any status.
+
+        Wire: rpc ``processingHasStatus`` of ``plugins``.
+        """
         return self._connection.call(
             plugins.PROCESSING_HAS_STATUS,
             plugins.ProcessingHasStatusParameter(pci=pci, token=token),
@@ -86,7 +104,10 @@ class PluginsRpc:
         )
 
     def processing_needs_naming(self, *, pci: str, token: str, timeout: Timeout = UNSET) -> bool:
-        """Rpc ``processingNeedsNaming`` of the namespace ``plugins``; not described."""
+        """Say whether the conversation still needs a title.
+
+        Wire: rpc ``processingNeedsNaming`` of ``plugins``.
+        """
         return self._connection.call(
             plugins.PROCESSING_NEEDS_NAMING,
             plugins.ProcessingNeedsNamingParameter(pci=pci, token=token),
@@ -94,7 +115,10 @@ class PluginsRpc:
         )
 
     def processing_suggest_name(self, *, pci: str, token: str, name: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``processingSuggestName`` of the namespace ``plugins``; not described."""
+        """Propose a title for the conversation.
+
+        Wire: rpc ``processingSuggestName`` of ``plugins``.
+        """
         self._connection.call(
             plugins.PROCESSING_SUGGEST_NAME,
             plugins.ProcessingSuggestNameParameter(pci=pci, token=token, name=name),
@@ -104,7 +128,10 @@ class PluginsRpc:
     def processing_set_sender_name(
         self, *, pci: str, token: str, name: str, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``processingSetSenderName`` of the namespace ``plugins``; not described."""
+        """Set the name of the side that answers.
+
+        Wire: rpc ``processingSetSenderName`` of ``plugins``.
+        """
         self._connection.call(
             plugins.PROCESSING_SET_SENDER_NAME,
             plugins.ProcessingSetSenderNameParameter(pci=pci, token=token, name=name),
@@ -114,7 +141,10 @@ class PluginsRpc:
     def set_config_schematics(
         self, *, schematics: plugins.SerializedKVConfigSchematics, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``setConfigSchematics`` of the namespace ``plugins``; not described."""
+        """Declare a plugin's settings for one conversation.
+
+        Wire: rpc ``setConfigSchematics`` of ``plugins``.
+        """
         self._connection.call(
             plugins.SET_CONFIG_SCHEMATICS,
             plugins.SetConfigSchematicsParameter(schematics=schematics),
@@ -124,7 +154,10 @@ class PluginsRpc:
     def set_global_config_schematics(
         self, *, schematics: plugins.SerializedKVConfigSchematics, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``setGlobalConfigSchematics`` of the namespace ``plugins``; not described."""
+        """Declare a plugin's settings for the application.
+
+        Wire: rpc ``setGlobalConfigSchematics`` of ``plugins``.
+        """
         self._connection.call(
             plugins.SET_GLOBAL_CONFIG_SCHEMATICS,
             plugins.SetGlobalConfigSchematicsParameter(schematics=schematics),
@@ -132,11 +165,17 @@ class PluginsRpc:
         )
 
     def plugin_init_completed(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``pluginInitCompleted`` of the namespace ``plugins``; not described."""
+        """Say that a plugin has registered everything.
+
+        Wire: rpc ``pluginInitCompleted`` of ``plugins``.
+        """
         self._connection.call(plugins.PLUGIN_INIT_COMPLETED, None, timeout=timeout)
 
     def report_error(self, parameter: plugins.PluginRuntimeErrorReport, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``reportError`` of the namespace ``plugins``; not described."""
+        """Report that a plugin was refused by its server, or cannot reach it.
+
+        Wire: rpc ``reportError`` of ``plugins``.
+        """
         self._connection.call(plugins.REPORT_ERROR, parameter, timeout=timeout)
 
 
@@ -153,7 +192,10 @@ class PluginsChannels:
         plugin_config_specifier: plugins.PluginConfigSpecifier,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[plugins.StartToolUseSessionToServer, plugins.StartToolUseSessionToClient]:
-        """Channel ``startToolUseSession`` of the namespace ``plugins``; not described."""
+        """Use the tools of an installed plugin.
+
+        Wire: channel ``startToolUseSession`` of ``plugins``.
+        """
         return self._connection.open(
             plugins.START_TOOL_USE_SESSION,
             plugins.StartToolUseSessionCreation(
@@ -171,7 +213,10 @@ class PluginsChannels:
         history: plugins.ChatHistoryData,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[plugins.GenerateWithGeneratorToServer, plugins.GenerateWithGeneratorToClient]:
-        """Channel ``generateWithGenerator`` of the namespace ``plugins``; not described."""
+        """Have a plugin generate the answer.
+
+        Wire: channel ``generateWithGenerator`` of ``plugins``.
+        """
         return self._connection.open(
             plugins.GENERATE_WITH_GENERATOR,
             plugins.GenerateWithGeneratorCreation(
@@ -186,7 +231,10 @@ class PluginsChannels:
     def register_development_plugin(
         self, *, manifest: plugins.PluginManifest, timeout: Timeout = UNSET
     ) -> SyncChannel[plugins.RegisterDevelopmentPluginToServer, plugins.RegisterDevelopmentPluginToClient]:
-        """Channel ``registerDevelopmentPlugin`` of the namespace ``plugins``; not described."""
+        """Run a plugin from its working folder, as long as the channel is open.
+
+        Wire: channel ``registerDevelopmentPlugin`` of ``plugins``.
+        """
         return self._connection.open(
             plugins.REGISTER_DEVELOPMENT_PLUGIN,
             plugins.RegisterDevelopmentPluginCreation(manifest=manifest),
@@ -196,25 +244,37 @@ class PluginsChannels:
     def set_prompt_preprocessor(
         self, *, timeout: Timeout = UNSET
     ) -> SyncChannel[plugins.SetPromptPreprocessorToServer, plugins.SetPromptPreprocessorToClient]:
-        """Channel ``setPromptPreprocessor`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's preprocessor of prompts, as long as the channel is open.
+
+        Wire: channel ``setPromptPreprocessor`` of ``plugins``.
+        """
         return self._connection.open(plugins.SET_PROMPT_PREPROCESSOR, None, timeout=timeout)
 
     def set_prediction_loop_handler(
         self, *, timeout: Timeout = UNSET
     ) -> SyncChannel[plugins.SetPredictionLoopHandlerToServer, plugins.SetPredictionLoopHandlerToClient]:
-        """Channel ``setPredictionLoopHandler`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's prediction loop, as long as the channel is open.
+
+        Wire: channel ``setPredictionLoopHandler`` of ``plugins``.
+        """
         return self._connection.open(plugins.SET_PREDICTION_LOOP_HANDLER, None, timeout=timeout)
 
     def set_tools_provider(
         self, *, timeout: Timeout = UNSET
     ) -> SyncChannel[plugins.SetToolsProviderToServer, plugins.SetToolsProviderToClient]:
-        """Channel ``setToolsProvider`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's tools, as long as the channel is open.
+
+        Wire: channel ``setToolsProvider`` of ``plugins``.
+        """
         return self._connection.open(plugins.SET_TOOLS_PROVIDER, None, timeout=timeout)
 
     def set_generator(
         self, *, timeout: Timeout = UNSET
     ) -> SyncChannel[plugins.SetGeneratorToServer, plugins.SetGeneratorToClient]:
-        """Channel ``setGenerator`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's generator, as long as the channel is open.
+
+        Wire: channel ``setGenerator`` of ``plugins``.
+        """
         return self._connection.open(plugins.SET_GENERATOR, None, timeout=timeout)
 
 
@@ -242,13 +302,19 @@ class AsyncPluginsRpc:
         self._connection = connection
 
     async def reindex_plugins(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``reindexPlugins`` of the namespace ``plugins``; not described."""
+        """Have the server look at its folders of plugins again.
+
+        Wire: rpc ``reindexPlugins`` of ``plugins``.
+        """
         await self._connection.call(plugins.REINDEX_PLUGINS, None, timeout=timeout)
 
     async def processing_handle_update(
         self, *, pci: str, token: str, update: plugins.ProcessingUpdate, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``processingHandleUpdate`` of the namespace ``plugins``; not described."""
+        """Show one change of a running process to the user.
+
+        Wire: rpc ``processingHandleUpdate`` of ``plugins``.
+        """
         await self._connection.call(
             plugins.PROCESSING_HANDLE_UPDATE,
             plugins.ProcessingHandleUpdateParameter(pci=pci, token=token, update=update),
@@ -258,7 +324,10 @@ class AsyncPluginsRpc:
     async def processing_handle_request(
         self, *, pci: str, token: str, request: plugins.ProcessingRequest, timeout: Timeout = UNSET
     ) -> plugins.ProcessingHandleRequestResult:
-        """Rpc ``processingHandleRequest`` of the namespace ``plugins``; not described."""
+        """Ask the user something, and wait for the answer.
+
+        Wire: rpc ``processingHandleRequest`` of ``plugins``.
+        """
         return await self._connection.call(
             plugins.PROCESSING_HANDLE_REQUEST,
             plugins.ProcessingHandleRequestParameter(pci=pci, token=token, request=request),
@@ -268,7 +337,10 @@ class AsyncPluginsRpc:
     async def processing_pull_history(
         self, *, pci: str, token: str, include_current: bool, timeout: Timeout = UNSET
     ) -> plugins.ChatHistoryData:
-        """Rpc ``processingPullHistory`` of the namespace ``plugins``; not described."""
+        """Return the conversation of a process.
+
+        Wire: rpc ``processingPullHistory`` of ``plugins``.
+        """
         return await self._connection.call(
             plugins.PROCESSING_PULL_HISTORY,
             plugins.ProcessingPullHistoryParameter(pci=pci, token=token, include_current=include_current),
@@ -278,7 +350,10 @@ class AsyncPluginsRpc:
     async def processing_get_or_load_token_source(
         self, *, pci: str, token: str, timeout: Timeout = UNSET
     ) -> plugins.ProcessingGetOrLoadTokenSourceResult:
-        """Rpc ``processingGetOrLoadTokenSource`` of the namespace ``plugins``; not described."""
+        """Make sure that the chosen model or generator is ready, and say which it is.
+
+        Wire: rpc ``processingGetOrLoadTokenSource`` of ``plugins``.
+        """
         return await self._connection.call(
             plugins.PROCESSING_GET_OR_LOAD_TOKEN_SOURCE,
             plugins.ProcessingGetOrLoadTokenSourceParameter(pci=pci, token=token),
@@ -286,7 +361,10 @@ class AsyncPluginsRpc:
         )
 
     async def processing_has_status(self, *, pci: str, token: str, timeout: Timeout = UNSET) -> bool:
-        """Rpc ``processingHasStatus`` of the namespace ``plugins``; not described."""
+        """Say whether a process has shown any status.
+
+        Wire: rpc ``processingHasStatus`` of ``plugins``.
+        """
         return await self._connection.call(
             plugins.PROCESSING_HAS_STATUS,
             plugins.ProcessingHasStatusParameter(pci=pci, token=token),
@@ -294,7 +372,10 @@ class AsyncPluginsRpc:
         )
 
     async def processing_needs_naming(self, *, pci: str, token: str, timeout: Timeout = UNSET) -> bool:
-        """Rpc ``processingNeedsNaming`` of the namespace ``plugins``; not described."""
+        """Say whether the conversation still needs a title.
+
+        Wire: rpc ``processingNeedsNaming`` of ``plugins``.
+        """
         return await self._connection.call(
             plugins.PROCESSING_NEEDS_NAMING,
             plugins.ProcessingNeedsNamingParameter(pci=pci, token=token),
@@ -304,7 +385,10 @@ class AsyncPluginsRpc:
     async def processing_suggest_name(
         self, *, pci: str, token: str, name: str, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``processingSuggestName`` of the namespace ``plugins``; not described."""
+        """Propose a title for the conversation.
+
+        Wire: rpc ``processingSuggestName`` of ``plugins``.
+        """
         await self._connection.call(
             plugins.PROCESSING_SUGGEST_NAME,
             plugins.ProcessingSuggestNameParameter(pci=pci, token=token, name=name),
@@ -314,7 +398,10 @@ class AsyncPluginsRpc:
     async def processing_set_sender_name(
         self, *, pci: str, token: str, name: str, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``processingSetSenderName`` of the namespace ``plugins``; not described."""
+        """Set the name of the side that answers.
+
+        Wire: rpc ``processingSetSenderName`` of ``plugins``.
+        """
         await self._connection.call(
             plugins.PROCESSING_SET_SENDER_NAME,
             plugins.ProcessingSetSenderNameParameter(pci=pci, token=token, name=name),
@@ -324,7 +411,10 @@ class AsyncPluginsRpc:
     async def set_config_schematics(
         self, *, schematics: plugins.SerializedKVConfigSchematics, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``setConfigSchematics`` of the namespace ``plugins``; not described."""
+        """Declare a plugin's settings for one conversation.
+
+        Wire: rpc ``setConfigSchematics`` of ``plugins``.
+        """
         await self._connection.call(
             plugins.SET_CONFIG_SCHEMATICS,
             plugins.SetConfigSchematicsParameter(schematics=schematics),
@@ -334,7 +424,10 @@ class AsyncPluginsRpc:
     async def set_global_config_schematics(
         self, *, schematics: plugins.SerializedKVConfigSchematics, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``setGlobalConfigSchematics`` of the namespace ``plugins``; not described."""
+        """Declare a plugin's settings for the application.
+
+        Wire: rpc ``setGlobalConfigSchematics`` of ``plugins``.
+        """
         await self._connection.call(
             plugins.SET_GLOBAL_CONFIG_SCHEMATICS,
             plugins.SetGlobalConfigSchematicsParameter(schematics=schematics),
@@ -342,13 +435,19 @@ class AsyncPluginsRpc:
         )
 
     async def plugin_init_completed(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``pluginInitCompleted`` of the namespace ``plugins``; not described."""
+        """Say that a plugin has registered everything.
+
+        Wire: rpc ``pluginInitCompleted`` of ``plugins``.
+        """
         await self._connection.call(plugins.PLUGIN_INIT_COMPLETED, None, timeout=timeout)
 
     async def report_error(
         self, parameter: plugins.PluginRuntimeErrorReport, *, timeout: Timeout = UNSET
     ) -> None:
-        """Rpc ``reportError`` of the namespace ``plugins``; not described."""
+        """Report that a plugin was refused by its server, or cannot reach it.
+
+        Wire: rpc ``reportError`` of ``plugins``.
+        """
         await self._connection.call(plugins.REPORT_ERROR, parameter, timeout=timeout)
 
 
@@ -365,7 +464,10 @@ class AsyncPluginsChannels:
         plugin_config_specifier: plugins.PluginConfigSpecifier,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[plugins.StartToolUseSessionToServer, plugins.StartToolUseSessionToClient]:
-        """Channel ``startToolUseSession`` of the namespace ``plugins``; not described."""
+        """Use the tools of an installed plugin.
+
+        Wire: channel ``startToolUseSession`` of ``plugins``.
+        """
         return self._connection.open(
             plugins.START_TOOL_USE_SESSION,
             plugins.StartToolUseSessionCreation(
@@ -383,7 +485,10 @@ class AsyncPluginsChannels:
         history: plugins.ChatHistoryData,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[plugins.GenerateWithGeneratorToServer, plugins.GenerateWithGeneratorToClient]:
-        """Channel ``generateWithGenerator`` of the namespace ``plugins``; not described."""
+        """Have a plugin generate the answer.
+
+        Wire: channel ``generateWithGenerator`` of ``plugins``.
+        """
         return self._connection.open(
             plugins.GENERATE_WITH_GENERATOR,
             plugins.GenerateWithGeneratorCreation(
@@ -398,7 +503,10 @@ class AsyncPluginsChannels:
     def register_development_plugin(
         self, *, manifest: plugins.PluginManifest, timeout: Timeout = UNSET
     ) -> AsyncChannel[plugins.RegisterDevelopmentPluginToServer, plugins.RegisterDevelopmentPluginToClient]:
-        """Channel ``registerDevelopmentPlugin`` of the namespace ``plugins``; not described."""
+        """Run a plugin from its working folder, as long as the channel is open.
+
+        Wire: channel ``registerDevelopmentPlugin`` of ``plugins``.
+        """
         return self._connection.open(
             plugins.REGISTER_DEVELOPMENT_PLUGIN,
             plugins.RegisterDevelopmentPluginCreation(manifest=manifest),
@@ -408,25 +516,37 @@ class AsyncPluginsChannels:
     def set_prompt_preprocessor(
         self, *, timeout: Timeout = UNSET
     ) -> AsyncChannel[plugins.SetPromptPreprocessorToServer, plugins.SetPromptPreprocessorToClient]:
-        """Channel ``setPromptPreprocessor`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's preprocessor of prompts, as long as the channel is open.
+
+        Wire: channel ``setPromptPreprocessor`` of ``plugins``.
+        """
         return self._connection.open(plugins.SET_PROMPT_PREPROCESSOR, None, timeout=timeout)
 
     def set_prediction_loop_handler(
         self, *, timeout: Timeout = UNSET
     ) -> AsyncChannel[plugins.SetPredictionLoopHandlerToServer, plugins.SetPredictionLoopHandlerToClient]:
-        """Channel ``setPredictionLoopHandler`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's prediction loop, as long as the channel is open.
+
+        Wire: channel ``setPredictionLoopHandler`` of ``plugins``.
+        """
         return self._connection.open(plugins.SET_PREDICTION_LOOP_HANDLER, None, timeout=timeout)
 
     def set_tools_provider(
         self, *, timeout: Timeout = UNSET
     ) -> AsyncChannel[plugins.SetToolsProviderToServer, plugins.SetToolsProviderToClient]:
-        """Channel ``setToolsProvider`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's tools, as long as the channel is open.
+
+        Wire: channel ``setToolsProvider`` of ``plugins``.
+        """
         return self._connection.open(plugins.SET_TOOLS_PROVIDER, None, timeout=timeout)
 
     def set_generator(
         self, *, timeout: Timeout = UNSET
     ) -> AsyncChannel[plugins.SetGeneratorToServer, plugins.SetGeneratorToClient]:
-        """Channel ``setGenerator`` of the namespace ``plugins``; not described."""
+        """Register the calling plugin's generator, as long as the channel is open.
+
+        Wire: channel ``setGenerator`` of ``plugins``.
+        """
         return self._connection.open(plugins.SET_GENERATOR, None, timeout=timeout)
 
 

@@ -20,111 +20,162 @@ class RepositoryHandlers:
     async def search_models(
         self, parameter: repository.SearchModelsParameter, context: RequestContext
     ) -> repository.SearchModelsResult:
-        """Rpc ``searchModels`` of the namespace ``repository``; not described."""
+        """Search for models to download.
+
+        Wire: rpc ``searchModels`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_model_download_options(
         self, parameter: repository.GetModelDownloadOptionsParameter, context: RequestContext
     ) -> repository.GetModelDownloadOptionsResult:
-        """Rpc ``getModelDownloadOptions`` of the namespace ``repository``; not described."""
+        """List what can be downloaded of one search hit.
+
+        Wire: rpc ``getModelDownloadOptions`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def install_plugin_dependencies(
         self, parameter: repository.InstallPluginDependenciesParameter, context: RequestContext
     ) -> None:
-        """Rpc ``installPluginDependencies`` of the namespace ``repository``; not described."""
+        """Install the packages that a plugin's folder asks for.
+
+        Wire: rpc ``installPluginDependencies`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_local_artifact_files(
         self, parameter: repository.GetLocalArtifactFilesParameter, context: RequestContext
     ) -> repository.GetLocalArtifactFilesResult:
-        """Rpc ``getLocalArtifactFiles`` of the namespace ``repository``; not described."""
+        """List the files of a folder that would be published.
+
+        Wire: rpc ``getLocalArtifactFiles`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_writable_artifact_owners(
         self, context: RequestContext
     ) -> repository.GetWritableArtifactOwnersResult:
-        """Rpc ``getWritableArtifactOwners`` of the namespace ``repository``; not described."""
+        """List the accounts under which the user may publish.
+
+        Wire: rpc ``getWritableArtifactOwners`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def is_authenticated(self, context: RequestContext) -> repository.IsAuthenticatedResult:
-        """Rpc ``isAuthenticated`` of the namespace ``repository``; not described."""
+        """Say whether somebody is signed in.
+
+        Wire: rpc ``isAuthenticated`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_authentication_status(
         self, context: RequestContext
     ) -> repository.GetAuthenticationStatusResult:
-        """Rpc ``getAuthenticationStatus`` of the namespace ``repository``; not described."""
+        """Say who is signed in.
+
+        Wire: rpc ``getAuthenticationStatus`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def deauthenticate(self, context: RequestContext) -> None:
-        """Rpc ``deauthenticate`` of the namespace ``repository``; not described."""
+        """Sign out.
+
+        Wire: rpc ``deauthenticate`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def login_as_compute_device(
         self, parameter: repository.LoginAsComputeDeviceParameter, context: RequestContext
     ) -> repository.ComputeDeviceAuthenticationStatus:
-        """Rpc ``loginAsComputeDevice`` of the namespace ``repository``; not described."""
+        """Make this installation a computing device of a token's owner.
+
+        Wire: rpc ``loginAsComputeDevice`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def login_with_pre_authenticated_keys(
         self, parameter: repository.LoginWithPreAuthenticatedKeysParameter, context: RequestContext
     ) -> repository.LoginWithPreAuthenticatedKeysResult:
-        """Rpc ``loginWithPreAuthenticatedKeys`` of the namespace ``repository``; not described."""
+        """Sign in with keys that were issued before.
+
+        Wire: rpc ``loginWithPreAuthenticatedKeys`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def install_local_plugin(
         self, parameter: repository.InstallLocalPluginParameter, context: RequestContext
     ) -> None:
-        """Rpc ``installLocalPlugin`` of the namespace ``repository``; not described."""
+        """Install a plugin from a folder.
+
+        Wire: rpc ``installLocalPlugin`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_model_catalog(self, context: RequestContext) -> repository.GetModelCatalogResult:
-        """Rpc ``getModelCatalog`` of the namespace ``repository``; not described."""
+        """Return the catalogue of models.
+
+        Wire: rpc ``getModelCatalog`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def fuzzy_find_staff_picks(
         self, parameter: repository.FuzzyFindStaffPicksParameter, context: RequestContext
     ) -> repository.FuzzyFindStaffPicksResult:
-        """Rpc ``fuzzyFindStaffPicks`` of the namespace ``repository``; not described."""
+        """Search among recommended models.
+
+        Wire: rpc ``fuzzyFindStaffPicks`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def lm_link_status(self, context: RequestContext) -> repository.LmLinkStatusResult:
-        """Rpc ``lmLinkStatus`` of the namespace ``repository``; not described."""
+        """Say how linked devices are connected.
+
+        Wire: rpc ``lmLinkStatus`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def lm_link_set_disabled(
         self, parameter: repository.LmLinkSetDisabledParameter, context: RequestContext
     ) -> None:
-        """Rpc ``lmLinkSetDisabled`` of the namespace ``repository``; not described."""
+        """Switch the link between devices off or on.
+
+        Wire: rpc ``lmLinkSetDisabled`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def lm_link_update_device_name(
         self, parameter: repository.LmLinkUpdateDeviceNameParameter, context: RequestContext
     ) -> None:
-        """Rpc ``lmLinkUpdateDeviceName`` of the namespace ``repository``; not described."""
+        """Rename this device.
+
+        Wire: rpc ``lmLinkUpdateDeviceName`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def lm_link_set_preferred_device(
         self, parameter: repository.LmLinkSetPreferredDeviceParameter, context: RequestContext
     ) -> None:
-        """Rpc ``lmLinkSetPreferredDevice`` of the namespace ``repository``; not described."""
+        """Choose the device that is preferred.
+
+        Wire: rpc ``lmLinkSetPreferredDevice`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -133,7 +184,10 @@ class RepositoryHandlers:
         creation: repository.DownloadModelCreation,
         channel: ServerChannel[repository.DownloadModelToServer, repository.DownloadModelToClient],
     ) -> None:
-        """Channel ``downloadModel`` of the namespace ``repository``; not described."""
+        """Download a model.
+
+        Wire: channel ``downloadModel`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -142,7 +196,10 @@ class RepositoryHandlers:
         creation: repository.DownloadArtifactCreation,
         channel: ServerChannel[repository.DownloadArtifactToServer, repository.DownloadArtifactToClient],
     ) -> None:
-        """Channel ``downloadArtifact`` of the namespace ``repository``; not described."""
+        """Download one revision of a published artifact into a folder.
+
+        Wire: channel ``downloadArtifact`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -151,14 +208,20 @@ class RepositoryHandlers:
         creation: repository.PushArtifactCreation,
         channel: ServerChannel[None, repository.PushArtifactToClient],
     ) -> None:
-        """Channel ``pushArtifact`` of the namespace ``repository``; not described."""
+        """Publish a folder. The channel's normal end is the success.
+
+        Wire: channel ``pushArtifact`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def ensure_authenticated(
         self, channel: ServerChannel[None, repository.EnsureAuthenticatedToClient]
     ) -> None:
-        """Channel ``ensureAuthenticated`` of the namespace ``repository``; not described."""
+        """Have somebody sign in, if nobody is.
+
+        Wire: channel ``ensureAuthenticated`` of ``repository``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -167,5 +230,8 @@ class RepositoryHandlers:
         creation: repository.CreateDownloadPlanCreation,
         channel: ServerChannel[repository.CreateDownloadPlanToServer, repository.CreateDownloadPlanToClient],
     ) -> None:
-        """Channel ``createDownloadPlan`` of the namespace ``repository``; not described."""
+        """Plan a download, let the client choose, and carry it out.
+
+        Wire: channel ``createDownloadPlan`` of ``repository``.
+        """
         raise NotImplementedError

@@ -36,7 +36,10 @@ class RepositoryRpc:
     def search_models(
         self, *, opts: repository.ModelSearchOpts, timeout: Timeout = UNSET
     ) -> repository.SearchModelsResult:
-        """Rpc ``searchModels`` of the namespace ``repository``; not described."""
+        """Search for models to download.
+
+        Wire: rpc ``searchModels`` of ``repository``.
+        """
         return self._connection.call(
             repository.SEARCH_MODELS, repository.SearchModelsParameter(opts=opts), timeout=timeout
         )
@@ -47,7 +50,10 @@ class RepositoryRpc:
         model_search_result_identifier: repository.ModelSearchResultIdentifier,
         timeout: Timeout = UNSET,
     ) -> repository.GetModelDownloadOptionsResult:
-        """Rpc ``getModelDownloadOptions`` of the namespace ``repository``; not described."""
+        """List what can be downloaded of one search hit.
+
+        Wire: rpc ``getModelDownloadOptions`` of ``repository``.
+        """
         return self._connection.call(
             repository.GET_MODEL_DOWNLOAD_OPTIONS,
             repository.GetModelDownloadOptionsParameter(
@@ -57,7 +63,10 @@ class RepositoryRpc:
         )
 
     def install_plugin_dependencies(self, *, plugin_folder: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``installPluginDependencies`` of the namespace ``repository``; not described."""
+        """Install the packages that a plugin's folder asks for.
+
+        Wire: rpc ``installPluginDependencies`` of ``repository``.
+        """
         self._connection.call(
             repository.INSTALL_PLUGIN_DEPENDENCIES,
             repository.InstallPluginDependenciesParameter(plugin_folder=plugin_folder),
@@ -67,7 +76,10 @@ class RepositoryRpc:
     def get_local_artifact_files(
         self, *, path: str, timeout: Timeout = UNSET
     ) -> repository.GetLocalArtifactFilesResult:
-        """Rpc ``getLocalArtifactFiles`` of the namespace ``repository``; not described."""
+        """List the files of a folder that would be published.
+
+        Wire: rpc ``getLocalArtifactFiles`` of ``repository``.
+        """
         return self._connection.call(
             repository.GET_LOCAL_ARTIFACT_FILES,
             repository.GetLocalArtifactFilesParameter(path=path),
@@ -77,27 +89,42 @@ class RepositoryRpc:
     def get_writable_artifact_owners(
         self, *, timeout: Timeout = UNSET
     ) -> repository.GetWritableArtifactOwnersResult:
-        """Rpc ``getWritableArtifactOwners`` of the namespace ``repository``; not described."""
+        """List the accounts under which the user may publish.
+
+        Wire: rpc ``getWritableArtifactOwners`` of ``repository``.
+        """
         return self._connection.call(repository.GET_WRITABLE_ARTIFACT_OWNERS, None, timeout=timeout)
 
     def is_authenticated(self, *, timeout: Timeout = UNSET) -> repository.IsAuthenticatedResult:
-        """Rpc ``isAuthenticated`` of the namespace ``repository``; not described."""
+        """Say whether somebody is signed in.
+
+        Wire: rpc ``isAuthenticated`` of ``repository``.
+        """
         return self._connection.call(repository.IS_AUTHENTICATED, None, timeout=timeout)
 
     def get_authentication_status(
         self, *, timeout: Timeout = UNSET
     ) -> repository.GetAuthenticationStatusResult:
-        """Rpc ``getAuthenticationStatus`` of the namespace ``repository``; not described."""
+        """Say who is signed in.
+
+        Wire: rpc ``getAuthenticationStatus`` of ``repository``.
+        """
         return self._connection.call(repository.GET_AUTHENTICATION_STATUS, None, timeout=timeout)
 
     def deauthenticate(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``deauthenticate`` of the namespace ``repository``; not described."""
+        """Sign out.
+
+        Wire: rpc ``deauthenticate`` of ``repository``.
+        """
         self._connection.call(repository.DEAUTHENTICATE, None, timeout=timeout)
 
     def login_as_compute_device(
         self, *, token: str, timeout: Timeout = UNSET
     ) -> repository.ComputeDeviceAuthenticationStatus:
-        """Rpc ``loginAsComputeDevice`` of the namespace ``repository``; not described."""
+        """Make this installation a computing device of a token's owner.
+
+        Wire: rpc ``loginAsComputeDevice`` of ``repository``.
+        """
         return self._connection.call(
             repository.LOGIN_AS_COMPUTE_DEVICE,
             repository.LoginAsComputeDeviceParameter(token=token),
@@ -107,7 +134,10 @@ class RepositoryRpc:
     def login_with_pre_authenticated_keys(
         self, *, key_id: str, public_key: str, private_key: str, timeout: Timeout = UNSET
     ) -> repository.LoginWithPreAuthenticatedKeysResult:
-        """Rpc ``loginWithPreAuthenticatedKeys`` of the namespace ``repository``; not described."""
+        """Sign in with keys that were issued before.
+
+        Wire: rpc ``loginWithPreAuthenticatedKeys`` of ``repository``.
+        """
         return self._connection.call(
             repository.LOGIN_WITH_PRE_AUTHENTICATED_KEYS,
             repository.LoginWithPreAuthenticatedKeysParameter(
@@ -117,7 +147,10 @@ class RepositoryRpc:
         )
 
     def install_local_plugin(self, *, plugin_path: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``installLocalPlugin`` of the namespace ``repository``; not described."""
+        """Install a plugin from a folder.
+
+        Wire: rpc ``installLocalPlugin`` of ``repository``.
+        """
         self._connection.call(
             repository.INSTALL_LOCAL_PLUGIN,
             repository.InstallLocalPluginParameter(plugin_path=plugin_path),
@@ -125,7 +158,10 @@ class RepositoryRpc:
         )
 
     def get_model_catalog(self, *, timeout: Timeout = UNSET) -> repository.GetModelCatalogResult:
-        """Rpc ``getModelCatalog`` of the namespace ``repository``; not described."""
+        """Return the catalogue of models.
+
+        Wire: rpc ``getModelCatalog`` of ``repository``.
+        """
         return self._connection.call(repository.GET_MODEL_CATALOG, None, timeout=timeout)
 
     def fuzzy_find_staff_picks(
@@ -136,7 +172,10 @@ class RepositoryRpc:
         compatibility_types: list[repository.ModelCompatibilityType] | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> repository.FuzzyFindStaffPicksResult:
-        """Rpc ``fuzzyFindStaffPicks`` of the namespace ``repository``; not described."""
+        """Search among recommended models.
+
+        Wire: rpc ``fuzzyFindStaffPicks`` of ``repository``.
+        """
         return self._connection.call(
             repository.FUZZY_FIND_STAFF_PICKS,
             repository.FuzzyFindStaffPicksParameter(
@@ -146,11 +185,17 @@ class RepositoryRpc:
         )
 
     def lm_link_status(self, *, timeout: Timeout = UNSET) -> repository.LmLinkStatusResult:
-        """Rpc ``lmLinkStatus`` of the namespace ``repository``; not described."""
+        """Say how linked devices are connected.
+
+        Wire: rpc ``lmLinkStatus`` of ``repository``.
+        """
         return self._connection.call(repository.LM_LINK_STATUS, None, timeout=timeout)
 
     def lm_link_set_disabled(self, *, disabled: bool, timeout: Timeout = UNSET) -> None:
-        """Rpc ``lmLinkSetDisabled`` of the namespace ``repository``; not described."""
+        """Switch the link between devices off or on.
+
+        Wire: rpc ``lmLinkSetDisabled`` of ``repository``.
+        """
         self._connection.call(
             repository.LM_LINK_SET_DISABLED,
             repository.LmLinkSetDisabledParameter(disabled=disabled),
@@ -158,7 +203,10 @@ class RepositoryRpc:
         )
 
     def lm_link_update_device_name(self, *, device_name: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``lmLinkUpdateDeviceName`` of the namespace ``repository``; not described."""
+        """Rename this device.
+
+        Wire: rpc ``lmLinkUpdateDeviceName`` of ``repository``.
+        """
         self._connection.call(
             repository.LM_LINK_UPDATE_DEVICE_NAME,
             repository.LmLinkUpdateDeviceNameParameter(device_name=device_name),
@@ -166,7 +214,10 @@ class RepositoryRpc:
         )
 
     def lm_link_set_preferred_device(self, *, device_identifier: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``lmLinkSetPreferredDevice`` of the namespace ``repository``; not described."""
+        """Choose the device that is preferred.
+
+        Wire: rpc ``lmLinkSetPreferredDevice`` of ``repository``.
+        """
         self._connection.call(
             repository.LM_LINK_SET_PREFERRED_DEVICE,
             repository.LmLinkSetPreferredDeviceParameter(device_identifier=device_identifier),
@@ -183,7 +234,10 @@ class RepositoryChannels:
     def download_model(
         self, *, download_identifier: str, timeout: Timeout = UNSET
     ) -> SyncChannel[repository.DownloadModelToServer, repository.DownloadModelToClient]:
-        """Channel ``downloadModel`` of the namespace ``repository``; not described."""
+        """Download a model.
+
+        Wire: channel ``downloadModel`` of ``repository``.
+        """
         return self._connection.open(
             repository.DOWNLOAD_MODEL,
             repository.DownloadModelCreation(download_identifier=download_identifier),
@@ -199,7 +253,10 @@ class RepositoryChannels:
         path: str,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[repository.DownloadArtifactToServer, repository.DownloadArtifactToClient]:
-        """Channel ``downloadArtifact`` of the namespace ``repository``; not described."""
+        """Download one revision of a published artifact into a folder.
+
+        Wire: channel ``downloadArtifact`` of ``repository``.
+        """
         return self._connection.open(
             repository.DOWNLOAD_ARTIFACT,
             repository.DownloadArtifactCreation(
@@ -221,7 +278,10 @@ class RepositoryChannels:
         overrides: Any | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[None, repository.PushArtifactToClient]:
-        """Channel ``pushArtifact`` of the namespace ``repository``; not described."""
+        """Publish a folder. The channel's normal end is the success.
+
+        Wire: channel ``pushArtifact`` of ``repository``.
+        """
         return self._connection.open(
             repository.PUSH_ARTIFACT,
             repository.PushArtifactCreation(
@@ -237,7 +297,10 @@ class RepositoryChannels:
     def ensure_authenticated(
         self, *, timeout: Timeout = UNSET
     ) -> SyncChannel[None, repository.EnsureAuthenticatedToClient]:
-        """Channel ``ensureAuthenticated`` of the namespace ``repository``; not described."""
+        """Have somebody sign in, if nobody is.
+
+        Wire: channel ``ensureAuthenticated`` of ``repository``.
+        """
         return self._connection.open(repository.ENSURE_AUTHENTICATED, None, timeout=timeout)
 
     def create_download_plan(
@@ -247,7 +310,10 @@ class RepositoryChannels:
         opts: repository.CreateDownloadPlanCreationOpts | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> SyncChannel[repository.CreateDownloadPlanToServer, repository.CreateDownloadPlanToClient]:
-        """Channel ``createDownloadPlan`` of the namespace ``repository``; not described."""
+        """Plan a download, let the client choose, and carry it out.
+
+        Wire: channel ``createDownloadPlan`` of ``repository``.
+        """
         return self._connection.open(
             repository.CREATE_DOWNLOAD_PLAN,
             repository.CreateDownloadPlanCreation(target=target, opts=opts),
@@ -281,7 +347,10 @@ class AsyncRepositoryRpc:
     async def search_models(
         self, *, opts: repository.ModelSearchOpts, timeout: Timeout = UNSET
     ) -> repository.SearchModelsResult:
-        """Rpc ``searchModels`` of the namespace ``repository``; not described."""
+        """Search for models to download.
+
+        Wire: rpc ``searchModels`` of ``repository``.
+        """
         return await self._connection.call(
             repository.SEARCH_MODELS, repository.SearchModelsParameter(opts=opts), timeout=timeout
         )
@@ -292,7 +361,10 @@ class AsyncRepositoryRpc:
         model_search_result_identifier: repository.ModelSearchResultIdentifier,
         timeout: Timeout = UNSET,
     ) -> repository.GetModelDownloadOptionsResult:
-        """Rpc ``getModelDownloadOptions`` of the namespace ``repository``; not described."""
+        """List what can be downloaded of one search hit.
+
+        Wire: rpc ``getModelDownloadOptions`` of ``repository``.
+        """
         return await self._connection.call(
             repository.GET_MODEL_DOWNLOAD_OPTIONS,
             repository.GetModelDownloadOptionsParameter(
@@ -302,7 +374,10 @@ class AsyncRepositoryRpc:
         )
 
     async def install_plugin_dependencies(self, *, plugin_folder: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``installPluginDependencies`` of the namespace ``repository``; not described."""
+        """Install the packages that a plugin's folder asks for.
+
+        Wire: rpc ``installPluginDependencies`` of ``repository``.
+        """
         await self._connection.call(
             repository.INSTALL_PLUGIN_DEPENDENCIES,
             repository.InstallPluginDependenciesParameter(plugin_folder=plugin_folder),
@@ -312,7 +387,10 @@ class AsyncRepositoryRpc:
     async def get_local_artifact_files(
         self, *, path: str, timeout: Timeout = UNSET
     ) -> repository.GetLocalArtifactFilesResult:
-        """Rpc ``getLocalArtifactFiles`` of the namespace ``repository``; not described."""
+        """List the files of a folder that would be published.
+
+        Wire: rpc ``getLocalArtifactFiles`` of ``repository``.
+        """
         return await self._connection.call(
             repository.GET_LOCAL_ARTIFACT_FILES,
             repository.GetLocalArtifactFilesParameter(path=path),
@@ -322,27 +400,42 @@ class AsyncRepositoryRpc:
     async def get_writable_artifact_owners(
         self, *, timeout: Timeout = UNSET
     ) -> repository.GetWritableArtifactOwnersResult:
-        """Rpc ``getWritableArtifactOwners`` of the namespace ``repository``; not described."""
+        """List the accounts under which the user may publish.
+
+        Wire: rpc ``getWritableArtifactOwners`` of ``repository``.
+        """
         return await self._connection.call(repository.GET_WRITABLE_ARTIFACT_OWNERS, None, timeout=timeout)
 
     async def is_authenticated(self, *, timeout: Timeout = UNSET) -> repository.IsAuthenticatedResult:
-        """Rpc ``isAuthenticated`` of the namespace ``repository``; not described."""
+        """Say whether somebody is signed in.
+
+        Wire: rpc ``isAuthenticated`` of ``repository``.
+        """
         return await self._connection.call(repository.IS_AUTHENTICATED, None, timeout=timeout)
 
     async def get_authentication_status(
         self, *, timeout: Timeout = UNSET
     ) -> repository.GetAuthenticationStatusResult:
-        """Rpc ``getAuthenticationStatus`` of the namespace ``repository``; not described."""
+        """Say who is signed in.
+
+        Wire: rpc ``getAuthenticationStatus`` of ``repository``.
+        """
         return await self._connection.call(repository.GET_AUTHENTICATION_STATUS, None, timeout=timeout)
 
     async def deauthenticate(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``deauthenticate`` of the namespace ``repository``; not described."""
+        """Sign out.
+
+        Wire: rpc ``deauthenticate`` of ``repository``.
+        """
         await self._connection.call(repository.DEAUTHENTICATE, None, timeout=timeout)
 
     async def login_as_compute_device(
         self, *, token: str, timeout: Timeout = UNSET
     ) -> repository.ComputeDeviceAuthenticationStatus:
-        """Rpc ``loginAsComputeDevice`` of the namespace ``repository``; not described."""
+        """Make this installation a computing device of a token's owner.
+
+        Wire: rpc ``loginAsComputeDevice`` of ``repository``.
+        """
         return await self._connection.call(
             repository.LOGIN_AS_COMPUTE_DEVICE,
             repository.LoginAsComputeDeviceParameter(token=token),
@@ -352,7 +445,10 @@ class AsyncRepositoryRpc:
     async def login_with_pre_authenticated_keys(
         self, *, key_id: str, public_key: str, private_key: str, timeout: Timeout = UNSET
     ) -> repository.LoginWithPreAuthenticatedKeysResult:
-        """Rpc ``loginWithPreAuthenticatedKeys`` of the namespace ``repository``; not described."""
+        """Sign in with keys that were issued before.
+
+        Wire: rpc ``loginWithPreAuthenticatedKeys`` of ``repository``.
+        """
         return await self._connection.call(
             repository.LOGIN_WITH_PRE_AUTHENTICATED_KEYS,
             repository.LoginWithPreAuthenticatedKeysParameter(
@@ -362,7 +458,10 @@ class AsyncRepositoryRpc:
         )
 
     async def install_local_plugin(self, *, plugin_path: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``installLocalPlugin`` of the namespace ``repository``; not described."""
+        """Install a plugin from a folder.
+
+        Wire: rpc ``installLocalPlugin`` of ``repository``.
+        """
         await self._connection.call(
             repository.INSTALL_LOCAL_PLUGIN,
             repository.InstallLocalPluginParameter(plugin_path=plugin_path),
@@ -370,7 +469,10 @@ class AsyncRepositoryRpc:
         )
 
     async def get_model_catalog(self, *, timeout: Timeout = UNSET) -> repository.GetModelCatalogResult:
-        """Rpc ``getModelCatalog`` of the namespace ``repository``; not described."""
+        """Return the catalogue of models.
+
+        Wire: rpc ``getModelCatalog`` of ``repository``.
+        """
         return await self._connection.call(repository.GET_MODEL_CATALOG, None, timeout=timeout)
 
     async def fuzzy_find_staff_picks(
@@ -381,7 +483,10 @@ class AsyncRepositoryRpc:
         compatibility_types: list[repository.ModelCompatibilityType] | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> repository.FuzzyFindStaffPicksResult:
-        """Rpc ``fuzzyFindStaffPicks`` of the namespace ``repository``; not described."""
+        """Search among recommended models.
+
+        Wire: rpc ``fuzzyFindStaffPicks`` of ``repository``.
+        """
         return await self._connection.call(
             repository.FUZZY_FIND_STAFF_PICKS,
             repository.FuzzyFindStaffPicksParameter(
@@ -391,11 +496,17 @@ class AsyncRepositoryRpc:
         )
 
     async def lm_link_status(self, *, timeout: Timeout = UNSET) -> repository.LmLinkStatusResult:
-        """Rpc ``lmLinkStatus`` of the namespace ``repository``; not described."""
+        """Say how linked devices are connected.
+
+        Wire: rpc ``lmLinkStatus`` of ``repository``.
+        """
         return await self._connection.call(repository.LM_LINK_STATUS, None, timeout=timeout)
 
     async def lm_link_set_disabled(self, *, disabled: bool, timeout: Timeout = UNSET) -> None:
-        """Rpc ``lmLinkSetDisabled`` of the namespace ``repository``; not described."""
+        """Switch the link between devices off or on.
+
+        Wire: rpc ``lmLinkSetDisabled`` of ``repository``.
+        """
         await self._connection.call(
             repository.LM_LINK_SET_DISABLED,
             repository.LmLinkSetDisabledParameter(disabled=disabled),
@@ -403,7 +514,10 @@ class AsyncRepositoryRpc:
         )
 
     async def lm_link_update_device_name(self, *, device_name: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``lmLinkUpdateDeviceName`` of the namespace ``repository``; not described."""
+        """Rename this device.
+
+        Wire: rpc ``lmLinkUpdateDeviceName`` of ``repository``.
+        """
         await self._connection.call(
             repository.LM_LINK_UPDATE_DEVICE_NAME,
             repository.LmLinkUpdateDeviceNameParameter(device_name=device_name),
@@ -411,7 +525,10 @@ class AsyncRepositoryRpc:
         )
 
     async def lm_link_set_preferred_device(self, *, device_identifier: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``lmLinkSetPreferredDevice`` of the namespace ``repository``; not described."""
+        """Choose the device that is preferred.
+
+        Wire: rpc ``lmLinkSetPreferredDevice`` of ``repository``.
+        """
         await self._connection.call(
             repository.LM_LINK_SET_PREFERRED_DEVICE,
             repository.LmLinkSetPreferredDeviceParameter(device_identifier=device_identifier),
@@ -428,7 +545,10 @@ class AsyncRepositoryChannels:
     def download_model(
         self, *, download_identifier: str, timeout: Timeout = UNSET
     ) -> AsyncChannel[repository.DownloadModelToServer, repository.DownloadModelToClient]:
-        """Channel ``downloadModel`` of the namespace ``repository``; not described."""
+        """Download a model.
+
+        Wire: channel ``downloadModel`` of ``repository``.
+        """
         return self._connection.open(
             repository.DOWNLOAD_MODEL,
             repository.DownloadModelCreation(download_identifier=download_identifier),
@@ -444,7 +564,10 @@ class AsyncRepositoryChannels:
         path: str,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[repository.DownloadArtifactToServer, repository.DownloadArtifactToClient]:
-        """Channel ``downloadArtifact`` of the namespace ``repository``; not described."""
+        """Download one revision of a published artifact into a folder.
+
+        Wire: channel ``downloadArtifact`` of ``repository``.
+        """
         return self._connection.open(
             repository.DOWNLOAD_ARTIFACT,
             repository.DownloadArtifactCreation(
@@ -466,7 +589,10 @@ class AsyncRepositoryChannels:
         overrides: Any | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[None, repository.PushArtifactToClient]:
-        """Channel ``pushArtifact`` of the namespace ``repository``; not described."""
+        """Publish a folder. The channel's normal end is the success.
+
+        Wire: channel ``pushArtifact`` of ``repository``.
+        """
         return self._connection.open(
             repository.PUSH_ARTIFACT,
             repository.PushArtifactCreation(
@@ -482,7 +608,10 @@ class AsyncRepositoryChannels:
     def ensure_authenticated(
         self, *, timeout: Timeout = UNSET
     ) -> AsyncChannel[None, repository.EnsureAuthenticatedToClient]:
-        """Channel ``ensureAuthenticated`` of the namespace ``repository``; not described."""
+        """Have somebody sign in, if nobody is.
+
+        Wire: channel ``ensureAuthenticated`` of ``repository``.
+        """
         return self._connection.open(repository.ENSURE_AUTHENTICATED, None, timeout=timeout)
 
     def create_download_plan(
@@ -492,7 +621,10 @@ class AsyncRepositoryChannels:
         opts: repository.CreateDownloadPlanCreationOpts | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> AsyncChannel[repository.CreateDownloadPlanToServer, repository.CreateDownloadPlanToClient]:
-        """Channel ``createDownloadPlan`` of the namespace ``repository``; not described."""
+        """Plan a download, let the client choose, and carry it out.
+
+        Wire: channel ``createDownloadPlan`` of ``repository``.
+        """
         return self._connection.open(
             repository.CREATE_DOWNLOAD_PLAN,
             repository.CreateDownloadPlanCreation(target=target, opts=opts),

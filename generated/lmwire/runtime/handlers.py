@@ -18,38 +18,56 @@ class RuntimeHandlers:
 
     @unhandled
     async def list_engines(self, context: RequestContext) -> list[runtime.RuntimeEngineInfo]:
-        """Rpc ``listEngines`` of the namespace ``runtime``; not described."""
+        """List the installed inference engines.
+
+        Wire: rpc ``listEngines`` of ``runtime``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_engine_selections(
         self, context: RequestContext
     ) -> list[tuple[runtime.ModelFormatName, runtime.RuntimeExtensionSpecifier]]:
-        """Rpc ``getEngineSelections`` of the namespace ``runtime``; not described."""
+        """Say which engine is selected for which format of models.
+
+        Wire: rpc ``getEngineSelections`` of ``runtime``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def select_engine(self, parameter: runtime.SelectEngineParameter, context: RequestContext) -> None:
-        """Rpc ``selectEngine`` of the namespace ``runtime``; not described."""
+        """Select an engine for a format of models.
+
+        Wire: rpc ``selectEngine`` of ``runtime``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def remove_engine(self, parameter: runtime.RemoveEngineParameter, context: RequestContext) -> None:
-        """Rpc ``removeEngine`` of the namespace ``runtime``; not described."""
+        """Delete an installed engine.
+
+        Wire: rpc ``removeEngine`` of ``runtime``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def survey_hardware(
         self, parameter: runtime.RuntimeHardwareSurveyScope | None, context: RequestContext
     ) -> runtime.RuntimeHardwareSurveyResult:
-        """Rpc ``surveyHardware`` of the namespace ``runtime``; not described."""
+        """Report what hardware the engines see.
+
+        Wire: rpc ``surveyHardware`` of ``runtime``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def search_runtime_extensions(
         self, parameter: runtime.SearchRuntimeExtensionsParameter, context: RequestContext
     ) -> runtime.SearchRuntimeExtensionsResult:
-        """Rpc ``searchRuntimeExtensions`` of the namespace ``runtime``; not described."""
+        """Search for engines to download.
+
+        Wire: rpc ``searchRuntimeExtensions`` of ``runtime``.
+        """
         raise NotImplementedError
 
     @unhandled
@@ -60,5 +78,8 @@ class RuntimeHandlers:
             runtime.DownloadRuntimeExtensionToServer, runtime.DownloadRuntimeExtensionToClient
         ],
     ) -> None:
-        """Channel ``downloadRuntimeExtension`` of the namespace ``runtime``; not described."""
+        """Download an engine.
+
+        Wire: channel ``downloadRuntimeExtension`` of ``runtime``.
+        """
         raise NotImplementedError

@@ -34,13 +34,19 @@ class RuntimeRpc:
         self._connection = connection
 
     def list_engines(self, *, timeout: Timeout = UNSET) -> list[runtime.RuntimeEngineInfo]:
-        """Rpc ``listEngines`` of the namespace ``runtime``; not described."""
+        """List the installed inference engines.
+
+        Wire: rpc ``listEngines`` of ``runtime``.
+        """
         return self._connection.call(runtime.LIST_ENGINES, None, timeout=timeout)
 
     def get_engine_selections(
         self, *, timeout: Timeout = UNSET
     ) -> list[tuple[runtime.ModelFormatName, runtime.RuntimeExtensionSpecifier]]:
-        """Rpc ``getEngineSelections`` of the namespace ``runtime``; not described."""
+        """Say which engine is selected for which format of models.
+
+        Wire: rpc ``getEngineSelections`` of ``runtime``.
+        """
         return self._connection.call(runtime.GET_ENGINE_SELECTIONS, None, timeout=timeout)
 
     def select_engine(
@@ -50,7 +56,10 @@ class RuntimeRpc:
         model_format_name: runtime.ModelFormatName,
         timeout: Timeout = UNSET,
     ) -> None:
-        """Rpc ``selectEngine`` of the namespace ``runtime``; not described."""
+        """Select an engine for a format of models.
+
+        Wire: rpc ``selectEngine`` of ``runtime``.
+        """
         self._connection.call(
             runtime.SELECT_ENGINE,
             runtime.SelectEngineParameter(engine=engine, model_format_name=model_format_name),
@@ -58,7 +67,10 @@ class RuntimeRpc:
         )
 
     def remove_engine(self, *, name: str, version: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``removeEngine`` of the namespace ``runtime``; not described."""
+        """Delete an installed engine.
+
+        Wire: rpc ``removeEngine`` of ``runtime``.
+        """
         self._connection.call(
             runtime.REMOVE_ENGINE, runtime.RemoveEngineParameter(name=name, version=version), timeout=timeout
         )
@@ -66,7 +78,10 @@ class RuntimeRpc:
     def survey_hardware(
         self, parameter: runtime.RuntimeHardwareSurveyScope | None = None, *, timeout: Timeout = UNSET
     ) -> runtime.RuntimeHardwareSurveyResult:
-        """Rpc ``surveyHardware`` of the namespace ``runtime``; not described."""
+        """Report what hardware the engines see.
+
+        Wire: rpc ``surveyHardware`` of ``runtime``.
+        """
         return self._connection.call(runtime.SURVEY_HARDWARE, parameter, timeout=timeout)
 
     def search_runtime_extensions(
@@ -77,7 +92,10 @@ class RuntimeRpc:
         channel_override: str | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> runtime.SearchRuntimeExtensionsResult:
-        """Rpc ``searchRuntimeExtensions`` of the namespace ``runtime``; not described."""
+        """Search for engines to download.
+
+        Wire: rpc ``searchRuntimeExtensions`` of ``runtime``.
+        """
         return self._connection.call(
             runtime.SEARCH_RUNTIME_EXTENSIONS,
             runtime.SearchRuntimeExtensionsParameter(
@@ -96,7 +114,10 @@ class RuntimeChannels:
     def download_runtime_extension(
         self, *, name: str, version: str, update_selections: bool, timeout: Timeout = UNSET
     ) -> SyncChannel[runtime.DownloadRuntimeExtensionToServer, runtime.DownloadRuntimeExtensionToClient]:
-        """Channel ``downloadRuntimeExtension`` of the namespace ``runtime``; not described."""
+        """Download an engine.
+
+        Wire: channel ``downloadRuntimeExtension`` of ``runtime``.
+        """
         return self._connection.open(
             runtime.DOWNLOAD_RUNTIME_EXTENSION,
             runtime.DownloadRuntimeExtensionCreation(
@@ -130,13 +151,19 @@ class AsyncRuntimeRpc:
         self._connection = connection
 
     async def list_engines(self, *, timeout: Timeout = UNSET) -> list[runtime.RuntimeEngineInfo]:
-        """Rpc ``listEngines`` of the namespace ``runtime``; not described."""
+        """List the installed inference engines.
+
+        Wire: rpc ``listEngines`` of ``runtime``.
+        """
         return await self._connection.call(runtime.LIST_ENGINES, None, timeout=timeout)
 
     async def get_engine_selections(
         self, *, timeout: Timeout = UNSET
     ) -> list[tuple[runtime.ModelFormatName, runtime.RuntimeExtensionSpecifier]]:
-        """Rpc ``getEngineSelections`` of the namespace ``runtime``; not described."""
+        """Say which engine is selected for which format of models.
+
+        Wire: rpc ``getEngineSelections`` of ``runtime``.
+        """
         return await self._connection.call(runtime.GET_ENGINE_SELECTIONS, None, timeout=timeout)
 
     async def select_engine(
@@ -146,7 +173,10 @@ class AsyncRuntimeRpc:
         model_format_name: runtime.ModelFormatName,
         timeout: Timeout = UNSET,
     ) -> None:
-        """Rpc ``selectEngine`` of the namespace ``runtime``; not described."""
+        """Select an engine for a format of models.
+
+        Wire: rpc ``selectEngine`` of ``runtime``.
+        """
         await self._connection.call(
             runtime.SELECT_ENGINE,
             runtime.SelectEngineParameter(engine=engine, model_format_name=model_format_name),
@@ -154,7 +184,10 @@ class AsyncRuntimeRpc:
         )
 
     async def remove_engine(self, *, name: str, version: str, timeout: Timeout = UNSET) -> None:
-        """Rpc ``removeEngine`` of the namespace ``runtime``; not described."""
+        """Delete an installed engine.
+
+        Wire: rpc ``removeEngine`` of ``runtime``.
+        """
         await self._connection.call(
             runtime.REMOVE_ENGINE, runtime.RemoveEngineParameter(name=name, version=version), timeout=timeout
         )
@@ -162,7 +195,10 @@ class AsyncRuntimeRpc:
     async def survey_hardware(
         self, parameter: runtime.RuntimeHardwareSurveyScope | None = None, *, timeout: Timeout = UNSET
     ) -> runtime.RuntimeHardwareSurveyResult:
-        """Rpc ``surveyHardware`` of the namespace ``runtime``; not described."""
+        """Report what hardware the engines see.
+
+        Wire: rpc ``surveyHardware`` of ``runtime``.
+        """
         return await self._connection.call(runtime.SURVEY_HARDWARE, parameter, timeout=timeout)
 
     async def search_runtime_extensions(
@@ -173,7 +209,10 @@ class AsyncRuntimeRpc:
         channel_override: str | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> runtime.SearchRuntimeExtensionsResult:
-        """Rpc ``searchRuntimeExtensions`` of the namespace ``runtime``; not described."""
+        """Search for engines to download.
+
+        Wire: rpc ``searchRuntimeExtensions`` of ``runtime``.
+        """
         return await self._connection.call(
             runtime.SEARCH_RUNTIME_EXTENSIONS,
             runtime.SearchRuntimeExtensionsParameter(
@@ -192,7 +231,10 @@ class AsyncRuntimeChannels:
     def download_runtime_extension(
         self, *, name: str, version: str, update_selections: bool, timeout: Timeout = UNSET
     ) -> AsyncChannel[runtime.DownloadRuntimeExtensionToServer, runtime.DownloadRuntimeExtensionToClient]:
-        """Channel ``downloadRuntimeExtension`` of the namespace ``runtime``; not described."""
+        """Download an engine.
+
+        Wire: channel ``downloadRuntimeExtension`` of ``runtime``.
+        """
         return self._connection.open(
             runtime.DOWNLOAD_RUNTIME_EXTENSION,
             runtime.DownloadRuntimeExtensionCreation(

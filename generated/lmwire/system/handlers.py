@@ -18,61 +18,94 @@ class SystemHandlers:
 
     @unhandled
     async def list_downloaded_models(self, context: RequestContext) -> list[system.ModelInfo]:
-        """Rpc ``listDownloadedModels`` of the namespace ``system``; not described."""
+        """List all models on disk.
+
+        Wire: rpc ``listDownloadedModels`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def list_downloaded_model_variants(
         self, parameter: system.ListDownloadedModelVariantsParameter, context: RequestContext
     ) -> list[system.ModelInfo]:
-        """Rpc ``listDownloadedModelVariants`` of the namespace ``system``; not described."""
+        """List the concrete variants of one model's key.
+
+        Wire: rpc ``listDownloadedModelVariants`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def notify(self, parameter: system.NotifyParameter, context: RequestContext) -> None:
-        """Rpc ``notify`` of the namespace ``system``; not described."""
+        """Show a notification in the application.
+
+        Wire: rpc ``notify`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def version(self, context: RequestContext) -> system.VersionResult:
-        """Rpc ``version`` of the namespace ``system``; not described."""
+        """Return the version of the application.
+
+        Wire: rpc ``version`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def set_experiment_flag(
         self, parameter: system.SetExperimentFlagParameter, context: RequestContext
     ) -> None:
-        """Rpc ``setExperimentFlag`` of the namespace ``system``; not described."""
+        """Switch an experiment on or off.
+
+        Wire: rpc ``setExperimentFlag`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def get_experiment_flags(self, context: RequestContext) -> list[str]:
-        """Rpc ``getExperimentFlags`` of the namespace ``system``; not described."""
+        """List the experiments that are on.
+
+        Wire: rpc ``getExperimentFlags`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def start_http_server(
         self, parameter: system.StartHttpServerParameter, context: RequestContext
     ) -> None:
-        """Rpc ``startHttpServer`` of the namespace ``system``; not described."""
+        """Start the server for HTTP requests.
+
+        Wire: rpc ``startHttpServer`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def stop_http_server(self, context: RequestContext) -> None:
-        """Rpc ``stopHttpServer`` of the namespace ``system``; not described."""
+        """Stop the server for HTTP requests.
+
+        Wire: rpc ``stopHttpServer`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def info(self, context: RequestContext) -> system.InfoResult:
-        """Rpc ``info`` of the namespace ``system``; not described."""
+        """Describe the running process.
+
+        Wire: rpc ``info`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def request_shutdown(self, context: RequestContext) -> None:
-        """Rpc ``requestShutdown`` of the namespace ``system``; not described."""
+        """Ask a process without a window to end; only privileged clients may.
+
+        Wire: rpc ``requestShutdown`` of ``system``.
+        """
         raise NotImplementedError
 
     @unhandled
     async def alive(self, channel: ServerChannel[None, None]) -> None:
-        """Channel ``alive`` of the namespace ``system``; not described."""
+        """Carries nothing; its end tells that the server is gone.
+
+        Wire: channel ``alive`` of ``system``.
+        """
         raise NotImplementedError

@@ -34,13 +34,21 @@ class SystemRpc:
         self._connection = connection
 
     def list_downloaded_models(self, *, timeout: Timeout = UNSET) -> list[system.ModelInfo]:
-        """Rpc ``listDownloadedModels`` of the namespace ``system``; not described."""
+        """List all models on disk.
+
+        Wire: rpc ``listDownloadedModels`` of ``system``.
+        """
         return self._connection.call(system.LIST_DOWNLOADED_MODELS, None, timeout=timeout)
 
     def list_downloaded_model_variants(
         self, *, model_key: str, timeout: Timeout = UNSET
     ) -> list[system.ModelInfo]:
-        """Rpc ``listDownloadedModelVariants`` of the namespace ``system``; not described."""
+        """List the concrete variants of one model's key.
+
+        Wire: rpc ``listDownloadedModelVariants`` of ``system``.
+
+        model_key: The model's key.
+        """
         return self._connection.call(
             system.LIST_DOWNLOADED_MODEL_VARIANTS,
             system.ListDownloadedModelVariantsParameter(model_key=model_key),
@@ -55,7 +63,16 @@ class SystemRpc:
         no_auto_dismiss: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> None:
-        """Rpc ``notify`` of the namespace ``system``; not described."""
+        """Show a notification in the application.
+
+        Wire: rpc ``notify`` of ``system``.
+
+        title: Its first line.
+
+        description: The rest of it.
+
+        no_auto_dismiss: Whether it stays until somebody closes it.
+        """
         self._connection.call(
             system.NOTIFY,
             system.NotifyParameter(title=title, description=description, no_auto_dismiss=no_auto_dismiss),
@@ -63,11 +80,21 @@ class SystemRpc:
         )
 
     def version(self, *, timeout: Timeout = UNSET) -> system.VersionResult:
-        """Rpc ``version`` of the namespace ``system``; not described."""
+        """Return the version of the application.
+
+        Wire: rpc ``version`` of ``system``.
+        """
         return self._connection.call(system.VERSION, None, timeout=timeout)
 
     def set_experiment_flag(self, *, code: str, value: bool, timeout: Timeout = UNSET) -> None:
-        """Rpc ``setExperimentFlag`` of the namespace ``system``; not described."""
+        """Switch an experiment on or off.
+
+        Wire: rpc ``setExperimentFlag`` of ``system``.
+
+        code: Name of the experiment.
+
+        value: Whether it is on.
+        """
         self._connection.call(
             system.SET_EXPERIMENT_FLAG,
             system.SetExperimentFlagParameter(code=code, value=value),
@@ -75,7 +102,10 @@ class SystemRpc:
         )
 
     def get_experiment_flags(self, *, timeout: Timeout = UNSET) -> list[str]:
-        """Rpc ``getExperimentFlags`` of the namespace ``system``; not described."""
+        """List the experiments that are on.
+
+        Wire: rpc ``getExperimentFlags`` of ``system``.
+        """
         return self._connection.call(system.GET_EXPERIMENT_FLAGS, None, timeout=timeout)
 
     def start_http_server(
@@ -86,7 +116,16 @@ class SystemRpc:
         network_interface: str | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> None:
-        """Rpc ``startHttpServer`` of the namespace ``system``; not described."""
+        """Start the server for HTTP requests.
+
+        Wire: rpc ``startHttpServer`` of ``system``.
+
+        port: Its port, 1 to 65535.
+
+        cors: Whether pages of other origins may use it.
+
+        network_interface: The address to listen on.
+        """
         self._connection.call(
             system.START_HTTP_SERVER,
             system.StartHttpServerParameter(port=port, cors=cors, network_interface=network_interface),
@@ -94,15 +133,24 @@ class SystemRpc:
         )
 
     def stop_http_server(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``stopHttpServer`` of the namespace ``system``; not described."""
+        """Stop the server for HTTP requests.
+
+        Wire: rpc ``stopHttpServer`` of ``system``.
+        """
         self._connection.call(system.STOP_HTTP_SERVER, None, timeout=timeout)
 
     def info(self, *, timeout: Timeout = UNSET) -> system.InfoResult:
-        """Rpc ``info`` of the namespace ``system``; not described."""
+        """Describe the running process.
+
+        Wire: rpc ``info`` of ``system``.
+        """
         return self._connection.call(system.INFO, None, timeout=timeout)
 
     def request_shutdown(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``requestShutdown`` of the namespace ``system``; not described."""
+        """Ask a process without a window to end; only privileged clients may.
+
+        Wire: rpc ``requestShutdown`` of ``system``.
+        """
         self._connection.call(system.REQUEST_SHUTDOWN, None, timeout=timeout)
 
 
@@ -113,7 +161,10 @@ class SystemChannels:
         self._connection = connection
 
     def alive(self, *, timeout: Timeout = UNSET) -> SyncChannel[None, None]:
-        """Channel ``alive`` of the namespace ``system``; not described."""
+        """Carries nothing; its end tells that the server is gone.
+
+        Wire: channel ``alive`` of ``system``.
+        """
         return self._connection.open(system.ALIVE, None, timeout=timeout)
 
 
@@ -141,13 +192,21 @@ class AsyncSystemRpc:
         self._connection = connection
 
     async def list_downloaded_models(self, *, timeout: Timeout = UNSET) -> list[system.ModelInfo]:
-        """Rpc ``listDownloadedModels`` of the namespace ``system``; not described."""
+        """List all models on disk.
+
+        Wire: rpc ``listDownloadedModels`` of ``system``.
+        """
         return await self._connection.call(system.LIST_DOWNLOADED_MODELS, None, timeout=timeout)
 
     async def list_downloaded_model_variants(
         self, *, model_key: str, timeout: Timeout = UNSET
     ) -> list[system.ModelInfo]:
-        """Rpc ``listDownloadedModelVariants`` of the namespace ``system``; not described."""
+        """List the concrete variants of one model's key.
+
+        Wire: rpc ``listDownloadedModelVariants`` of ``system``.
+
+        model_key: The model's key.
+        """
         return await self._connection.call(
             system.LIST_DOWNLOADED_MODEL_VARIANTS,
             system.ListDownloadedModelVariantsParameter(model_key=model_key),
@@ -162,7 +221,16 @@ class AsyncSystemRpc:
         no_auto_dismiss: bool | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> None:
-        """Rpc ``notify`` of the namespace ``system``; not described."""
+        """Show a notification in the application.
+
+        Wire: rpc ``notify`` of ``system``.
+
+        title: Its first line.
+
+        description: The rest of it.
+
+        no_auto_dismiss: Whether it stays until somebody closes it.
+        """
         await self._connection.call(
             system.NOTIFY,
             system.NotifyParameter(title=title, description=description, no_auto_dismiss=no_auto_dismiss),
@@ -170,11 +238,21 @@ class AsyncSystemRpc:
         )
 
     async def version(self, *, timeout: Timeout = UNSET) -> system.VersionResult:
-        """Rpc ``version`` of the namespace ``system``; not described."""
+        """Return the version of the application.
+
+        Wire: rpc ``version`` of ``system``.
+        """
         return await self._connection.call(system.VERSION, None, timeout=timeout)
 
     async def set_experiment_flag(self, *, code: str, value: bool, timeout: Timeout = UNSET) -> None:
-        """Rpc ``setExperimentFlag`` of the namespace ``system``; not described."""
+        """Switch an experiment on or off.
+
+        Wire: rpc ``setExperimentFlag`` of ``system``.
+
+        code: Name of the experiment.
+
+        value: Whether it is on.
+        """
         await self._connection.call(
             system.SET_EXPERIMENT_FLAG,
             system.SetExperimentFlagParameter(code=code, value=value),
@@ -182,7 +260,10 @@ class AsyncSystemRpc:
         )
 
     async def get_experiment_flags(self, *, timeout: Timeout = UNSET) -> list[str]:
-        """Rpc ``getExperimentFlags`` of the namespace ``system``; not described."""
+        """List the experiments that are on.
+
+        Wire: rpc ``getExperimentFlags`` of ``system``.
+        """
         return await self._connection.call(system.GET_EXPERIMENT_FLAGS, None, timeout=timeout)
 
     async def start_http_server(
@@ -193,7 +274,16 @@ class AsyncSystemRpc:
         network_interface: str | Unset = UNSET,
         timeout: Timeout = UNSET,
     ) -> None:
-        """Rpc ``startHttpServer`` of the namespace ``system``; not described."""
+        """Start the server for HTTP requests.
+
+        Wire: rpc ``startHttpServer`` of ``system``.
+
+        port: Its port, 1 to 65535.
+
+        cors: Whether pages of other origins may use it.
+
+        network_interface: The address to listen on.
+        """
         await self._connection.call(
             system.START_HTTP_SERVER,
             system.StartHttpServerParameter(port=port, cors=cors, network_interface=network_interface),
@@ -201,15 +291,24 @@ class AsyncSystemRpc:
         )
 
     async def stop_http_server(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``stopHttpServer`` of the namespace ``system``; not described."""
+        """Stop the server for HTTP requests.
+
+        Wire: rpc ``stopHttpServer`` of ``system``.
+        """
         await self._connection.call(system.STOP_HTTP_SERVER, None, timeout=timeout)
 
     async def info(self, *, timeout: Timeout = UNSET) -> system.InfoResult:
-        """Rpc ``info`` of the namespace ``system``; not described."""
+        """Describe the running process.
+
+        Wire: rpc ``info`` of ``system``.
+        """
         return await self._connection.call(system.INFO, None, timeout=timeout)
 
     async def request_shutdown(self, *, timeout: Timeout = UNSET) -> None:
-        """Rpc ``requestShutdown`` of the namespace ``system``; not described."""
+        """Ask a process without a window to end; only privileged clients may.
+
+        Wire: rpc ``requestShutdown`` of ``system``.
+        """
         await self._connection.call(system.REQUEST_SHUTDOWN, None, timeout=timeout)
 
 
@@ -220,7 +319,10 @@ class AsyncSystemChannels:
         self._connection = connection
 
     def alive(self, *, timeout: Timeout = UNSET) -> AsyncChannel[None, None]:
-        """Channel ``alive`` of the namespace ``system``; not described."""
+        """Carries nothing; its end tells that the server is gone.
+
+        Wire: channel ``alive`` of ``system``.
+        """
         return self._connection.open(system.ALIVE, None, timeout=timeout)
 
 

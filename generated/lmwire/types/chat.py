@@ -52,7 +52,7 @@ __all__ = [
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChatMessagePartTextData(Message):
-    """Message ``ChatMessagePartTextData`` of the protocol."""
+    """Text in a message."""
 
     type: ClassVar[Literal["text"]] = "text"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -60,6 +60,7 @@ class ChatMessagePartTextData(Message):
     }
 
     text: str
+    """The text."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -109,7 +110,7 @@ FILE_TYPE_MEMBERS: Final = frozenset(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChatMessagePartFileData(Message):
-    """Message ``ChatMessagePartFileData`` of the protocol."""
+    """A file in a message."""
 
     type: ClassVar[Literal["file"]] = "file"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -120,9 +121,13 @@ class ChatMessagePartFileData(Message):
     }
 
     name: str
+    """Name for people."""
     identifier: str
+    """What the server calls it, from its upload."""
     size_bytes: int
+    """Its size, in bytes."""
     file_type: FileType
+    """What it is."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -189,7 +194,7 @@ class ChatMessagePartFileData(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class FunctionToolCallRequest(Message):
-    """Message ``FunctionToolCallRequest`` of the protocol."""
+    """A call of a function."""
 
     type: ClassVar[Literal["function"]] = "function"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -199,8 +204,11 @@ class FunctionToolCallRequest(Message):
     }
 
     name: str
+    """The function's name."""
     id: str | Unset = UNSET
+    """Names the call, so that its result can be told from others."""
     arguments: dict[str, Any] | Unset = UNSET
+    """Arguments by name."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -265,7 +273,7 @@ def decode_tool_call_request(data: Any, decoding: Decoding = LENIENT, path: Path
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChatMessagePartToolCallRequestData(Message):
-    """Message ``ChatMessagePartToolCallRequestData`` of the protocol."""
+    """A call that the model asks for."""
 
     type: ClassVar[Literal["toolCallRequest"]] = "toolCallRequest"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -501,7 +509,7 @@ class ChatMessageDataSystem(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChatMessagePartToolCallResultData(Message):
-    """Message ``ChatMessagePartToolCallResultData`` of the protocol."""
+    """What a call gave."""
 
     type: ClassVar[Literal["toolCallResult"]] = "toolCallResult"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -604,7 +612,7 @@ class ChatMessageDataTool(Message):
 ChatMessageData: TypeAlias = (
     ChatMessageDataAssistant | ChatMessageDataUser | ChatMessageDataSystem | ChatMessageDataTool | Unknown
 )
-"""Union ``ChatMessageData`` of the protocol."""
+"""A message of a conversation, by who said it."""
 
 
 def decode_chat_message_data(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> ChatMessageData:
@@ -622,13 +630,14 @@ def decode_chat_message_data(data: Any, decoding: Decoding = LENIENT, path: Path
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChatHistoryData(Message):
-    """Message ``ChatHistoryData`` of the protocol."""
+    """A conversation."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "messages": "messages",
     }
 
     messages: list[ChatMessageData]
+    """Its messages, oldest first."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:

@@ -430,11 +430,11 @@ class DiagnosticsLogEvent(Message):
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "timestamp": "timestamp",
-        "data_": "data",
+        "data": "data",
     }
 
     timestamp: float
-    data_: DiagnosticsLogEventData
+    data: DiagnosticsLogEventData
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -451,7 +451,7 @@ class DiagnosticsLogEvent(Message):
             )
         value = data.get("data")
         if value is not None:
-            new.data_ = decode_diagnostics_log_event_data(value, decoding, (path, "data"))
+            new.data = decode_diagnostics_log_event_data(value, decoding, (path, "data"))
         else:
             decoding.absent((path, "data"), "DiagnosticsLogEvent", "an object", data.get("data", UNSET))
         if decoding.strict:
@@ -463,7 +463,7 @@ class DiagnosticsLogEvent(Message):
         data: dict[str, Any] = {}
         if (value := getattr(self, "timestamp", UNSET)) is not UNSET:
             data["timestamp"] = value
-        if (value := getattr(self, "data_", UNSET)) is not UNSET:
+        if (value := getattr(self, "data", UNSET)) is not UNSET:
             data["data"] = value.to_wire()
         return data
 

@@ -42,7 +42,7 @@ __all__ = [
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ErrorDisplayDataGenericSpecificModelUnloaded(Message):
-    """Message ``[generic.specificModelUnloaded]`` in ``ErrorDisplayData``."""
+    """The instance that the request meant is not loaded any more."""
 
     code: ClassVar[Literal["generic.specificModelUnloaded"]] = "generic.specificModelUnloaded"
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -75,7 +75,7 @@ class ErrorDisplayDataGenericSpecificModelUnloaded(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
-    """Message ``[generic.noModelMatchingQuery]`` in ``ErrorDisplayData``."""
+    """No loaded model fits the query."""
 
     code: ClassVar[Literal["generic.noModelMatchingQuery"]] = "generic.noModelMatchingQuery"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -85,8 +85,11 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
     }
 
     query: ModelQuery
+    """The query."""
     loaded_models_sample: list[str]
+    """Identifiers of some models that are loaded."""
     total_loaded_models: int
+    """How many models are loaded."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -156,7 +159,7 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ErrorDisplayDataGenericPathNotFound(Message):
-    """Message ``[generic.pathNotFound]`` in ``ErrorDisplayData``."""
+    """No model on disk has this path or key."""
 
     code: ClassVar[Literal["generic.pathNotFound"]] = "generic.pathNotFound"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -166,8 +169,11 @@ class ErrorDisplayDataGenericPathNotFound(Message):
     }
 
     path: str
+    """What was asked for."""
     available_paths_sample: list[str]
+    """Paths of some models that there are."""
     total_models: int
+    """How many models there are."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -233,7 +239,7 @@ class ErrorDisplayDataGenericPathNotFound(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ErrorDisplayDataGenericIdentifierNotFound(Message):
-    """Message ``[generic.identifierNotFound]`` in ``ErrorDisplayData``."""
+    """No loaded model has this identifier."""
 
     code: ClassVar[Literal["generic.identifierNotFound"]] = "generic.identifierNotFound"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -243,8 +249,11 @@ class ErrorDisplayDataGenericIdentifierNotFound(Message):
     }
 
     identifier: str
+    """What was asked for."""
     loaded_models_sample: list[str]
+    """Identifiers of some models that are loaded."""
     total_loaded_models: int
+    """How many models are loaded."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -314,7 +323,7 @@ class ErrorDisplayDataGenericIdentifierNotFound(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ErrorDisplayDataGenericDomainMismatch(Message):
-    """Message ``[generic.domainMismatch]`` in ``ErrorDisplayData``."""
+    """The model is of another kind than the namespace."""
 
     code: ClassVar[Literal["generic.domainMismatch"]] = "generic.domainMismatch"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -324,8 +333,11 @@ class ErrorDisplayDataGenericDomainMismatch(Message):
     }
 
     path: str
+    """The model."""
     actual_domain: ModelDomainType
+    """What it is for."""
     expected_domain: ModelDomainType
+    """What it should have been for."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -393,7 +405,7 @@ class ErrorDisplayDataGenericDomainMismatch(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
-    """Message ``[generic.engineDoesNotSupportFeature]`` in ``ErrorDisplayData``."""
+    """The inference engine cannot do this."""
 
     code: ClassVar[Literal["generic.engineDoesNotSupportFeature"]] = "generic.engineDoesNotSupportFeature"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -405,10 +417,15 @@ class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
     }
 
     feature: str
+    """What it cannot do."""
     engine_name: str
+    """Name of the engine."""
     engine_type: str
+    """Kind of the engine."""
     installed_version: str
+    """Its version."""
     supported_version: str | None
+    """The version that could do it; null if none is known."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -504,7 +521,7 @@ class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ErrorDisplayDataGenericMissingRuntimeExtension(Message):
-    """Message ``[generic.missingRuntimeExtension]`` in ``ErrorDisplayData``."""
+    """The inference engine for this model is not installed."""
 
     code: ClassVar[Literal["generic.missingRuntimeExtension"]] = "generic.missingRuntimeExtension"
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -537,7 +554,7 @@ class ErrorDisplayDataGenericMissingRuntimeExtension(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem(Message):
-    """Message ``[generic.presetNotFound].availablePresetsSample[]`` in ``ErrorDisplayData``."""
+    """A preset."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "identifier": "identifier",
@@ -545,7 +562,9 @@ class ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem(Message):
     }
 
     identifier: str
+    """By this it is asked for."""
     name: str
+    """Name for people."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -589,7 +608,7 @@ class ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ErrorDisplayDataGenericPresetNotFound(Message):
-    """Message ``[generic.presetNotFound]`` in ``ErrorDisplayData``."""
+    """No preset has this name."""
 
     code: ClassVar[Literal["generic.presetNotFound"]] = "generic.presetNotFound"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -599,8 +618,11 @@ class ErrorDisplayDataGenericPresetNotFound(Message):
     }
 
     specified_fuzzy_preset_identifier: str
+    """What was asked for."""
     available_presets_sample: list[ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem]
+    """Some presets that there are."""
     total_available_presets: int
+    """How many presets there are."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -689,7 +711,7 @@ ErrorDisplayData: TypeAlias = (
     | ErrorDisplayDataGenericPresetNotFound
     | Unknown
 )
-"""Union ``ErrorDisplayData`` of the protocol."""
+"""Reasons that programs can tell apart."""
 
 
 def decode_error_display_data(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> ErrorDisplayData:
@@ -707,7 +729,7 @@ def decode_error_display_data(data: Any, decoding: Decoding = LENIENT, path: Pat
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class SerializedLMSExtendedError(Message):
-    """Message ``SerializedLMSExtendedError`` of the protocol."""
+    """What went wrong. Every field may be absent, and one of the wrong type counts as absent."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "title": "title",
@@ -720,12 +742,19 @@ class SerializedLMSExtendedError(Message):
     }
 
     title: str | Unset = UNSET
+    """What went wrong, in one line."""
     cause: str | Unset = UNSET
+    """A longer explanation."""
     suggestion: str | Unset = UNSET
+    """What the user could do about it."""
     error_data: dict[str, Any] | Unset = UNSET
+    """Free-form details."""
     display_data: ErrorDisplayData | Unset = UNSET
+    """The reason, for programs."""
     stack: str | Unset = UNSET
+    """Where in the server's program it happened."""
     root_title: str | Unset = UNSET
+    """The title of the innermost error, where one was wrapped in another."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:

@@ -36,7 +36,7 @@ __all__ = [
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class KvConfigField(Message):
-    """Message ``KvConfigField`` of the protocol."""
+    """One entry of a configuration."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "key": "key",
@@ -44,7 +44,9 @@ class KvConfigField(Message):
     }
 
     key: str
+    """Full name of the setting, for instance "llm.prediction.temperature"."""
     value: Any | Unset = UNSET
+    """Its value; which form it has depends on the key."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -75,13 +77,14 @@ class KvConfigField(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class KvConfig(Message):
-    """Message ``KvConfig`` of the protocol."""
+    """A configuration as a list of keys and values."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "fields": "fields",
     }
 
     fields: list[KvConfigField]
+    """Its entries; of several with the same key the last counts."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -125,7 +128,9 @@ KvConfigLayerName: TypeAlias = (
     ]
     | str
 )
-"""Values of ``KvConfigLayerName`` of the protocol."""
+"""Origins of configuration. Clients send `apiOverride` and, for completions on older servers,
+`completeModeFormatting`.
+"""
 KV_CONFIG_LAYER_NAME_MEMBERS: Final = frozenset(
     (
         "currentlyEditing",
@@ -149,7 +154,7 @@ KV_CONFIG_LAYER_NAME_MEMBERS: Final = frozenset(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class KvConfigStackLayer(Message):
-    """Message ``KvConfigStackLayer`` of the protocol."""
+    """One layer of configuration."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "layer_name": "layerName",
@@ -157,7 +162,9 @@ class KvConfigStackLayer(Message):
     }
 
     layer_name: KvConfigLayerName
+    """Where the layer comes from."""
     config: KvConfig
+    """What it sets."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -197,13 +204,14 @@ class KvConfigStackLayer(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class KvConfigStack(Message):
-    """Message ``KvConfigStack`` of the protocol."""
+    """Configurations in layers."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "layers": "layers",
     }
 
     layers: list[KvConfigStackLayer]
+    """The layers; a later one overrides the keys of an earlier one."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:

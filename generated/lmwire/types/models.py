@@ -59,7 +59,7 @@ ModelDomainType: TypeAlias = (
     ]
     | str
 )
-"""Values of ``ModelDomainType`` of the protocol."""
+"""What a model is for."""
 MODEL_DOMAIN_TYPE_MEMBERS: Final = frozenset(
     ("llm", "embedding", "drafter", "imageGen", "transcription", "tts")
 )
@@ -68,7 +68,9 @@ MODEL_DOMAIN_TYPE_MEMBERS: Final = frozenset(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ModelQuery(Message):
-    """Message ``ModelQuery`` of the protocol."""
+    """Conditions on a loaded model; all that are given must hold, and no condition at all means any model
+    of the namespace.
+    """
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "domain": "domain",
@@ -79,10 +81,15 @@ class ModelQuery(Message):
     }
 
     domain: ModelDomainType | Unset = UNSET
+    """What the model is for."""
     device_identifier: str | Unset | None = UNSET
+    """The linked device that has it, null for the server's own machine, absent for any."""
     identifier: str | Unset = UNSET
+    """The identifier of the instance, exactly (1 to 1024 characters)."""
     path: str | Unset = UNSET
+    """`publisher/repo`, which any file of it fits, or `publisher/repo/file` (1 to 1024 characters)."""
     vision: bool | Unset = UNSET
+    """Whether it takes images."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -161,7 +168,7 @@ ModelCompatibilityType: TypeAlias = (
     ]
     | str
 )
-"""Values of ``ModelCompatibilityType`` of the protocol."""
+"""File formats of weights."""
 MODEL_COMPATIBILITY_TYPE_MEMBERS: Final = frozenset(
     ("gguf", "safetensors", "onnx", "ggml", "pte", "mlx_placeholder", "torch_safetensors")
 )
@@ -170,7 +177,7 @@ MODEL_COMPATIBILITY_TYPE_MEMBERS: Final = frozenset(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class Quantization(Message):
-    """Message ``Quantization`` of the protocol."""
+    """How weights are quantized."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "name": "name",
@@ -178,7 +185,9 @@ class Quantization(Message):
     }
 
     name: str
+    """Name of the scheme, for instance "Q4_K_M"."""
     bits: int
+    """Bits for each weight, rounded."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -214,7 +223,7 @@ class Quantization(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class EmbeddingModelInfo(Message):
-    """Message ``EmbeddingModelInfo`` of the protocol."""
+    """An embedding model on disk, loaded or not."""
 
     type: ClassVar[Literal["embedding"]] = "embedding"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -235,19 +244,35 @@ class EmbeddingModelInfo(Message):
     }
 
     model_key: str
+    """The key by which the model is asked for when it shall be loaded."""
     format: ModelCompatibilityType
+    """File format of the weights."""
     display_name: str
+    """Name for people."""
     publisher: str
+    """Who published this build of the model. Servers before August 2025 do not send it."""
     path: str
+    """Where the model lies, relative to the server's folder of models."""
     size_bytes: int
+    """Size of the model's files, in bytes."""
     indexed_model_identifier: str
+    """How the server's index of models names the file. Servers before February 2026 do not send it."""
     device_identifier: str | None
+    """The linked device that has the model, null for the server's own machine. Servers before January 2026
+    do not send it.
+    """
     max_context_length: int
+    """The longest context that the model supports, in tokens."""
     params_string: str | Unset = UNSET
+    """Number of parameters as text, for instance "7B"."""
     architecture: str | Unset = UNSET
+    """Family of the model, for instance "llama"."""
     quantization: Quantization | Unset = UNSET
+    """How the weights are quantized."""
     variants: list[str] | Unset = UNSET
+    """Keys of the concrete variants that the model's key stands for."""
     selected_variant: str | Unset = UNSET
+    """Which of the variants the model's key means at present."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -426,7 +451,7 @@ class EmbeddingModelInfo(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class EmbeddingModelInstanceInfo(Message):
-    """Message ``EmbeddingModelInstanceInfo`` of the protocol."""
+    """An embedding model that is loaded, under an identifier of its own."""
 
     type: ClassVar[Literal["embedding"]] = "embedding"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -452,24 +477,45 @@ class EmbeddingModelInstanceInfo(Message):
     }
 
     model_key: str
+    """The key by which the model is asked for when it shall be loaded."""
     format: ModelCompatibilityType
+    """File format of the weights."""
     display_name: str
+    """Name for people."""
     publisher: str
+    """Who published this build of the model. Servers before August 2025 do not send it."""
     path: str
+    """Where the model lies, relative to the server's folder of models."""
     size_bytes: int
+    """Size of the model's files, in bytes."""
     indexed_model_identifier: str
+    """How the server's index of models names the file. Servers before February 2026 do not send it."""
     device_identifier: str | None
+    """The linked device that has the model, null for the server's own machine. Servers before January 2026
+    do not send it.
+    """
     identifier: str
+    """The name under which this instance is loaded; requests address it by this."""
     instance_reference: str
+    """Names exactly this instance; it never comes back once the instance is unloaded."""
     ttl_ms: float | None
+    """Idle time after which the server unloads the instance, in milliseconds; null for never."""
     last_used_time: float | None
+    """When the instance was last used, in milliseconds since 1970; null if it never was."""
     max_context_length: int
+    """The longest context that the model supports, in tokens."""
     context_length: int
+    """The context with which the instance was loaded, in tokens."""
     params_string: str | Unset = UNSET
+    """Number of parameters as text, for instance "7B"."""
     architecture: str | Unset = UNSET
+    """Family of the model, for instance "llama"."""
     quantization: Quantization | Unset = UNSET
+    """How the weights are quantized."""
     variants: list[str] | Unset = UNSET
+    """Keys of the concrete variants that the model's key stands for."""
     selected_variant: str | Unset = UNSET
+    """Which of the variants the model's key means at present."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -725,7 +771,7 @@ ESTIMATED_MODEL_MEMORY_USAGE_CONFIDENCE_MEMBERS: Final = frozenset(("high", "low
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class EstimatedModelMemoryUsage(Message):
-    """Message ``EstimatedModelMemoryUsage`` of the protocol."""
+    """Memory that a model would take. All sizes are in bytes."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "confidence": "confidence",
@@ -738,12 +784,19 @@ class EstimatedModelMemoryUsage(Message):
     }
 
     confidence: EstimatedModelMemoryUsageConfidence
+    """How far the estimate can be trusted; low where the server's heuristics do not fit the model."""
     model_vram_bytes: float
+    """Video memory for the weights."""
     context_vram_bytes: float
+    """Video memory for the context."""
     total_vram_bytes: float
+    """Sum of the two kinds of video memory."""
     model_bytes: float
+    """All memory for the weights."""
     context_bytes: float
+    """All memory for the context."""
     total_bytes: float
+    """Sum of both."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -856,7 +909,7 @@ class EstimatedModelMemoryUsage(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class EstimatedResourcesUsage(Message):
-    """Message ``EstimatedResourcesUsage`` of the protocol."""
+    """What loading a model would take."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "memory": "memory",
@@ -864,7 +917,9 @@ class EstimatedResourcesUsage(Message):
     }
 
     memory: EstimatedModelMemoryUsage
+    """Memory, in bytes."""
     passes_guardrails: bool
+    """Whether the server's guardrails would let it be loaded."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -905,7 +960,7 @@ class EstimatedResourcesUsage(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmInfo(Message):
-    """Message ``LlmInfo`` of the protocol."""
+    """A language model on disk, loaded or not."""
 
     type: ClassVar[Literal["llm"]] = "llm"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -928,21 +983,39 @@ class LlmInfo(Message):
     }
 
     model_key: str
+    """The key by which the model is asked for when it shall be loaded."""
     format: ModelCompatibilityType
+    """File format of the weights."""
     display_name: str
+    """Name for people."""
     publisher: str
+    """Who published this build of the model. Servers before August 2025 do not send it."""
     path: str
+    """Where the model lies, relative to the server's folder of models."""
     size_bytes: int
+    """Size of the model's files, in bytes."""
     indexed_model_identifier: str
+    """How the server's index of models names the file. Servers before February 2026 do not send it."""
     device_identifier: str | None
+    """The linked device that has the model, null for the server's own machine. Servers before January 2026
+    do not send it.
+    """
     vision: bool
+    """Whether the model takes images."""
     trained_for_tool_use: bool
+    """Whether the model was trained to call tools."""
     max_context_length: int
+    """The longest context that the model supports, in tokens."""
     params_string: str | Unset = UNSET
+    """Number of parameters as text, for instance "7B"."""
     architecture: str | Unset = UNSET
+    """Family of the model, for instance "llama"."""
     quantization: Quantization | Unset = UNSET
+    """How the weights are quantized."""
     variants: list[str] | Unset = UNSET
+    """Keys of the concrete variants that the model's key stands for."""
     selected_variant: str | Unset = UNSET
+    """Which of the variants the model's key means at present."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1124,7 +1197,7 @@ class LlmInfo(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmInstanceInfo(Message):
-    """Message ``LlmInstanceInfo`` of the protocol."""
+    """A language model that is loaded, under an identifier of its own."""
 
     type: ClassVar[Literal["llm"]] = "llm"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -1152,26 +1225,49 @@ class LlmInstanceInfo(Message):
     }
 
     model_key: str
+    """The key by which the model is asked for when it shall be loaded."""
     format: ModelCompatibilityType
+    """File format of the weights."""
     display_name: str
+    """Name for people."""
     publisher: str
+    """Who published this build of the model. Servers before August 2025 do not send it."""
     path: str
+    """Where the model lies, relative to the server's folder of models."""
     size_bytes: int
+    """Size of the model's files, in bytes."""
     indexed_model_identifier: str
+    """How the server's index of models names the file. Servers before February 2026 do not send it."""
     device_identifier: str | None
+    """The linked device that has the model, null for the server's own machine. Servers before January 2026
+    do not send it.
+    """
     identifier: str
+    """The name under which this instance is loaded; requests address it by this."""
     instance_reference: str
+    """Names exactly this instance; it never comes back once the instance is unloaded."""
     ttl_ms: float | None
+    """Idle time after which the server unloads the instance, in milliseconds; null for never."""
     last_used_time: float | None
+    """When the instance was last used, in milliseconds since 1970; null if it never was."""
     vision: bool
+    """Whether the model takes images."""
     trained_for_tool_use: bool
+    """Whether the model was trained to call tools."""
     max_context_length: int
+    """The longest context that the model supports, in tokens."""
     context_length: int
+    """The context with which the instance was loaded, in tokens."""
     params_string: str | Unset = UNSET
+    """Number of parameters as text, for instance "7B"."""
     architecture: str | Unset = UNSET
+    """Family of the model, for instance "llama"."""
     quantization: Quantization | Unset = UNSET
+    """How the weights are quantized."""
     variants: list[str] | Unset = UNSET
+    """Keys of the concrete variants that the model's key stands for."""
     selected_variant: str | Unset = UNSET
+    """Which of the variants the model's key means at present."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1415,7 +1511,7 @@ class LlmInstanceInfo(Message):
 
 
 ModelInfo: TypeAlias = LlmInfo | EmbeddingModelInfo | Unknown
-"""Union ``ModelInfo`` of the protocol."""
+"""A model on disk, of either kind."""
 
 
 def decode_model_info(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> ModelInfo:
@@ -1432,7 +1528,7 @@ def decode_model_info(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT
 
 
 ModelInstanceInfo: TypeAlias = LlmInstanceInfo | EmbeddingModelInstanceInfo | Unknown
-"""Union ``ModelInstanceInfo`` of the protocol."""
+"""A loaded model, of either kind."""
 
 
 def decode_model_instance_info(
@@ -1459,7 +1555,7 @@ ModelProcessingStateStatus: TypeAlias = (
     ]
     | str
 )
-"""Values of ``status`` in ``ModelProcessingState``."""
+"""What it does now."""
 MODEL_PROCESSING_STATE_STATUS_MEMBERS: Final = frozenset(
     ("idle", "processingPrompt", "generating", "computingEmbedding")
 )
@@ -1468,7 +1564,7 @@ MODEL_PROCESSING_STATE_STATUS_MEMBERS: Final = frozenset(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ModelProcessingState(Message):
-    """Message ``ModelProcessingState`` of the protocol."""
+    """What an instance is busy with."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "status": "status",
@@ -1476,7 +1572,9 @@ class ModelProcessingState(Message):
     }
 
     status: ModelProcessingStateStatus
+    """What it does now."""
     queued: float
+    """How many requests wait for it, the running one included."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1514,7 +1612,7 @@ class ModelProcessingState(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ModelSpecifierQuery(Message):
-    """Message ``[query]`` in ``ModelSpecifier``."""
+    """Any loaded model that fits the query."""
 
     type: ClassVar[Literal["query"]] = "query"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -1522,6 +1620,7 @@ class ModelSpecifierQuery(Message):
     }
 
     query: ModelQuery
+    """What the model has to fulfil."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1553,7 +1652,7 @@ class ModelSpecifierQuery(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ModelSpecifierInstanceReference(Message):
-    """Message ``[instanceReference]`` in ``ModelSpecifier``."""
+    """One loaded instance and no other."""
 
     type: ClassVar[Literal["instanceReference"]] = "instanceReference"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -1561,6 +1660,7 @@ class ModelSpecifierInstanceReference(Message):
     }
 
     instance_reference: str
+    """The reference from the instance's info."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -1596,7 +1696,7 @@ class ModelSpecifierInstanceReference(Message):
 
 
 ModelSpecifier: TypeAlias = ModelSpecifierQuery | ModelSpecifierInstanceReference | Unknown
-"""Union ``ModelSpecifier`` of the protocol."""
+"""Says which model a request is about."""
 
 
 def decode_model_specifier(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> ModelSpecifier:

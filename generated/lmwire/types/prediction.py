@@ -51,7 +51,7 @@ LlmPredictionStopReason: TypeAlias = (
     ]
     | str
 )
-"""Values of ``LlmPredictionStopReason`` of the protocol."""
+"""Why generation ended."""
 LLM_PREDICTION_STOP_REASON_MEMBERS: Final = frozenset(
     (
         "userStopped",
@@ -69,7 +69,7 @@ LLM_PREDICTION_STOP_REASON_MEMBERS: Final = frozenset(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmPredictionStats(Message):
-    """Message ``LlmPredictionStats`` of the protocol."""
+    """Counts, times and the reason for stopping."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "stop_reason": "stopReason",
@@ -89,19 +89,33 @@ class LlmPredictionStats(Message):
     }
 
     stop_reason: LlmPredictionStopReason
+    """Why generation ended."""
     stop_string: str | Unset = UNSET
+    """The stop string that was met, if one was."""
     tokens_per_second: float | Unset = UNSET
+    """Average speed of generation, in tokens per second; absent for very short texts."""
     num_gpu_layers: float | Unset = UNSET
+    """Layers on the GPU; not to be relied on, some engines report -1."""
     time_to_first_token_sec: float | Unset = UNSET
+    """Seconds until the first token was there."""
     total_time_sec: float | Unset = UNSET
+    """Seconds that everything took."""
     prompt_tokens_count: int | Unset = UNSET
+    """Tokens of the prompt."""
     predicted_tokens_count: int | Unset = UNSET
+    """Tokens that were generated."""
     total_tokens_count: int | Unset = UNSET
+    """Tokens of prompt and text together."""
     used_draft_model_key: str | Unset = UNSET
+    """Key of the draft model, if one was used."""
     total_draft_tokens_count: int | Unset = UNSET
+    """Tokens that the draft model proposed."""
     accepted_draft_tokens_count: int | Unset = UNSET
+    """Proposed tokens that the model accepted."""
     rejected_draft_tokens_count: int | Unset = UNSET
+    """Proposed tokens that the model refused."""
     ignored_draft_tokens_count: int | Unset = UNSET
+    """Proposed tokens that the model was never asked about."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -284,7 +298,7 @@ class LlmPredictionStats(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmCandidateToken(Message):
-    """Message ``LlmCandidateToken`` of the protocol."""
+    """A token that could have been generated."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "text": "text",
@@ -293,8 +307,11 @@ class LlmCandidateToken(Message):
     }
 
     text: str
+    """Its text."""
     id: int
+    """Its number in the model's vocabulary."""
     log_prob: float
+    """Natural logarithm of the probability it had."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -428,7 +445,7 @@ LlmPredictionFragmentReasoningType: TypeAlias = (
     ]
     | str
 )
-"""Values of ``LlmPredictionFragmentReasoningType`` of the protocol."""
+"""How a fragment relates to a section of reasoning."""
 LLM_PREDICTION_FRAGMENT_REASONING_TYPE_MEMBERS: Final = frozenset(
     ("none", "reasoning", "reasoningStartTag", "reasoningEndTag")
 )
@@ -437,7 +454,7 @@ LLM_PREDICTION_FRAGMENT_REASONING_TYPE_MEMBERS: Final = frozenset(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmToken(Message):
-    """Message ``LlmToken`` of the protocol."""
+    """A generated token."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "text": "text",
@@ -447,9 +464,13 @@ class LlmToken(Message):
     }
 
     text: str
+    """Its text."""
     id: int
+    """Its number in the model's vocabulary."""
     log_prob: float | Unset = UNSET
+    """Natural logarithm of the probability it had."""
     candidates: list[LlmCandidateToken] | Unset = UNSET
+    """The likeliest tokens at this place."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -501,7 +522,7 @@ class LlmToken(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmPredictionFragment(Message):
-    """Message ``LlmPredictionFragment`` of the protocol."""
+    """A piece of generated text."""
 
     text_field: ClassVar[str | None] = "content"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -514,11 +535,19 @@ class LlmPredictionFragment(Message):
     }
 
     content: str
+    """The text; it may hold several tokens."""
     tokens_count: int
+    """How many tokens it holds, approximately; the sum over all fragments comes out right."""
     contains_drafted: bool
+    """Whether some of its tokens were proposed by a draft model."""
     reasoning_type: LlmPredictionFragmentReasoningType
+    """Whether it belongs to a section of reasoning, or opens or closes one."""
     is_structural: bool
+    """Whether it is markup that belongs to neither answer nor reasoning. Servers before August 2025 do not
+    send it.
+    """
     tokens: list[LlmToken] | Unset = UNSET
+    """Its tokens one by one, present only if log-probabilities were asked for."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -696,7 +725,7 @@ class LlmPredictionFragmentInputOpts(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PromptProcessingDetails(Message):
-    """Message ``PromptProcessingDetails`` of the protocol."""
+    """How far the prompt has been read, in tokens."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "cached_token_count": "cachedTokenCount",
@@ -706,9 +735,13 @@ class PromptProcessingDetails(Message):
     }
 
     cached_token_count: float
+    """Tokens that were still there from an earlier request."""
     total_prompt_token_count: float
+    """Tokens of the whole prompt; the sum of the other three."""
     processed_prompt_token_count: float
+    """Tokens read by now."""
     unprocessed_prompt_token_count: float
+    """Tokens still to be read."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:

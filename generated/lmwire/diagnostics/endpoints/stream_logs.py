@@ -175,7 +175,7 @@ STREAM_LOGS: Final[
         type_name="StreamLogsToClient",
     ),
     cancel={"type": "stop"},
-    description="Channel ``streamLogs`` of the namespace ``diagnostics``; not described.",
+    description="Send what the server logs, until the client asks to stop.",
 )
 
-"""Channel ``streamLogs`` of the namespace ``diagnostics``; not described."""
+"""Send what the server logs, until the client asks to stop."""

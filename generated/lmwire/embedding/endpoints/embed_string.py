@@ -39,7 +39,9 @@ class EmbedStringParameter(Message):
     }
 
     model_specifier: ModelSpecifier
+    """Which model."""
     input_string: str
+    """The text."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -87,6 +89,7 @@ class EmbedStringResult(Message):
     }
 
     embedding: list[float]
+    """The vector."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -141,7 +144,7 @@ EMBED_STRING: Final[
         encoder=EmbedStringResult.to_wire,
         type_name="EmbedStringResult",
     ),
-    description="Rpc ``embedString`` of the namespace ``embedding``; not described.",
+    description="Compute the embedding of a text.",
 )
 
-"""Rpc ``embedString`` of the namespace ``embedding``; not described."""
+"""Compute the embedding of a text."""

@@ -40,7 +40,9 @@ class GetBasePredictionConfigParameter(Message):
     }
 
     specifier: ModelSpecifier
+    """Which model."""
     ignore_server_session_config: bool | Unset = UNSET
+    """Whether to leave out the settings of the server's session."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -98,7 +100,7 @@ GET_BASE_PREDICTION_CONFIG: Final[
         encoder=KvConfig.to_wire,
         type_name="KvConfig",
     ),
-    description="Rpc ``getBasePredictionConfig`` of the namespace ``embedding``; not described.",
+    description="Return the settings that apply to every prediction on an instance before any of a request's own.",
 )
 
-"""Rpc ``getBasePredictionConfig`` of the namespace ``embedding``; not described."""
+"""Return the settings that apply to every prediction on an instance before any of a request's own."""

@@ -38,6 +38,7 @@ class GetLoadConfigParameter(Message):
     }
 
     specifier: ModelSpecifier
+    """Which model."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -83,7 +84,7 @@ GET_LOAD_CONFIG: Final[
         encoder=KvConfig.to_wire,
         type_name="KvConfig",
     ),
-    description="Rpc ``getLoadConfig`` of the namespace ``embedding``; not described.",
+    description="Return the settings with which an instance was loaded.",
 )
 
-"""Rpc ``getLoadConfig`` of the namespace ``embedding``; not described."""
+"""Return the settings with which an instance was loaded."""

@@ -56,9 +56,15 @@ class GetOrLoadCreation(Message):
     }
 
     identifier: str
+    """Identifier of an instance, or key of a model."""
     load_config_stack: KvConfigStack
+    """Settings for loading, in layers. They mean nothing if an instance is there."""
     device_identifier: str | Unset | None = UNSET
+    """The linked device that shall have it, null for the server's own machine."""
     load_ttl_ms: int | Unset = UNSET
+    """Idle time after which the server unloads what this request loads, in milliseconds, at least 1;
+    absent for never. Means nothing if an instance is there.
+    """
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -121,7 +127,7 @@ class GetOrLoadCreation(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadCancel(Message):
-    """Packet ``cancel`` of the channel ``getOrLoad`` (namespace ``embedding``), to the server."""
+    """Asks to stop loading."""
 
     type: ClassVar[Literal["cancel"]] = "cancel"
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -168,7 +174,7 @@ def decode_get_or_load_to_server(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadAlreadyLoaded(Message):
-    """Packet ``alreadyLoaded`` of the channel ``getOrLoad`` (namespace ``embedding``), to the client."""
+    """There is such an instance; nothing follows."""
 
     type: ClassVar[Literal["alreadyLoaded"]] = "alreadyLoaded"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -176,6 +182,7 @@ class GetOrLoadAlreadyLoaded(Message):
     }
 
     info: EmbeddingModelInstanceInfo
+    """The instance."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -207,7 +214,7 @@ class GetOrLoadAlreadyLoaded(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadStartLoading(Message):
-    """Packet ``startLoading`` of the channel ``getOrLoad`` (namespace ``embedding``), to the client."""
+    """The server begins to load."""
 
     type: ClassVar[Literal["startLoading"]] = "startLoading"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -216,7 +223,9 @@ class GetOrLoadStartLoading(Message):
     }
 
     identifier: str
+    """The identifier that the instance will have."""
     info: EmbeddingModelInfo
+    """The model."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -257,9 +266,7 @@ class GetOrLoadStartLoading(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadUnloadingOtherJITModel(Message):
-    """Packet ``unloadingOtherJITModel`` of the channel ``getOrLoad`` (namespace ``embedding``), to the
-    client.
-    """
+    """An instance that had been loaded on demand makes room."""
 
     type: ClassVar[Literal["unloadingOtherJITModel"]] = "unloadingOtherJITModel"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -267,6 +274,7 @@ class GetOrLoadUnloadingOtherJITModel(Message):
     }
 
     info: ModelInstanceInfo
+    """That instance."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -302,7 +310,7 @@ class GetOrLoadUnloadingOtherJITModel(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadLoadProgress(Message):
-    """Packet ``loadProgress`` of the channel ``getOrLoad`` (namespace ``embedding``), to the client."""
+    """How far loading is."""
 
     type: ClassVar[Literal["loadProgress"]] = "loadProgress"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -310,6 +318,7 @@ class GetOrLoadLoadProgress(Message):
     }
 
     progress: float
+    """From 0.0 to 1.0."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -343,7 +352,7 @@ class GetOrLoadLoadProgress(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadLoadSuccess(Message):
-    """Packet ``loadSuccess`` of the channel ``getOrLoad`` (namespace ``embedding``), to the client."""
+    """Loading is done; nothing follows."""
 
     type: ClassVar[Literal["loadSuccess"]] = "loadSuccess"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -351,6 +360,7 @@ class GetOrLoadLoadSuccess(Message):
     }
 
     info: EmbeddingModelInstanceInfo
+    """The instance."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -452,7 +462,7 @@ GET_OR_LOAD: Final[
         type_name="GetOrLoadToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``getOrLoad`` of the namespace ``embedding``; not described.",
+    description="Get the loaded instance of that identifier, or load the model whose key it is.",
 )
 
-"""Channel ``getOrLoad`` of the namespace ``embedding``; not described."""
+"""Get the loaded instance of that identifier, or load the model whose key it is."""

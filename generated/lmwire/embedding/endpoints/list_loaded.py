@@ -47,7 +47,7 @@ LIST_LOADED: Final[
         encoder=_encode_result,
         type_name="list[EmbeddingModelInstanceInfo]",
     ),
-    description="Rpc ``listLoaded`` of the namespace ``embedding``; not described.",
+    description="List the loaded instances of this kind of model.",
 )
 
-"""Rpc ``listLoaded`` of the namespace ``embedding``; not described."""
+"""List the loaded instances of this kind of model."""

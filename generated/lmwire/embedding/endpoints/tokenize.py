@@ -39,7 +39,9 @@ class TokenizeParameter(Message):
     }
 
     specifier: ModelSpecifier
+    """Which model."""
     input_string: str
+    """The text."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -84,6 +86,7 @@ class TokenizeResult(Message):
     }
 
     tokens: list[float]
+    """Numbers of the tokens in the model's vocabulary."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -136,7 +139,7 @@ TOKENIZE: Final[
         encoder=TokenizeResult.to_wire,
         type_name="TokenizeResult",
     ),
-    description="Rpc ``tokenize`` of the namespace ``embedding``; not described.",
+    description="Split a text into tokens.",
 )
 
-"""Rpc ``tokenize`` of the namespace ``embedding``; not described."""
+"""Split a text into tokens."""

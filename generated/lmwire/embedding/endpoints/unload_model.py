@@ -38,7 +38,9 @@ class UnloadModelParameter(Message):
     }
 
     identifier: str
+    """The instance's identifier, not its reference."""
     device_identifier: str | Unset | None = UNSET
+    """The linked device that has it, null for the server's own machine."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -87,7 +89,7 @@ UNLOAD_MODEL: Final[
         type_name="UnloadModelParameter",
     ),
     result=VOID,
-    description="Rpc ``unloadModel`` of the namespace ``embedding``; not described.",
+    description="Unload one instance. What runs on it ends early.",
 )
 
-"""Rpc ``unloadModel`` of the namespace ``embedding``; not described."""
+"""Unload one instance. What runs on it ends early."""

@@ -131,7 +131,7 @@ GET_DOCUMENT_PARSING_LIBRARY: Final[
         encoder=GetDocumentParsingLibraryResult.to_wire,
         type_name="GetDocumentParsingLibraryResult",
     ),
-    description="Rpc ``getDocumentParsingLibrary`` of the namespace ``files``; not described.",
+    description="Say which library would read a document.",
 )
 
-"""Rpc ``getDocumentParsingLibrary`` of the namespace ``files``; not described."""
+"""Say which library would read a document."""

@@ -120,7 +120,7 @@ GET_LOCAL_FILE_ABSOLUTE_PATH: Final[
         encoder=GetLocalFileAbsolutePathResult.to_wire,
         type_name="GetLocalFileAbsolutePathResult",
     ),
-    description="Rpc ``getLocalFileAbsolutePath`` of the namespace ``files``; not described.",
+    description="Return where on the server's machine a stored file lies.",
 )
 
-"""Rpc ``getLocalFileAbsolutePath`` of the namespace ``files``; not described."""
+"""Return where on the server's machine a stored file lies."""

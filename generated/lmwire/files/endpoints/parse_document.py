@@ -326,7 +326,7 @@ PARSE_DOCUMENT: Final[
         type_name="ParseDocumentToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``parseDocument`` of the namespace ``files``; not described.",
+    description="Extract the text of a document.",
 )
 
-"""Channel ``parseDocument`` of the namespace ``files``; not described."""
+"""Extract the text of a document."""

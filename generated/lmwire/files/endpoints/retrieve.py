@@ -671,7 +671,7 @@ RETRIEVE: Final[
         type_name="RetrieveToClient",
     ),
     cancel={"type": "stop"},
-    description="Channel ``retrieve`` of the namespace ``files``; not described.",
+    description="Search stored files for passages that fit a query.",
 )
 
-"""Channel ``retrieve`` of the namespace ``files``; not described."""
+"""Search stored files for passages that fit a query."""

@@ -39,7 +39,9 @@ class UploadFileBase64Parameter(Message):
     }
 
     name: str
+    """Name for people."""
     content_base64: str
+    """The content, in base 64."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -158,7 +160,7 @@ UPLOAD_FILE_BASE64: Final[
         encoder=UploadFileBase64Result.to_wire,
         type_name="UploadFileBase64Result",
     ),
-    description="Rpc ``uploadFileBase64`` of the namespace ``files``; not described.",
+    description="Store a file on the server.",
 )
 
-"""Rpc ``uploadFileBase64`` of the namespace ``files``; not described."""
+"""Store a file on the server."""

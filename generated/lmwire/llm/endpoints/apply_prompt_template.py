@@ -43,9 +43,13 @@ class ApplyPromptTemplateParameter(Message):
     }
 
     specifier: ModelSpecifier
+    """Which model."""
     history: ChatHistoryData
+    """The conversation."""
     prediction_config_stack: KvConfigStack
+    """Settings, in layers; the template may be among them."""
     opts: LlmApplyPromptTemplateOpts
+    """What to leave out; required, though all in it is optional."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -115,6 +119,7 @@ class ApplyPromptTemplateResult(Message):
     }
 
     formatted: str
+    """The text."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -160,7 +165,7 @@ APPLY_PROMPT_TEMPLATE: Final[
         encoder=ApplyPromptTemplateResult.to_wire,
         type_name="ApplyPromptTemplateResult",
     ),
-    description="Rpc ``applyPromptTemplate`` of the namespace ``llm``; not described.",
+    description="Turn a conversation into the text that the model would get.",
 )
 
-"""Rpc ``applyPromptTemplate`` of the namespace ``llm``; not described."""
+"""Turn a conversation into the text that the model would get."""

@@ -51,10 +51,15 @@ class CompleteRawTextCreation(Message):
     }
 
     model_specifier: ModelSpecifier
+    """The model that shall do it."""
     raw_prompt: str
+    """The beginning of the text, given to the model as it is."""
     prediction_config_stack: KvConfigStack
+    """Settings of this request, in layers."""
     fuzzy_preset_identifier: str | Unset = UNSET
+    """A preset whose settings apply beneath those of the request; it need not be spelt in full."""
     ignore_server_session_config: bool | Unset = UNSET
+    """Whether to leave out the settings of the server's session."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -139,7 +144,7 @@ class CompleteRawTextCreation(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class CompleteRawTextCancel(Message):
-    """Packet ``cancel`` of the channel ``completeRawText`` (namespace ``llm``), to the server."""
+    """Asks to stop early; the server still answers with a success, for the reason userStopped."""
 
     type: ClassVar[Literal["cancel"]] = "cancel"
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -186,7 +191,7 @@ def decode_complete_raw_text_to_server(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class CompleteRawTextFragment(Message):
-    """Packet ``fragment`` of the channel ``completeRawText`` (namespace ``llm``), to the client."""
+    """The next piece of text."""
 
     type: ClassVar[Literal["fragment"]] = "fragment"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -194,6 +199,7 @@ class CompleteRawTextFragment(Message):
     }
 
     fragment: LlmPredictionFragment
+    """The piece."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -227,9 +233,7 @@ class CompleteRawTextFragment(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class CompleteRawTextPromptProcessingProgress(Message):
-    """Packet ``promptProcessingProgress`` of the channel ``completeRawText`` (namespace ``llm``), to the
-    client.
-    """
+    """How far the prompt has been read."""
 
     type: ClassVar[Literal["promptProcessingProgress"]] = "promptProcessingProgress"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -238,7 +242,9 @@ class CompleteRawTextPromptProcessingProgress(Message):
     }
 
     progress: float
+    """From 0.0 to 1.0."""
     details: PromptProcessingDetails
+    """The same in tokens. Servers before January 2026 do not send it."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -289,7 +295,7 @@ class CompleteRawTextPromptProcessingProgress(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class CompleteRawTextSuccess(Message):
-    """Packet ``success`` of the channel ``completeRawText`` (namespace ``llm``), to the client."""
+    """The end of the text, whatever the reason; nothing follows."""
 
     type: ClassVar[Literal["success"]] = "success"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -300,9 +306,13 @@ class CompleteRawTextSuccess(Message):
     }
 
     stats: LlmPredictionStats
+    """Counts, times and the reason for stopping."""
     model_info: LlmInstanceInfo
+    """The instance that made the text."""
     load_model_config: KvConfig
+    """The settings with which it was loaded."""
     prediction_config: KvConfig
+    """The settings that were in force."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -432,7 +442,9 @@ COMPLETE_RAW_TEXT: Final[
         type_name="CompleteRawTextToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``completeRawText`` of the namespace ``llm``; not described.",
+    description="Complete a text as it is, without template or tools. The server sends the text in fragments and at last a success, also after it was cancelled. Servers before July 2026 do not have it.",
 )
 
-"""Channel ``completeRawText`` of the namespace ``llm``; not described."""
+"""Complete a text as it is, without template or tools. The server sends the text in fragments and at last
+a success, also after it was cancelled. Servers before July 2026 do not have it.
+"""

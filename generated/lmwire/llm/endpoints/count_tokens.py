@@ -39,7 +39,9 @@ class CountTokensParameter(Message):
     }
 
     specifier: ModelSpecifier
+    """Which model."""
     input_string: str
+    """The text."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -84,6 +86,7 @@ class CountTokensResult(Message):
     }
 
     token_count: int
+    """How many there are."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -131,7 +134,7 @@ COUNT_TOKENS: Final[
         encoder=CountTokensResult.to_wire,
         type_name="CountTokensResult",
     ),
-    description="Rpc ``countTokens`` of the namespace ``llm``; not described.",
+    description="Count the tokens of a text.",
 )
 
-"""Rpc ``countTokens`` of the namespace ``llm``; not described."""
+"""Count the tokens of a text."""

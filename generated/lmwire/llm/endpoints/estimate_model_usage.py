@@ -41,8 +41,11 @@ class EstimateModelUsageParameter(Message):
     }
 
     model_key: str
+    """The model's key."""
     load_config_stack: KvConfigStack
+    """Settings for loading, in layers."""
     device_identifier: str | Unset | None = UNSET
+    """The linked device, null for the server's own machine."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -107,7 +110,7 @@ ESTIMATE_MODEL_USAGE: Final[
         encoder=EstimatedResourcesUsage.to_wire,
         type_name="EstimatedResourcesUsage",
     ),
-    description="Rpc ``estimateModelUsage`` of the namespace ``llm``; not described.",
+    description="Estimate what loading a model would take, without loading it.",
 )
 
-"""Rpc ``estimateModelUsage`` of the namespace ``llm``; not described."""
+"""Estimate what loading a model would take, without loading it."""

@@ -38,7 +38,9 @@ class GetInstanceProcessingStateParameter(Message):
     }
 
     specifier: ModelSpecifier
+    """Which model."""
     throw_if_not_found: bool
+    """Whether it is an error if no model fits."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -99,7 +101,7 @@ GET_INSTANCE_PROCESSING_STATE: Final[
         encoder=ModelProcessingState.to_wire,
         type_name="ModelProcessingState",
     ),
-    description="Rpc ``getInstanceProcessingState`` of the namespace ``llm``; not described.",
+    description="Say what an instance is busy with.",
 )
 
-"""Rpc ``getInstanceProcessingState`` of the namespace ``llm``; not described."""
+"""Say what an instance is busy with."""

@@ -38,7 +38,9 @@ class GetModelInfoParameter(Message):
     }
 
     specifier: ModelSpecifier
+    """Which model."""
     throw_if_not_found: bool
+    """Whether it is an error if no model fits."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -101,7 +103,7 @@ GET_MODEL_INFO: Final[
         presence="optional",
         type_name="LlmInstanceInfo",
     ),
-    description="Rpc ``getModelInfo`` of the namespace ``llm``; not described.",
+    description="Describe the instance that a specifier means. None if there is none and that is to be no error.",
 )
 
-"""Rpc ``getModelInfo`` of the namespace ``llm``; not described."""
+"""Describe the instance that a specifier means. None if there is none and that is to be no error."""

@@ -51,9 +51,15 @@ class GetOrLoadCreation(Message):
     }
 
     identifier: str
+    """Identifier of an instance, or key of a model."""
     load_config_stack: KvConfigStack
+    """Settings for loading, in layers. They mean nothing if an instance is there."""
     device_identifier: str | Unset | None = UNSET
+    """The linked device that shall have it, null for the server's own machine."""
     load_ttl_ms: int | Unset = UNSET
+    """Idle time after which the server unloads what this request loads, in milliseconds, at least 1;
+    absent for never. Means nothing if an instance is there.
+    """
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -116,7 +122,7 @@ class GetOrLoadCreation(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadCancel(Message):
-    """Packet ``cancel`` of the channel ``getOrLoad`` (namespace ``llm``), to the server."""
+    """Asks to stop loading."""
 
     type: ClassVar[Literal["cancel"]] = "cancel"
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -163,7 +169,7 @@ def decode_get_or_load_to_server(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadAlreadyLoaded(Message):
-    """Packet ``alreadyLoaded`` of the channel ``getOrLoad`` (namespace ``llm``), to the client."""
+    """There is such an instance; nothing follows."""
 
     type: ClassVar[Literal["alreadyLoaded"]] = "alreadyLoaded"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -171,6 +177,7 @@ class GetOrLoadAlreadyLoaded(Message):
     }
 
     info: LlmInstanceInfo
+    """The instance."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -202,7 +209,7 @@ class GetOrLoadAlreadyLoaded(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadStartLoading(Message):
-    """Packet ``startLoading`` of the channel ``getOrLoad`` (namespace ``llm``), to the client."""
+    """The server begins to load."""
 
     type: ClassVar[Literal["startLoading"]] = "startLoading"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -211,7 +218,9 @@ class GetOrLoadStartLoading(Message):
     }
 
     identifier: str
+    """The identifier that the instance will have."""
     info: LlmInfo
+    """The model."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -252,7 +261,7 @@ class GetOrLoadStartLoading(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadUnloadingOtherJITModel(Message):
-    """Packet ``unloadingOtherJITModel`` of the channel ``getOrLoad`` (namespace ``llm``), to the client."""
+    """An instance that had been loaded on demand makes room."""
 
     type: ClassVar[Literal["unloadingOtherJITModel"]] = "unloadingOtherJITModel"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -260,6 +269,7 @@ class GetOrLoadUnloadingOtherJITModel(Message):
     }
 
     info: ModelInstanceInfo
+    """That instance."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -295,7 +305,7 @@ class GetOrLoadUnloadingOtherJITModel(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadLoadProgress(Message):
-    """Packet ``loadProgress`` of the channel ``getOrLoad`` (namespace ``llm``), to the client."""
+    """How far loading is."""
 
     type: ClassVar[Literal["loadProgress"]] = "loadProgress"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -303,6 +313,7 @@ class GetOrLoadLoadProgress(Message):
     }
 
     progress: float
+    """From 0.0 to 1.0."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -336,7 +347,7 @@ class GetOrLoadLoadProgress(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class GetOrLoadLoadSuccess(Message):
-    """Packet ``loadSuccess`` of the channel ``getOrLoad`` (namespace ``llm``), to the client."""
+    """Loading is done; nothing follows."""
 
     type: ClassVar[Literal["loadSuccess"]] = "loadSuccess"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -344,6 +355,7 @@ class GetOrLoadLoadSuccess(Message):
     }
 
     info: LlmInstanceInfo
+    """The instance."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -445,7 +457,7 @@ GET_OR_LOAD: Final[
         type_name="GetOrLoadToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``getOrLoad`` of the namespace ``llm``; not described.",
+    description="Get the loaded instance of that identifier, or load the model whose key it is.",
 )
 
-"""Channel ``getOrLoad`` of the namespace ``llm``; not described."""
+"""Get the loaded instance of that identifier, or load the model whose key it is."""

@@ -43,7 +43,7 @@ LIST_LOADED: Final[
         encoder=_encode_result,
         type_name="list[LlmInstanceInfo]",
     ),
-    description="Rpc ``listLoaded`` of the namespace ``llm``; not described.",
+    description="List the loaded instances of this kind of model.",
 )
 
-"""Rpc ``listLoaded`` of the namespace ``llm``; not described."""
+"""List the loaded instances of this kind of model."""

@@ -50,10 +50,17 @@ class LoadModelCreation(Message):
     }
 
     model_key: str
+    """The model's key."""
     load_config_stack: KvConfigStack
+    """Settings for loading, in layers."""
     identifier: str | Unset = UNSET
+    """The identifier that the instance shall have; by default the server makes one. One in use is an
+    error.
+    """
     device_identifier: str | Unset | None = UNSET
+    """The linked device that shall have it, null for the server's own machine."""
     ttl_ms: int | Unset = UNSET
+    """Idle time after which the server unloads it, in milliseconds, at least 1; absent for never."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -123,7 +130,7 @@ class LoadModelCreation(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LoadModelCancel(Message):
-    """Packet ``cancel`` of the channel ``loadModel`` (namespace ``llm``), to the server."""
+    """Asks to stop loading."""
 
     type: ClassVar[Literal["cancel"]] = "cancel"
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -170,7 +177,7 @@ def decode_load_model_to_server(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LoadModelResolved(Message):
-    """Packet ``resolved`` of the channel ``loadModel`` (namespace ``llm``), to the client."""
+    """The key was found."""
 
     type: ClassVar[Literal["resolved"]] = "resolved"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -179,7 +186,9 @@ class LoadModelResolved(Message):
     }
 
     info: LlmInfo
+    """The model that will be loaded."""
     ambiguous: list[str] | Unset = UNSET
+    """Keys of all models that fit, if there were several; the first is taken."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -220,7 +229,7 @@ class LoadModelResolved(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LoadModelProgress(Message):
-    """Packet ``progress`` of the channel ``loadModel`` (namespace ``llm``), to the client."""
+    """How far loading is."""
 
     type: ClassVar[Literal["progress"]] = "progress"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -228,6 +237,7 @@ class LoadModelProgress(Message):
     }
 
     progress: float
+    """From 0.0 to 1.0."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -259,7 +269,7 @@ class LoadModelProgress(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LoadModelSuccess(Message):
-    """Packet ``success`` of the channel ``loadModel`` (namespace ``llm``), to the client."""
+    """Loading is done; nothing follows."""
 
     type: ClassVar[Literal["success"]] = "success"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -267,6 +277,7 @@ class LoadModelSuccess(Message):
     }
 
     info: LlmInstanceInfo
+    """The instance."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -368,7 +379,7 @@ LOAD_MODEL: Final[
         type_name="LoadModelToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``loadModel`` of the namespace ``llm``; not described.",
+    description="Load one more instance of a model.",
 )
 
-"""Channel ``loadModel`` of the namespace ``llm``; not described."""
+"""Load one more instance of a model."""

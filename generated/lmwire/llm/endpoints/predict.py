@@ -58,10 +58,15 @@ class PredictCreation(Message):
     }
 
     model_specifier: ModelSpecifier
+    """The model that shall do it."""
     history: ChatHistoryData
+    """The conversation so far."""
     prediction_config_stack: KvConfigStack
+    """Settings of this request, in layers."""
     fuzzy_preset_identifier: str | Unset = UNSET
+    """A preset whose settings apply beneath those of the request; it need not be spelt in full."""
     ignore_server_session_config: bool | Unset = UNSET
+    """Whether to leave out the settings of the server's session."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -141,7 +146,7 @@ class PredictCreation(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PredictCancel(Message):
-    """Packet ``cancel`` of the channel ``predict`` (namespace ``llm``), to the server."""
+    """Asks to stop early; the server still answers with a success, for the reason userStopped."""
 
     type: ClassVar[Literal["cancel"]] = "cancel"
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -186,7 +191,7 @@ def decode_predict_to_server(data: Any, decoding: Decoding = LENIENT, path: Path
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PredictFragment(Message):
-    """Packet ``fragment`` of the channel ``predict`` (namespace ``llm``), to the client."""
+    """The next piece of text."""
 
     type: ClassVar[Literal["fragment"]] = "fragment"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -194,6 +199,7 @@ class PredictFragment(Message):
     }
 
     fragment: LlmPredictionFragment
+    """The piece."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -225,7 +231,7 @@ class PredictFragment(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PredictPromptProcessingProgress(Message):
-    """Packet ``promptProcessingProgress`` of the channel ``predict`` (namespace ``llm``), to the client."""
+    """How far the prompt has been read."""
 
     type: ClassVar[Literal["promptProcessingProgress"]] = "promptProcessingProgress"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -234,7 +240,9 @@ class PredictPromptProcessingProgress(Message):
     }
 
     progress: float
+    """From 0.0 to 1.0."""
     details: PromptProcessingDetails
+    """The same in tokens. Servers before January 2026 do not send it."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -279,7 +287,7 @@ class PredictPromptProcessingProgress(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PredictToolCallGenerationStart(Message):
-    """Packet ``toolCallGenerationStart`` of the channel ``predict`` (namespace ``llm``), to the client."""
+    """The model begins to write a call of a tool."""
 
     type: ClassVar[Literal["toolCallGenerationStart"]] = "toolCallGenerationStart"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -287,6 +295,7 @@ class PredictToolCallGenerationStart(Message):
     }
 
     tool_call_id: str | Unset = UNSET
+    """Names the call, if the model gave it an id."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -322,9 +331,7 @@ class PredictToolCallGenerationStart(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PredictToolCallGenerationNameReceived(Message):
-    """Packet ``toolCallGenerationNameReceived`` of the channel ``predict`` (namespace ``llm``), to the
-    client.
-    """
+    """The name of the tool is known."""
 
     type: ClassVar[Literal["toolCallGenerationNameReceived"]] = "toolCallGenerationNameReceived"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -332,6 +339,7 @@ class PredictToolCallGenerationNameReceived(Message):
     }
 
     name: str
+    """The name."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -370,9 +378,7 @@ class PredictToolCallGenerationNameReceived(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PredictToolCallGenerationArgumentFragmentGenerated(Message):
-    """Packet ``toolCallGenerationArgumentFragmentGenerated`` of the channel ``predict`` (namespace
-    ``llm``), to the client.
-    """
+    """The next piece of the arguments."""
 
     type: ClassVar[Literal["toolCallGenerationArgumentFragmentGenerated"]] = (
         "toolCallGenerationArgumentFragmentGenerated"
@@ -382,6 +388,7 @@ class PredictToolCallGenerationArgumentFragmentGenerated(Message):
     }
 
     content: str
+    """A piece of JSON text."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -423,7 +430,7 @@ class PredictToolCallGenerationArgumentFragmentGenerated(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PredictToolCallGenerationEnd(Message):
-    """Packet ``toolCallGenerationEnd`` of the channel ``predict`` (namespace ``llm``), to the client."""
+    """The call is complete."""
 
     type: ClassVar[Literal["toolCallGenerationEnd"]] = "toolCallGenerationEnd"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -432,7 +439,9 @@ class PredictToolCallGenerationEnd(Message):
     }
 
     tool_call_request: ToolCallRequest
+    """The call."""
     raw_content: str | Unset = UNSET
+    """What the model wrote for it."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -478,7 +487,7 @@ class PredictToolCallGenerationEnd(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PredictToolCallGenerationFailed(Message):
-    """Packet ``toolCallGenerationFailed`` of the channel ``predict`` (namespace ``llm``), to the client."""
+    """What the model wrote is no call."""
 
     type: ClassVar[Literal["toolCallGenerationFailed"]] = "toolCallGenerationFailed"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -487,7 +496,9 @@ class PredictToolCallGenerationFailed(Message):
     }
 
     error: SerializedLMSExtendedError
+    """Why it is none."""
     raw_content: str | Unset = UNSET
+    """What the model wrote."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -532,7 +543,7 @@ class PredictToolCallGenerationFailed(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class PredictSuccess(Message):
-    """Packet ``success`` of the channel ``predict`` (namespace ``llm``), to the client."""
+    """The end of the text, whatever the reason; nothing follows."""
 
     type: ClassVar[Literal["success"]] = "success"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -543,9 +554,13 @@ class PredictSuccess(Message):
     }
 
     stats: LlmPredictionStats
+    """Counts, times and the reason for stopping."""
     model_info: LlmInstanceInfo
+    """The instance that made the text."""
     load_model_config: KvConfig
+    """The settings with which it was loaded."""
     prediction_config: KvConfig
+    """The settings that were in force."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -678,7 +693,9 @@ PREDICT: Final[
         type_name="PredictToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``predict`` of the namespace ``llm``; not described.",
+    description="Continue a conversation. It is also how texts are completed on servers before July 2026, with a template that adds nothing.",
 )
 
-"""Channel ``predict`` of the namespace ``llm``; not described."""
+"""Continue a conversation. It is also how texts are completed on servers before July 2026, with a template
+that adds nothing.
+"""

@@ -38,7 +38,9 @@ class PreloadDraftModelParameter(Message):
     }
 
     specifier: ModelSpecifier
+    """Which model."""
     draft_model_key: str
+    """The draft model's key."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -92,7 +94,7 @@ PRELOAD_DRAFT_MODEL: Final[
         type_name="PreloadDraftModelParameter",
     ),
     result=VOID,
-    description="Rpc ``preloadDraftModel`` of the namespace ``llm``; not described.",
+    description="Load a draft model ahead of its first use.",
 )
 
-"""Rpc ``preloadDraftModel`` of the namespace ``llm``; not described."""
+"""Load a draft model ahead of its first use."""

@@ -635,7 +635,7 @@ GENERATE_WITH_GENERATOR: Final[
         type_name="GenerateWithGeneratorToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``generateWithGenerator`` of the namespace ``plugins``; not described.",
+    description="Have a plugin generate the answer.",
 )
 
-"""Channel ``generateWithGenerator`` of the namespace ``plugins``; not described."""
+"""Have a plugin generate the answer."""

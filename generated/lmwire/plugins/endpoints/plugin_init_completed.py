@@ -23,7 +23,7 @@ PLUGIN_INIT_COMPLETED: Final[
     method="plugin_init_completed",
     parameter=VOID,
     result=VOID,
-    description="Rpc ``pluginInitCompleted`` of the namespace ``plugins``; not described.",
+    description="Say that a plugin has registered everything.",
 )
 
-"""Rpc ``pluginInitCompleted`` of the namespace ``plugins``; not described."""
+"""Say that a plugin has registered everything."""

@@ -137,7 +137,7 @@ PROCESSING_GET_OR_LOAD_TOKEN_SOURCE: Final[
         encoder=ProcessingGetOrLoadTokenSourceResult.to_wire,
         type_name="ProcessingGetOrLoadTokenSourceResult",
     ),
-    description="Rpc ``processingGetOrLoadTokenSource`` of the namespace ``plugins``; not described.",
+    description="Make sure that the chosen model or generator is ready, and say which it is.",
 )
 
-"""Rpc ``processingGetOrLoadTokenSource`` of the namespace ``plugins``; not described."""
+"""Make sure that the chosen model or generator is ready, and say which it is."""

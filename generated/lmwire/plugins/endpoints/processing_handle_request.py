@@ -145,7 +145,7 @@ PROCESSING_HANDLE_REQUEST: Final[
         encoder=ProcessingHandleRequestResult.to_wire,
         type_name="ProcessingHandleRequestResult",
     ),
-    description="Rpc ``processingHandleRequest`` of the namespace ``plugins``; not described.",
+    description="Ask the user something, and wait for the answer.",
 )
 
-"""Rpc ``processingHandleRequest`` of the namespace ``plugins``; not described."""
+"""Ask the user something, and wait for the answer."""

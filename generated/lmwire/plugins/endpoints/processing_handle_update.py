@@ -100,7 +100,7 @@ PROCESSING_HANDLE_UPDATE: Final[
         type_name="ProcessingHandleUpdateParameter",
     ),
     result=VOID,
-    description="Rpc ``processingHandleUpdate`` of the namespace ``plugins``; not described.",
+    description="Show one change of a running process to the user.",
 )
 
-"""Rpc ``processingHandleUpdate`` of the namespace ``plugins``; not described."""
+"""Show one change of a running process to the user."""

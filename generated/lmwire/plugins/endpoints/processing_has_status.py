@@ -100,7 +100,7 @@ PROCESSING_HAS_STATUS: Final[
         encoder=_encode_result,
         type_name="bool",
     ),
-    description="Rpc ``processingHasStatus`` of the namespace ``plugins``; not described.",
+    description="Say whether a process has shown any status.",
 )
 
-"""Rpc ``processingHasStatus`` of the namespace ``plugins``; not described."""
+"""Say whether a process has shown any status."""

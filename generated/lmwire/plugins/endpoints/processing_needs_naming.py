@@ -102,7 +102,7 @@ PROCESSING_NEEDS_NAMING: Final[
         encoder=_encode_result,
         type_name="bool",
     ),
-    description="Rpc ``processingNeedsNaming`` of the namespace ``plugins``; not described.",
+    description="Say whether the conversation still needs a title.",
 )
 
-"""Rpc ``processingNeedsNaming`` of the namespace ``plugins``; not described."""
+"""Say whether the conversation still needs a title."""

@@ -107,7 +107,7 @@ PROCESSING_PULL_HISTORY: Final[
         encoder=ChatHistoryData.to_wire,
         type_name="ChatHistoryData",
     ),
-    description="Rpc ``processingPullHistory`` of the namespace ``plugins``; not described.",
+    description="Return the conversation of a process.",
 )
 
-"""Rpc ``processingPullHistory`` of the namespace ``plugins``; not described."""
+"""Return the conversation of a process."""

@@ -99,7 +99,7 @@ PROCESSING_SET_SENDER_NAME: Final[
         type_name="ProcessingSetSenderNameParameter",
     ),
     result=VOID,
-    description="Rpc ``processingSetSenderName`` of the namespace ``plugins``; not described.",
+    description="Set the name of the side that answers.",
 )
 
-"""Rpc ``processingSetSenderName`` of the namespace ``plugins``; not described."""
+"""Set the name of the side that answers."""

@@ -99,7 +99,7 @@ PROCESSING_SUGGEST_NAME: Final[
         type_name="ProcessingSuggestNameParameter",
     ),
     result=VOID,
-    description="Rpc ``processingSuggestName`` of the namespace ``plugins``; not described.",
+    description="Propose a title for the conversation.",
 )
 
-"""Rpc ``processingSuggestName`` of the namespace ``plugins``; not described."""
+"""Propose a title for the conversation."""

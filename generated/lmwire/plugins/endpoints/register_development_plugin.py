@@ -274,7 +274,7 @@ REGISTER_DEVELOPMENT_PLUGIN: Final[
         type_name="RegisterDevelopmentPluginToClient",
     ),
     cancel={"type": "end"},
-    description="Channel ``registerDevelopmentPlugin`` of the namespace ``plugins``; not described.",
+    description="Run a plugin from its working folder, as long as the channel is open.",
 )
 
-"""Channel ``registerDevelopmentPlugin`` of the namespace ``plugins``; not described."""
+"""Run a plugin from its working folder, as long as the channel is open."""

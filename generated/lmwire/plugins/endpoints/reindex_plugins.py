@@ -23,7 +23,7 @@ REINDEX_PLUGINS: Final[
     method="reindex_plugins",
     parameter=VOID,
     result=VOID,
-    description="Rpc ``reindexPlugins`` of the namespace ``plugins``; not described.",
+    description="Have the server look at its folders of plugins again.",
 )
 
-"""Rpc ``reindexPlugins`` of the namespace ``plugins``; not described."""
+"""Have the server look at its folders of plugins again."""

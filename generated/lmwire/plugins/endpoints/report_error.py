@@ -32,7 +32,7 @@ REPORT_ERROR: Final[
         type_name="PluginRuntimeErrorReport",
     ),
     result=VOID,
-    description="Rpc ``reportError`` of the namespace ``plugins``; not described.",
+    description="Report that a plugin was refused by its server, or cannot reach it.",
 )
 
-"""Rpc ``reportError`` of the namespace ``plugins``; not described."""
+"""Report that a plugin was refused by its server, or cannot reach it."""

@@ -81,7 +81,7 @@ SET_CONFIG_SCHEMATICS: Final[
         type_name="SetConfigSchematicsParameter",
     ),
     result=VOID,
-    description="Rpc ``setConfigSchematics`` of the namespace ``plugins``; not described.",
+    description="Declare a plugin's settings for one conversation.",
 )
 
-"""Rpc ``setConfigSchematics`` of the namespace ``plugins``; not described."""
+"""Declare a plugin's settings for one conversation."""

@@ -800,7 +800,7 @@ SET_GENERATOR: Final[
         encoder=_encode_to_client,
         type_name="SetGeneratorToClient",
     ),
-    description="Channel ``setGenerator`` of the namespace ``plugins``; not described.",
+    description="Register the calling plugin's generator, as long as the channel is open.",
 )
 
-"""Channel ``setGenerator`` of the namespace ``plugins``; not described."""
+"""Register the calling plugin's generator, as long as the channel is open."""

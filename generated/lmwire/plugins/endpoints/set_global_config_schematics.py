@@ -81,7 +81,7 @@ SET_GLOBAL_CONFIG_SCHEMATICS: Final[
         type_name="SetGlobalConfigSchematicsParameter",
     ),
     result=VOID,
-    description="Rpc ``setGlobalConfigSchematics`` of the namespace ``plugins``; not described.",
+    description="Declare a plugin's settings for the application.",
 )
 
-"""Rpc ``setGlobalConfigSchematics`` of the namespace ``plugins``; not described."""
+"""Declare a plugin's settings for the application."""

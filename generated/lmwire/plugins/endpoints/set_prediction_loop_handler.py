@@ -485,7 +485,7 @@ SET_PREDICTION_LOOP_HANDLER: Final[
         encoder=_encode_to_client,
         type_name="SetPredictionLoopHandlerToClient",
     ),
-    description="Channel ``setPredictionLoopHandler`` of the namespace ``plugins``; not described.",
+    description="Register the calling plugin's prediction loop, as long as the channel is open.",
 )
 
-"""Channel ``setPredictionLoopHandler`` of the namespace ``plugins``; not described."""
+"""Register the calling plugin's prediction loop, as long as the channel is open."""

@@ -485,7 +485,7 @@ SET_PROMPT_PREPROCESSOR: Final[
         encoder=_encode_to_client,
         type_name="SetPromptPreprocessorToClient",
     ),
-    description="Channel ``setPromptPreprocessor`` of the namespace ``plugins``; not described.",
+    description="Register the calling plugin's preprocessor of prompts, as long as the channel is open.",
 )
 
-"""Channel ``setPromptPreprocessor`` of the namespace ``plugins``; not described."""
+"""Register the calling plugin's preprocessor of prompts, as long as the channel is open."""

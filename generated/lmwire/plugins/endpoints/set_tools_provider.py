@@ -794,7 +794,7 @@ SET_TOOLS_PROVIDER: Final[
         encoder=_encode_to_client,
         type_name="SetToolsProviderToClient",
     ),
-    description="Channel ``setToolsProvider`` of the namespace ``plugins``; not described.",
+    description="Register the calling plugin's tools, as long as the channel is open.",
 )
 
-"""Channel ``setToolsProvider`` of the namespace ``plugins``; not described."""
+"""Register the calling plugin's tools, as long as the channel is open."""

@@ -607,7 +607,7 @@ START_TOOL_USE_SESSION: Final[
         type_name="StartToolUseSessionToClient",
     ),
     cancel={"type": "discardSession"},
-    description="Channel ``startToolUseSession`` of the namespace ``plugins``; not described.",
+    description="Use the tools of an installed plugin.",
 )
 
-"""Channel ``startToolUseSession`` of the namespace ``plugins``; not described."""
+"""Use the tools of an installed plugin."""

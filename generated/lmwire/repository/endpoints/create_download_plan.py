@@ -939,7 +939,7 @@ CREATE_DOWNLOAD_PLAN: Final[
         type_name="CreateDownloadPlanToClient",
     ),
     cancel={"type": "cancelPlan"},
-    description="Channel ``createDownloadPlan`` of the namespace ``repository``; not described.",
+    description="Plan a download, let the client choose, and carry it out.",
 )
 
-"""Channel ``createDownloadPlan`` of the namespace ``repository``; not described."""
+"""Plan a download, let the client choose, and carry it out."""

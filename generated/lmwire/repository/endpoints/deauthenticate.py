@@ -23,7 +23,7 @@ DEAUTHENTICATE: Final[
     method="deauthenticate",
     parameter=VOID,
     result=VOID,
-    description="Rpc ``deauthenticate`` of the namespace ``repository``; not described.",
+    description="Sign out.",
 )
 
-"""Rpc ``deauthenticate`` of the namespace ``repository``; not described."""
+"""Sign out."""

@@ -331,7 +331,7 @@ DOWNLOAD_ARTIFACT: Final[
         type_name="DownloadArtifactToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``downloadArtifact`` of the namespace ``repository``; not described.",
+    description="Download one revision of a published artifact into a folder.",
 )
 
-"""Channel ``downloadArtifact`` of the namespace ``repository``; not described."""
+"""Download one revision of a published artifact into a folder."""

@@ -302,7 +302,7 @@ DOWNLOAD_MODEL: Final[
         type_name="DownloadModelToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``downloadModel`` of the namespace ``repository``; not described.",
+    description="Download a model.",
 )
 
-"""Channel ``downloadModel`` of the namespace ``repository``; not described."""
+"""Download a model."""

@@ -184,7 +184,7 @@ ENSURE_AUTHENTICATED: Final[
         encoder=_encode_to_client,
         type_name="EnsureAuthenticatedToClient",
     ),
-    description="Channel ``ensureAuthenticated`` of the namespace ``repository``; not described.",
+    description="Have somebody sign in, if nobody is.",
 )
 
-"""Channel ``ensureAuthenticated`` of the namespace ``repository``; not described."""
+"""Have somebody sign in, if nobody is."""

@@ -298,7 +298,7 @@ FUZZY_FIND_STAFF_PICKS: Final[
         encoder=FuzzyFindStaffPicksResult.to_wire,
         type_name="FuzzyFindStaffPicksResult",
     ),
-    description="Rpc ``fuzzyFindStaffPicks`` of the namespace ``repository``; not described.",
+    description="Search among recommended models.",
 )
 
-"""Rpc ``fuzzyFindStaffPicks`` of the namespace ``repository``; not described."""
+"""Search among recommended models."""

@@ -83,7 +83,7 @@ GET_AUTHENTICATION_STATUS: Final[
         encoder=GetAuthenticationStatusResult.to_wire,
         type_name="GetAuthenticationStatusResult",
     ),
-    description="Rpc ``getAuthenticationStatus`` of the namespace ``repository``; not described.",
+    description="Say who is signed in.",
 )
 
-"""Rpc ``getAuthenticationStatus`` of the namespace ``repository``; not described."""
+"""Say who is signed in."""

@@ -118,7 +118,7 @@ GET_LOCAL_ARTIFACT_FILES: Final[
         encoder=GetLocalArtifactFilesResult.to_wire,
         type_name="GetLocalArtifactFilesResult",
     ),
-    description="Rpc ``getLocalArtifactFiles`` of the namespace ``repository``; not described.",
+    description="List the files of a folder that would be published.",
 )
 
-"""Rpc ``getLocalArtifactFiles`` of the namespace ``repository``; not described."""
+"""List the files of a folder that would be published."""

@@ -83,7 +83,7 @@ GET_MODEL_CATALOG: Final[
         encoder=GetModelCatalogResult.to_wire,
         type_name="GetModelCatalogResult",
     ),
-    description="Rpc ``getModelCatalog`` of the namespace ``repository``; not described.",
+    description="Return the catalogue of models.",
 )
 
-"""Rpc ``getModelCatalog`` of the namespace ``repository``; not described."""
+"""Return the catalogue of models."""

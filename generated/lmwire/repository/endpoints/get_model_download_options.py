@@ -141,7 +141,7 @@ GET_MODEL_DOWNLOAD_OPTIONS: Final[
         encoder=GetModelDownloadOptionsResult.to_wire,
         type_name="GetModelDownloadOptionsResult",
     ),
-    description="Rpc ``getModelDownloadOptions`` of the namespace ``repository``; not described.",
+    description="List what can be downloaded of one search hit.",
 )
 
-"""Rpc ``getModelDownloadOptions`` of the namespace ``repository``; not described."""
+"""List what can be downloaded of one search hit."""

@@ -92,7 +92,7 @@ GET_WRITABLE_ARTIFACT_OWNERS: Final[
         encoder=GetWritableArtifactOwnersResult.to_wire,
         type_name="GetWritableArtifactOwnersResult",
     ),
-    description="Rpc ``getWritableArtifactOwners`` of the namespace ``repository``; not described.",
+    description="List the accounts under which the user may publish.",
 )
 
-"""Rpc ``getWritableArtifactOwners`` of the namespace ``repository``; not described."""
+"""List the accounts under which the user may publish."""

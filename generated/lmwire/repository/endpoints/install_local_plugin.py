@@ -77,7 +77,7 @@ INSTALL_LOCAL_PLUGIN: Final[
         type_name="InstallLocalPluginParameter",
     ),
     result=VOID,
-    description="Rpc ``installLocalPlugin`` of the namespace ``repository``; not described.",
+    description="Install a plugin from a folder.",
 )
 
-"""Rpc ``installLocalPlugin`` of the namespace ``repository``; not described."""
+"""Install a plugin from a folder."""

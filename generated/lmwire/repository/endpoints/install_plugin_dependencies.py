@@ -80,7 +80,7 @@ INSTALL_PLUGIN_DEPENDENCIES: Final[
         type_name="InstallPluginDependenciesParameter",
     ),
     result=VOID,
-    description="Rpc ``installPluginDependencies`` of the namespace ``repository``; not described.",
+    description="Install the packages that a plugin's folder asks for.",
 )
 
-"""Rpc ``installPluginDependencies`` of the namespace ``repository``; not described."""
+"""Install the packages that a plugin's folder asks for."""

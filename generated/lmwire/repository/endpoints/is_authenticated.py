@@ -80,7 +80,7 @@ IS_AUTHENTICATED: Final[
         encoder=IsAuthenticatedResult.to_wire,
         type_name="IsAuthenticatedResult",
     ),
-    description="Rpc ``isAuthenticated`` of the namespace ``repository``; not described.",
+    description="Say whether somebody is signed in.",
 )
 
-"""Rpc ``isAuthenticated`` of the namespace ``repository``; not described."""
+"""Say whether somebody is signed in."""

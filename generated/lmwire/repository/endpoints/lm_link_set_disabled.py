@@ -77,7 +77,7 @@ LM_LINK_SET_DISABLED: Final[
         type_name="LmLinkSetDisabledParameter",
     ),
     result=VOID,
-    description="Rpc ``lmLinkSetDisabled`` of the namespace ``repository``; not described.",
+    description="Switch the link between devices off or on.",
 )
 
-"""Rpc ``lmLinkSetDisabled`` of the namespace ``repository``; not described."""
+"""Switch the link between devices off or on."""

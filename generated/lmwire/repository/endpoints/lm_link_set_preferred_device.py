@@ -80,7 +80,7 @@ LM_LINK_SET_PREFERRED_DEVICE: Final[
         type_name="LmLinkSetPreferredDeviceParameter",
     ),
     result=VOID,
-    description="Rpc ``lmLinkSetPreferredDevice`` of the namespace ``repository``; not described.",
+    description="Choose the device that is preferred.",
 )
 
-"""Rpc ``lmLinkSetPreferredDevice`` of the namespace ``repository``; not described."""
+"""Choose the device that is preferred."""

@@ -28,7 +28,7 @@ LM_LINK_STATUS: Final[
         encoder=LmLinkStatusResult.to_wire,
         type_name="LmLinkStatusResult",
     ),
-    description="Rpc ``lmLinkStatus`` of the namespace ``repository``; not described.",
+    description="Say how linked devices are connected.",
 )
 
-"""Rpc ``lmLinkStatus`` of the namespace ``repository``; not described."""
+"""Say how linked devices are connected."""

@@ -80,7 +80,7 @@ LM_LINK_UPDATE_DEVICE_NAME: Final[
         type_name="LmLinkUpdateDeviceNameParameter",
     ),
     result=VOID,
-    description="Rpc ``lmLinkUpdateDeviceName`` of the namespace ``repository``; not described.",
+    description="Rename this device.",
 )
 
-"""Rpc ``lmLinkUpdateDeviceName`` of the namespace ``repository``; not described."""
+"""Rename this device."""

@@ -86,7 +86,7 @@ LOGIN_AS_COMPUTE_DEVICE: Final[
         encoder=ComputeDeviceAuthenticationStatus.to_wire,
         type_name="ComputeDeviceAuthenticationStatus",
     ),
-    description="Rpc ``loginAsComputeDevice`` of the namespace ``repository``; not described.",
+    description="Make this installation a computing device of a token's owner.",
 )
 
-"""Rpc ``loginAsComputeDevice`` of the namespace ``repository``; not described."""
+"""Make this installation a computing device of a token's owner."""

@@ -151,7 +151,7 @@ LOGIN_WITH_PRE_AUTHENTICATED_KEYS: Final[
         encoder=LoginWithPreAuthenticatedKeysResult.to_wire,
         type_name="LoginWithPreAuthenticatedKeysResult",
     ),
-    description="Rpc ``loginWithPreAuthenticatedKeys`` of the namespace ``repository``; not described.",
+    description="Sign in with keys that were issued before.",
 )
 
-"""Rpc ``loginWithPreAuthenticatedKeys`` of the namespace ``repository``; not described."""
+"""Sign in with keys that were issued before."""

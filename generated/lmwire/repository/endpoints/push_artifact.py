@@ -194,7 +194,7 @@ PUSH_ARTIFACT: Final[
         encoder=_encode_to_client,
         type_name="PushArtifactToClient",
     ),
-    description="Channel ``pushArtifact`` of the namespace ``repository``; not described.",
+    description="Publish a folder. The channel's normal end is the success.",
 )
 
-"""Channel ``pushArtifact`` of the namespace ``repository``; not described."""
+"""Publish a folder. The channel's normal end is the success."""

@@ -125,7 +125,7 @@ SEARCH_MODELS: Final[
         encoder=SearchModelsResult.to_wire,
         type_name="SearchModelsResult",
     ),
-    description="Rpc ``searchModels`` of the namespace ``repository``; not described.",
+    description="Search for models to download.",
 )
 
-"""Rpc ``searchModels`` of the namespace ``repository``; not described."""
+"""Search for models to download."""

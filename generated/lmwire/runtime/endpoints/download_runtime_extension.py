@@ -330,7 +330,7 @@ DOWNLOAD_RUNTIME_EXTENSION: Final[
         type_name="DownloadRuntimeExtensionToClient",
     ),
     cancel={"type": "cancel"},
-    description="Channel ``downloadRuntimeExtension`` of the namespace ``runtime``; not described.",
+    description="Download an engine.",
 )
 
-"""Channel ``downloadRuntimeExtension`` of the namespace ``runtime``; not described."""
+"""Download an engine."""

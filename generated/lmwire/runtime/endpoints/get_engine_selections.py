@@ -69,7 +69,7 @@ GET_ENGINE_SELECTIONS: Final[
         encoder=_encode_result,
         type_name="list[tuple[ModelFormatName, RuntimeExtensionSpecifier]]",
     ),
-    description="Rpc ``getEngineSelections`` of the namespace ``runtime``; not described.",
+    description="Say which engine is selected for which format of models.",
 )
 
-"""Rpc ``getEngineSelections`` of the namespace ``runtime``; not described."""
+"""Say which engine is selected for which format of models."""

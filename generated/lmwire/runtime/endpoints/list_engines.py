@@ -45,7 +45,7 @@ LIST_ENGINES: Final[
         encoder=_encode_result,
         type_name="list[RuntimeEngineInfo]",
     ),
-    description="Rpc ``listEngines`` of the namespace ``runtime``; not described.",
+    description="List the installed inference engines.",
 )
 
-"""Rpc ``listEngines`` of the namespace ``runtime``; not described."""
+"""List the installed inference engines."""

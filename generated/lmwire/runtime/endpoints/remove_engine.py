@@ -86,7 +86,7 @@ REMOVE_ENGINE: Final[
         type_name="RemoveEngineParameter",
     ),
     result=VOID,
-    description="Rpc ``removeEngine`` of the namespace ``runtime``; not described.",
+    description="Delete an installed engine.",
 )
 
-"""Rpc ``removeEngine`` of the namespace ``runtime``; not described."""
+"""Delete an installed engine."""

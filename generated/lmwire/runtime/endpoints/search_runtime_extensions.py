@@ -165,7 +165,7 @@ SEARCH_RUNTIME_EXTENSIONS: Final[
         encoder=SearchRuntimeExtensionsResult.to_wire,
         type_name="SearchRuntimeExtensionsResult",
     ),
-    description="Rpc ``searchRuntimeExtensions`` of the namespace ``runtime``; not described.",
+    description="Search for engines to download.",
 )
 
-"""Rpc ``searchRuntimeExtensions`` of the namespace ``runtime``; not described."""
+"""Search for engines to download."""

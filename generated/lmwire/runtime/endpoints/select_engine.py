@@ -94,7 +94,7 @@ SELECT_ENGINE: Final[
         type_name="SelectEngineParameter",
     ),
     result=VOID,
-    description="Rpc ``selectEngine`` of the namespace ``runtime``; not described.",
+    description="Select an engine for a format of models.",
 )
 
-"""Rpc ``selectEngine`` of the namespace ``runtime``; not described."""
+"""Select an engine for a format of models."""

@@ -41,7 +41,7 @@ SURVEY_HARDWARE: Final[
         encoder=RuntimeHardwareSurveyResult.to_wire,
         type_name="RuntimeHardwareSurveyResult",
     ),
-    description="Rpc ``surveyHardware`` of the namespace ``runtime``; not described.",
+    description="Report what hardware the engines see.",
 )
 
-"""Rpc ``surveyHardware`` of the namespace ``runtime``; not described."""
+"""Report what hardware the engines see."""

@@ -25,7 +25,7 @@ ALIVE: Final[
     creation=VOID,
     to_server=VOID,
     to_client=VOID,
-    description="Channel ``alive`` of the namespace ``system``; not described.",
+    description="Carries nothing; its end tells that the server is gone.",
 )
 
-"""Channel ``alive`` of the namespace ``system``; not described."""
+"""Carries nothing; its end tells that the server is gone."""

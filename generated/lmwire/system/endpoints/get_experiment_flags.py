@@ -44,7 +44,7 @@ GET_EXPERIMENT_FLAGS: Final[
         encoder=_encode_result,
         type_name="list[str]",
     ),
-    description="Rpc ``getExperimentFlags`` of the namespace ``system``; not described.",
+    description="List the experiments that are on.",
 )
 
-"""Rpc ``getExperimentFlags`` of the namespace ``system``; not described."""
+"""List the experiments that are on."""

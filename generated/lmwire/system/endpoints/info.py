@@ -38,8 +38,11 @@ class InfoResult(Message):
     }
 
     pid: int
+    """Its process id."""
     is_daemon: bool
+    """Whether it runs without a window."""
     version: str
+    """Its version."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -95,7 +98,7 @@ INFO: Final[
         encoder=InfoResult.to_wire,
         type_name="InfoResult",
     ),
-    description="Rpc ``info`` of the namespace ``system``; not described.",
+    description="Describe the running process.",
 )
 
-"""Rpc ``info`` of the namespace ``system``; not described."""
+"""Describe the running process."""

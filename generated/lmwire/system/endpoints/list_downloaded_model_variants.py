@@ -38,6 +38,7 @@ class ListDownloadedModelVariantsParameter(Message):
     }
 
     model_key: str
+    """The model's key."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -96,7 +97,7 @@ LIST_DOWNLOADED_MODEL_VARIANTS: Final[
         encoder=_encode_result,
         type_name="list[ModelInfo]",
     ),
-    description="Rpc ``listDownloadedModelVariants`` of the namespace ``system``; not described.",
+    description="List the concrete variants of one model's key.",
 )
 
-"""Rpc ``listDownloadedModelVariants`` of the namespace ``system``; not described."""
+"""List the concrete variants of one model's key."""

@@ -43,7 +43,7 @@ LIST_DOWNLOADED_MODELS: Final[
         encoder=_encode_result,
         type_name="list[ModelInfo]",
     ),
-    description="Rpc ``listDownloadedModels`` of the namespace ``system``; not described.",
+    description="List all models on disk.",
 )
 
-"""Rpc ``listDownloadedModels`` of the namespace ``system``; not described."""
+"""List all models on disk."""

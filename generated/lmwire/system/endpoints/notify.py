@@ -39,8 +39,11 @@ class NotifyParameter(Message):
     }
 
     title: str
+    """Its first line."""
     description: str | Unset = UNSET
+    """The rest of it."""
     no_auto_dismiss: bool | Unset = UNSET
+    """Whether it stays until somebody closes it."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -96,7 +99,7 @@ NOTIFY: Final[
         type_name="NotifyParameter",
     ),
     result=VOID,
-    description="Rpc ``notify`` of the namespace ``system``; not described.",
+    description="Show a notification in the application.",
 )
 
-"""Rpc ``notify`` of the namespace ``system``; not described."""
+"""Show a notification in the application."""

@@ -23,7 +23,7 @@ REQUEST_SHUTDOWN: Final[
     method="request_shutdown",
     parameter=VOID,
     result=VOID,
-    description="Rpc ``requestShutdown`` of the namespace ``system``; not described.",
+    description="Ask a process without a window to end; only privileged clients may.",
 )
 
-"""Rpc ``requestShutdown`` of the namespace ``system``; not described."""
+"""Ask a process without a window to end; only privileged clients may."""

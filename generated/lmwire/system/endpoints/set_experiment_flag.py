@@ -37,7 +37,9 @@ class SetExperimentFlagParameter(Message):
     }
 
     code: str
+    """Name of the experiment."""
     value: bool
+    """Whether it is on."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -86,7 +88,7 @@ SET_EXPERIMENT_FLAG: Final[
         type_name="SetExperimentFlagParameter",
     ),
     result=VOID,
-    description="Rpc ``setExperimentFlag`` of the namespace ``system``; not described.",
+    description="Switch an experiment on or off.",
 )
 
-"""Rpc ``setExperimentFlag`` of the namespace ``system``; not described."""
+"""Switch an experiment on or off."""

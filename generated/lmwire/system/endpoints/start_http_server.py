@@ -39,8 +39,11 @@ class StartHttpServerParameter(Message):
     }
 
     port: int | Unset = UNSET
+    """Its port, 1 to 65535."""
     cors: bool | Unset = UNSET
+    """Whether pages of other origins may use it."""
     network_interface: str | Unset = UNSET
+    """The address to listen on."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -102,7 +105,7 @@ START_HTTP_SERVER: Final[
         type_name="StartHttpServerParameter",
     ),
     result=VOID,
-    description="Rpc ``startHttpServer`` of the namespace ``system``; not described.",
+    description="Start the server for HTTP requests.",
 )
 
-"""Rpc ``startHttpServer`` of the namespace ``system``; not described."""
+"""Start the server for HTTP requests."""

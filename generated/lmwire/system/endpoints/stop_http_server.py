@@ -23,7 +23,7 @@ STOP_HTTP_SERVER: Final[
     method="stop_http_server",
     parameter=VOID,
     result=VOID,
-    description="Rpc ``stopHttpServer`` of the namespace ``system``; not described.",
+    description="Stop the server for HTTP requests.",
 )
 
-"""Rpc ``stopHttpServer`` of the namespace ``system``; not described."""
+"""Stop the server for HTTP requests."""

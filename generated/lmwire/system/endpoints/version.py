@@ -37,7 +37,9 @@ class VersionResult(Message):
     }
 
     version: str
+    """Version, as major, minor and patch number."""
     build: float
+    """Number of the build."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -84,7 +86,7 @@ VERSION: Final[
         encoder=VersionResult.to_wire,
         type_name="VersionResult",
     ),
-    description="Rpc ``version`` of the namespace ``system``; not described.",
+    description="Return the version of the application.",
 )
 
-"""Rpc ``version`` of the namespace ``system``; not described."""
+"""Return the version of the application."""
