@@ -20,7 +20,7 @@ _LIST: Final = re.compile(r"\{([^{}]+)\}")
 
 
 def expanded(key: str) -> list[str]:
-    """Write out the lists in a key: ``{llm,embedding}/rpc/tokenize`` stands for two. Empty braces are a map's values."""
+    """Write out the lists in a key: ``{llm,embedding}/rpc/tokenize`` means two; empty braces are a map's values."""
     match = _LIST.search(key)
     if match is None:
         return [key]

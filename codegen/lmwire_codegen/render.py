@@ -247,8 +247,13 @@ class _Words:
     def stub_docstring(self, endpoint: Endpoint) -> str:
         """Return the docstring of a stub, with a line for each parameter that is described."""
         described = [parameter for parameter in endpoint.parameters or () if parameter.description]
-        lines = [f"{parameter.name}: {parameter.description}" for parameter in described]
-        return "\n\n".join([self.endpoint_words(endpoint), *lines])
+        words = self.endpoint_words(endpoint)
+        if not described:
+            return words
+        lines = [
+            f"    {parameter.name}: {' '.join(parameter.description.split())}" for parameter in described
+        ]
+        return "\n".join([f"{words}\n\nArgs:", *lines])
 
 
 def _by_module(exports: Mapping[str, str]) -> dict[str, list[str]]:

@@ -54,15 +54,13 @@ def sentence(text: str) -> str:
 
 
 def docstring(text: str, indent: int = 0) -> str:
-    """Return a docstring literal for ``text``, wrapped, the lines after the first indented by ``indent`` spaces."""
-    paragraphs = [" ".join(paragraph.split()) for paragraph in text.replace("\r", "\n").split("\n\n")]
+    """Return a docstring literal for ``text``, wrapped, the lines after the first indented by ``indent`` spaces.
+
+    Paragraphs are parted by empty lines. One whose lines after the first are indented is a section; its lines stay.
+    """
     width = _WIDTH - indent - 6
-    wrapped = [
-        sentence("\n".join(textwrap.wrap(paragraph, width, break_long_words=False, break_on_hyphens=False)))
-        for paragraph in paragraphs
-        if paragraph
-    ]
-    body = "\n\n".join(wrapped)
+    paragraphs = [_wrapped(paragraph, width) for paragraph in text.replace("\r", "\n").split("\n\n")]
+    body = sentence("\n\n".join(filter(None, paragraphs)))
     if body.endswith('"'):
         body = body[:-1] + '\\"'
     if "\n" in body:
@@ -70,6 +68,24 @@ def docstring(text: str, indent: int = 0) -> str:
     margin = " " * indent
     lines = f'"""{body}"""'.split("\n")
     return "\n".join([lines[0], *(f"{margin}{line}" if line else "" for line in lines[1:])])
+
+
+def _wrapped(paragraph: str, width: int) -> str:
+    lines = paragraph.strip("\n").split("\n")
+    is_section = len(lines) > 1 and all(line.startswith("    ") for line in lines[1:])
+    pieces = lines if is_section else [" ".join(paragraph.split())]
+    wrapped: list[str] = []
+    for number, piece in enumerate(pieces):
+        margin = "    " if number else ""
+        wrapped += textwrap.wrap(
+            " ".join(piece.split()),
+            width,
+            initial_indent=margin,
+            subsequent_indent=margin * 2,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(wrapped)
 
 
 def environment() -> jinja2.Environment:

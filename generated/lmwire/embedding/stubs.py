@@ -40,9 +40,9 @@ class EmbeddingRpc:
 
         Wire: rpc ``unloadModel`` of ``embedding``.
 
-        identifier: The instance's identifier, not its reference.
-
-        device_identifier: The linked device that has it, null for the server's own machine.
+        Args:
+            identifier: The instance's identifier, not its reference.
+            device_identifier: The linked device that has it, null for the server's own machine.
         """
         self._connection.call(
             embedding.UNLOAD_MODEL,
@@ -64,9 +64,9 @@ class EmbeddingRpc:
 
         Wire: rpc ``getModelInfo`` of ``embedding``.
 
-        specifier: Which model.
-
-        throw_if_not_found: Whether it is an error if no model fits.
+        Args:
+            specifier: Which model.
+            throw_if_not_found: Whether it is an error if no model fits.
         """
         return self._connection.call(
             embedding.GET_MODEL_INFO,
@@ -81,7 +81,8 @@ class EmbeddingRpc:
 
         Wire: rpc ``getLoadConfig`` of ``embedding``.
 
-        specifier: Which model.
+        Args:
+            specifier: Which model.
         """
         return self._connection.call(
             embedding.GET_LOAD_CONFIG, embedding.GetLoadConfigParameter(specifier=specifier), timeout=timeout
@@ -98,9 +99,9 @@ class EmbeddingRpc:
 
         Wire: rpc ``getBasePredictionConfig`` of ``embedding``.
 
-        specifier: Which model.
-
-        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        Args:
+            specifier: Which model.
+            ignore_server_session_config: Whether to leave out the settings of the server's session.
         """
         return self._connection.call(
             embedding.GET_BASE_PREDICTION_CONFIG,
@@ -117,9 +118,9 @@ class EmbeddingRpc:
 
         Wire: rpc ``getInstanceProcessingState`` of ``embedding``.
 
-        specifier: Which model.
-
-        throw_if_not_found: Whether it is an error if no model fits.
+        Args:
+            specifier: Which model.
+            throw_if_not_found: Whether it is an error if no model fits.
         """
         return self._connection.call(
             embedding.GET_INSTANCE_PROCESSING_STATE,
@@ -141,11 +142,10 @@ class EmbeddingRpc:
 
         Wire: rpc ``estimateModelUsage`` of ``embedding``.
 
-        model_key: The model's key.
-
-        load_config_stack: Settings for loading, in layers.
-
-        device_identifier: The linked device, null for the server's own machine.
+        Args:
+            model_key: The model's key.
+            load_config_stack: Settings for loading, in layers.
+            device_identifier: The linked device, null for the server's own machine.
         """
         return self._connection.call(
             embedding.ESTIMATE_MODEL_USAGE,
@@ -162,9 +162,9 @@ class EmbeddingRpc:
 
         Wire: rpc ``embedString`` of ``embedding``.
 
-        model_specifier: Which model.
-
-        input_string: The text.
+        Args:
+            model_specifier: Which model.
+            input_string: The text.
         """
         return self._connection.call(
             embedding.EMBED_STRING,
@@ -179,9 +179,9 @@ class EmbeddingRpc:
 
         Wire: rpc ``tokenize`` of ``embedding``.
 
-        specifier: Which model.
-
-        input_string: The text.
+        Args:
+            specifier: Which model.
+            input_string: The text.
         """
         return self._connection.call(
             embedding.TOKENIZE,
@@ -196,9 +196,9 @@ class EmbeddingRpc:
 
         Wire: rpc ``countTokens`` of ``embedding``.
 
-        specifier: Which model.
-
-        input_string: The text.
+        Args:
+            specifier: Which model.
+            input_string: The text.
         """
         return self._connection.call(
             embedding.COUNT_TOKENS,
@@ -227,17 +227,14 @@ class EmbeddingChannels:
 
         Wire: channel ``loadModel`` of ``embedding``.
 
-        model_key: The model's key.
-
-        load_config_stack: Settings for loading, in layers.
-
-        identifier: The identifier that the instance shall have; by default the server makes one. One in
-        use is an error.
-
-        device_identifier: The linked device that shall have it, null for the server's own machine.
-
-        ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
-        never.
+        Args:
+            model_key: The model's key.
+            load_config_stack: Settings for loading, in layers.
+            identifier: The identifier that the instance shall have; by default the server makes one.
+                One in use is an error.
+            device_identifier: The linked device that shall have it, null for the server's own machine.
+            ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
+                never.
         """
         return self._connection.open(
             embedding.LOAD_MODEL,
@@ -264,14 +261,13 @@ class EmbeddingChannels:
 
         Wire: channel ``getOrLoad`` of ``embedding``.
 
-        identifier: Identifier of an instance, or key of a model.
-
-        load_config_stack: Settings for loading, in layers. They mean nothing if an instance is there.
-
-        device_identifier: The linked device that shall have it, null for the server's own machine.
-
-        load_ttl_ms: Idle time after which the server unloads what this request loads, in milliseconds,
-        at least 1; absent for never. Means nothing if an instance is there.
+        Args:
+            identifier: Identifier of an instance, or key of a model.
+            load_config_stack: Settings for loading, in layers. They mean nothing if an instance is
+                there.
+            device_identifier: The linked device that shall have it, null for the server's own machine.
+            load_ttl_ms: Idle time after which the server unloads what this request loads, in
+                milliseconds, at least 1; absent for never. Means nothing if an instance is there.
         """
         return self._connection.open(
             embedding.GET_OR_LOAD,
@@ -315,9 +311,9 @@ class AsyncEmbeddingRpc:
 
         Wire: rpc ``unloadModel`` of ``embedding``.
 
-        identifier: The instance's identifier, not its reference.
-
-        device_identifier: The linked device that has it, null for the server's own machine.
+        Args:
+            identifier: The instance's identifier, not its reference.
+            device_identifier: The linked device that has it, null for the server's own machine.
         """
         await self._connection.call(
             embedding.UNLOAD_MODEL,
@@ -339,9 +335,9 @@ class AsyncEmbeddingRpc:
 
         Wire: rpc ``getModelInfo`` of ``embedding``.
 
-        specifier: Which model.
-
-        throw_if_not_found: Whether it is an error if no model fits.
+        Args:
+            specifier: Which model.
+            throw_if_not_found: Whether it is an error if no model fits.
         """
         return await self._connection.call(
             embedding.GET_MODEL_INFO,
@@ -356,7 +352,8 @@ class AsyncEmbeddingRpc:
 
         Wire: rpc ``getLoadConfig`` of ``embedding``.
 
-        specifier: Which model.
+        Args:
+            specifier: Which model.
         """
         return await self._connection.call(
             embedding.GET_LOAD_CONFIG, embedding.GetLoadConfigParameter(specifier=specifier), timeout=timeout
@@ -373,9 +370,9 @@ class AsyncEmbeddingRpc:
 
         Wire: rpc ``getBasePredictionConfig`` of ``embedding``.
 
-        specifier: Which model.
-
-        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        Args:
+            specifier: Which model.
+            ignore_server_session_config: Whether to leave out the settings of the server's session.
         """
         return await self._connection.call(
             embedding.GET_BASE_PREDICTION_CONFIG,
@@ -392,9 +389,9 @@ class AsyncEmbeddingRpc:
 
         Wire: rpc ``getInstanceProcessingState`` of ``embedding``.
 
-        specifier: Which model.
-
-        throw_if_not_found: Whether it is an error if no model fits.
+        Args:
+            specifier: Which model.
+            throw_if_not_found: Whether it is an error if no model fits.
         """
         return await self._connection.call(
             embedding.GET_INSTANCE_PROCESSING_STATE,
@@ -416,11 +413,10 @@ class AsyncEmbeddingRpc:
 
         Wire: rpc ``estimateModelUsage`` of ``embedding``.
 
-        model_key: The model's key.
-
-        load_config_stack: Settings for loading, in layers.
-
-        device_identifier: The linked device, null for the server's own machine.
+        Args:
+            model_key: The model's key.
+            load_config_stack: Settings for loading, in layers.
+            device_identifier: The linked device, null for the server's own machine.
         """
         return await self._connection.call(
             embedding.ESTIMATE_MODEL_USAGE,
@@ -437,9 +433,9 @@ class AsyncEmbeddingRpc:
 
         Wire: rpc ``embedString`` of ``embedding``.
 
-        model_specifier: Which model.
-
-        input_string: The text.
+        Args:
+            model_specifier: Which model.
+            input_string: The text.
         """
         return await self._connection.call(
             embedding.EMBED_STRING,
@@ -454,9 +450,9 @@ class AsyncEmbeddingRpc:
 
         Wire: rpc ``tokenize`` of ``embedding``.
 
-        specifier: Which model.
-
-        input_string: The text.
+        Args:
+            specifier: Which model.
+            input_string: The text.
         """
         return await self._connection.call(
             embedding.TOKENIZE,
@@ -471,9 +467,9 @@ class AsyncEmbeddingRpc:
 
         Wire: rpc ``countTokens`` of ``embedding``.
 
-        specifier: Which model.
-
-        input_string: The text.
+        Args:
+            specifier: Which model.
+            input_string: The text.
         """
         return await self._connection.call(
             embedding.COUNT_TOKENS,
@@ -502,17 +498,14 @@ class AsyncEmbeddingChannels:
 
         Wire: channel ``loadModel`` of ``embedding``.
 
-        model_key: The model's key.
-
-        load_config_stack: Settings for loading, in layers.
-
-        identifier: The identifier that the instance shall have; by default the server makes one. One in
-        use is an error.
-
-        device_identifier: The linked device that shall have it, null for the server's own machine.
-
-        ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
-        never.
+        Args:
+            model_key: The model's key.
+            load_config_stack: Settings for loading, in layers.
+            identifier: The identifier that the instance shall have; by default the server makes one.
+                One in use is an error.
+            device_identifier: The linked device that shall have it, null for the server's own machine.
+            ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
+                never.
         """
         return self._connection.open(
             embedding.LOAD_MODEL,
@@ -539,14 +532,13 @@ class AsyncEmbeddingChannels:
 
         Wire: channel ``getOrLoad`` of ``embedding``.
 
-        identifier: Identifier of an instance, or key of a model.
-
-        load_config_stack: Settings for loading, in layers. They mean nothing if an instance is there.
-
-        device_identifier: The linked device that shall have it, null for the server's own machine.
-
-        load_ttl_ms: Idle time after which the server unloads what this request loads, in milliseconds,
-        at least 1; absent for never. Means nothing if an instance is there.
+        Args:
+            identifier: Identifier of an instance, or key of a model.
+            load_config_stack: Settings for loading, in layers. They mean nothing if an instance is
+                there.
+            device_identifier: The linked device that shall have it, null for the server's own machine.
+            load_ttl_ms: Idle time after which the server unloads what this request loads, in
+                milliseconds, at least 1; absent for never. Means nothing if an instance is there.
         """
         return self._connection.open(
             embedding.GET_OR_LOAD,

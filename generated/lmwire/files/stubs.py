@@ -53,9 +53,9 @@ class FilesRpc:
 
         Wire: rpc ``uploadFileBase64`` of ``files``.
 
-        name: Name for people.
-
-        content_base64: The content, in base 64.
+        Args:
+            name: Name for people.
+            content_base64: The content, in base 64.
         """
         return self._connection.call(
             files.UPLOAD_FILE_BASE64,
@@ -153,9 +153,9 @@ class AsyncFilesRpc:
 
         Wire: rpc ``uploadFileBase64`` of ``files``.
 
-        name: Name for people.
-
-        content_base64: The content, in base 64.
+        Args:
+            name: Name for people.
+            content_base64: The content, in base 64.
         """
         return await self._connection.call(
             files.UPLOAD_FILE_BASE64,

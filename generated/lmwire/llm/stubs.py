@@ -40,9 +40,9 @@ class LlmRpc:
 
         Wire: rpc ``unloadModel`` of ``llm``.
 
-        identifier: The instance's identifier, not its reference.
-
-        device_identifier: The linked device that has it, null for the server's own machine.
+        Args:
+            identifier: The instance's identifier, not its reference.
+            device_identifier: The linked device that has it, null for the server's own machine.
         """
         self._connection.call(
             llm.UNLOAD_MODEL,
@@ -64,9 +64,9 @@ class LlmRpc:
 
         Wire: rpc ``getModelInfo`` of ``llm``.
 
-        specifier: Which model.
-
-        throw_if_not_found: Whether it is an error if no model fits.
+        Args:
+            specifier: Which model.
+            throw_if_not_found: Whether it is an error if no model fits.
         """
         return self._connection.call(
             llm.GET_MODEL_INFO,
@@ -79,7 +79,8 @@ class LlmRpc:
 
         Wire: rpc ``getLoadConfig`` of ``llm``.
 
-        specifier: Which model.
+        Args:
+            specifier: Which model.
         """
         return self._connection.call(
             llm.GET_LOAD_CONFIG, llm.GetLoadConfigParameter(specifier=specifier), timeout=timeout
@@ -96,9 +97,9 @@ class LlmRpc:
 
         Wire: rpc ``getBasePredictionConfig`` of ``llm``.
 
-        specifier: Which model.
-
-        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        Args:
+            specifier: Which model.
+            ignore_server_session_config: Whether to leave out the settings of the server's session.
         """
         return self._connection.call(
             llm.GET_BASE_PREDICTION_CONFIG,
@@ -115,9 +116,9 @@ class LlmRpc:
 
         Wire: rpc ``getInstanceProcessingState`` of ``llm``.
 
-        specifier: Which model.
-
-        throw_if_not_found: Whether it is an error if no model fits.
+        Args:
+            specifier: Which model.
+            throw_if_not_found: Whether it is an error if no model fits.
         """
         return self._connection.call(
             llm.GET_INSTANCE_PROCESSING_STATE,
@@ -139,11 +140,10 @@ class LlmRpc:
 
         Wire: rpc ``estimateModelUsage`` of ``llm``.
 
-        model_key: The model's key.
-
-        load_config_stack: Settings for loading, in layers.
-
-        device_identifier: The linked device, null for the server's own machine.
+        Args:
+            model_key: The model's key.
+            load_config_stack: Settings for loading, in layers.
+            device_identifier: The linked device, null for the server's own machine.
         """
         return self._connection.call(
             llm.ESTIMATE_MODEL_USAGE,
@@ -166,13 +166,11 @@ class LlmRpc:
 
         Wire: rpc ``applyPromptTemplate`` of ``llm``.
 
-        specifier: Which model.
-
-        history: The conversation.
-
-        prediction_config_stack: Settings, in layers; the template may be among them.
-
-        opts: What to leave out; required, though all in it is optional.
+        Args:
+            specifier: Which model.
+            history: The conversation.
+            prediction_config_stack: Settings, in layers; the template may be among them.
+            opts: What to leave out; required, though all in it is optional.
         """
         return self._connection.call(
             llm.APPLY_PROMPT_TEMPLATE,
@@ -192,9 +190,9 @@ class LlmRpc:
 
         Wire: rpc ``tokenize`` of ``llm``.
 
-        specifier: Which model.
-
-        input_string: The text.
+        Args:
+            specifier: Which model.
+            input_string: The text.
         """
         return self._connection.call(
             llm.TOKENIZE,
@@ -209,9 +207,9 @@ class LlmRpc:
 
         Wire: rpc ``countTokens`` of ``llm``.
 
-        specifier: Which model.
-
-        input_string: The text.
+        Args:
+            specifier: Which model.
+            input_string: The text.
         """
         return self._connection.call(
             llm.COUNT_TOKENS,
@@ -226,9 +224,9 @@ class LlmRpc:
 
         Wire: rpc ``preloadDraftModel`` of ``llm``.
 
-        specifier: Which model.
-
-        draft_model_key: The draft model's key.
+        Args:
+            specifier: Which model.
+            draft_model_key: The draft model's key.
         """
         self._connection.call(
             llm.PRELOAD_DRAFT_MODEL,
@@ -257,17 +255,14 @@ class LlmChannels:
 
         Wire: channel ``loadModel`` of ``llm``.
 
-        model_key: The model's key.
-
-        load_config_stack: Settings for loading, in layers.
-
-        identifier: The identifier that the instance shall have; by default the server makes one. One in
-        use is an error.
-
-        device_identifier: The linked device that shall have it, null for the server's own machine.
-
-        ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
-        never.
+        Args:
+            model_key: The model's key.
+            load_config_stack: Settings for loading, in layers.
+            identifier: The identifier that the instance shall have; by default the server makes one.
+                One in use is an error.
+            device_identifier: The linked device that shall have it, null for the server's own machine.
+            ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
+                never.
         """
         return self._connection.open(
             llm.LOAD_MODEL,
@@ -294,14 +289,13 @@ class LlmChannels:
 
         Wire: channel ``getOrLoad`` of ``llm``.
 
-        identifier: Identifier of an instance, or key of a model.
-
-        load_config_stack: Settings for loading, in layers. They mean nothing if an instance is there.
-
-        device_identifier: The linked device that shall have it, null for the server's own machine.
-
-        load_ttl_ms: Idle time after which the server unloads what this request loads, in milliseconds,
-        at least 1; absent for never. Means nothing if an instance is there.
+        Args:
+            identifier: Identifier of an instance, or key of a model.
+            load_config_stack: Settings for loading, in layers. They mean nothing if an instance is
+                there.
+            device_identifier: The linked device that shall have it, null for the server's own machine.
+            load_ttl_ms: Idle time after which the server unloads what this request loads, in
+                milliseconds, at least 1; absent for never. Means nothing if an instance is there.
         """
         return self._connection.open(
             llm.GET_OR_LOAD,
@@ -329,16 +323,13 @@ class LlmChannels:
 
         Wire: channel ``predict`` of ``llm``.
 
-        model_specifier: The model that shall do it.
-
-        history: The conversation so far.
-
-        prediction_config_stack: Settings of this request, in layers.
-
-        fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need not
-        be spelt in full.
-
-        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        Args:
+            model_specifier: The model that shall do it.
+            history: The conversation so far.
+            prediction_config_stack: Settings of this request, in layers.
+            fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need
+                not be spelt in full.
+            ignore_server_session_config: Whether to leave out the settings of the server's session.
         """
         return self._connection.open(
             llm.PREDICT,
@@ -367,16 +358,13 @@ class LlmChannels:
 
         Wire: channel ``completeRawText`` of ``llm``.
 
-        model_specifier: The model that shall do it.
-
-        raw_prompt: The beginning of the text, given to the model as it is.
-
-        prediction_config_stack: Settings of this request, in layers.
-
-        fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need not
-        be spelt in full.
-
-        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        Args:
+            model_specifier: The model that shall do it.
+            raw_prompt: The beginning of the text, given to the model as it is.
+            prediction_config_stack: Settings of this request, in layers.
+            fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need
+                not be spelt in full.
+            ignore_server_session_config: Whether to leave out the settings of the server's session.
         """
         return self._connection.open(
             llm.COMPLETE_RAW_TEXT,
@@ -421,9 +409,9 @@ class AsyncLlmRpc:
 
         Wire: rpc ``unloadModel`` of ``llm``.
 
-        identifier: The instance's identifier, not its reference.
-
-        device_identifier: The linked device that has it, null for the server's own machine.
+        Args:
+            identifier: The instance's identifier, not its reference.
+            device_identifier: The linked device that has it, null for the server's own machine.
         """
         await self._connection.call(
             llm.UNLOAD_MODEL,
@@ -445,9 +433,9 @@ class AsyncLlmRpc:
 
         Wire: rpc ``getModelInfo`` of ``llm``.
 
-        specifier: Which model.
-
-        throw_if_not_found: Whether it is an error if no model fits.
+        Args:
+            specifier: Which model.
+            throw_if_not_found: Whether it is an error if no model fits.
         """
         return await self._connection.call(
             llm.GET_MODEL_INFO,
@@ -462,7 +450,8 @@ class AsyncLlmRpc:
 
         Wire: rpc ``getLoadConfig`` of ``llm``.
 
-        specifier: Which model.
+        Args:
+            specifier: Which model.
         """
         return await self._connection.call(
             llm.GET_LOAD_CONFIG, llm.GetLoadConfigParameter(specifier=specifier), timeout=timeout
@@ -479,9 +468,9 @@ class AsyncLlmRpc:
 
         Wire: rpc ``getBasePredictionConfig`` of ``llm``.
 
-        specifier: Which model.
-
-        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        Args:
+            specifier: Which model.
+            ignore_server_session_config: Whether to leave out the settings of the server's session.
         """
         return await self._connection.call(
             llm.GET_BASE_PREDICTION_CONFIG,
@@ -498,9 +487,9 @@ class AsyncLlmRpc:
 
         Wire: rpc ``getInstanceProcessingState`` of ``llm``.
 
-        specifier: Which model.
-
-        throw_if_not_found: Whether it is an error if no model fits.
+        Args:
+            specifier: Which model.
+            throw_if_not_found: Whether it is an error if no model fits.
         """
         return await self._connection.call(
             llm.GET_INSTANCE_PROCESSING_STATE,
@@ -522,11 +511,10 @@ class AsyncLlmRpc:
 
         Wire: rpc ``estimateModelUsage`` of ``llm``.
 
-        model_key: The model's key.
-
-        load_config_stack: Settings for loading, in layers.
-
-        device_identifier: The linked device, null for the server's own machine.
+        Args:
+            model_key: The model's key.
+            load_config_stack: Settings for loading, in layers.
+            device_identifier: The linked device, null for the server's own machine.
         """
         return await self._connection.call(
             llm.ESTIMATE_MODEL_USAGE,
@@ -549,13 +537,11 @@ class AsyncLlmRpc:
 
         Wire: rpc ``applyPromptTemplate`` of ``llm``.
 
-        specifier: Which model.
-
-        history: The conversation.
-
-        prediction_config_stack: Settings, in layers; the template may be among them.
-
-        opts: What to leave out; required, though all in it is optional.
+        Args:
+            specifier: Which model.
+            history: The conversation.
+            prediction_config_stack: Settings, in layers; the template may be among them.
+            opts: What to leave out; required, though all in it is optional.
         """
         return await self._connection.call(
             llm.APPLY_PROMPT_TEMPLATE,
@@ -575,9 +561,9 @@ class AsyncLlmRpc:
 
         Wire: rpc ``tokenize`` of ``llm``.
 
-        specifier: Which model.
-
-        input_string: The text.
+        Args:
+            specifier: Which model.
+            input_string: The text.
         """
         return await self._connection.call(
             llm.TOKENIZE,
@@ -592,9 +578,9 @@ class AsyncLlmRpc:
 
         Wire: rpc ``countTokens`` of ``llm``.
 
-        specifier: Which model.
-
-        input_string: The text.
+        Args:
+            specifier: Which model.
+            input_string: The text.
         """
         return await self._connection.call(
             llm.COUNT_TOKENS,
@@ -609,9 +595,9 @@ class AsyncLlmRpc:
 
         Wire: rpc ``preloadDraftModel`` of ``llm``.
 
-        specifier: Which model.
-
-        draft_model_key: The draft model's key.
+        Args:
+            specifier: Which model.
+            draft_model_key: The draft model's key.
         """
         await self._connection.call(
             llm.PRELOAD_DRAFT_MODEL,
@@ -640,17 +626,14 @@ class AsyncLlmChannels:
 
         Wire: channel ``loadModel`` of ``llm``.
 
-        model_key: The model's key.
-
-        load_config_stack: Settings for loading, in layers.
-
-        identifier: The identifier that the instance shall have; by default the server makes one. One in
-        use is an error.
-
-        device_identifier: The linked device that shall have it, null for the server's own machine.
-
-        ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
-        never.
+        Args:
+            model_key: The model's key.
+            load_config_stack: Settings for loading, in layers.
+            identifier: The identifier that the instance shall have; by default the server makes one.
+                One in use is an error.
+            device_identifier: The linked device that shall have it, null for the server's own machine.
+            ttl_ms: Idle time after which the server unloads it, in milliseconds, at least 1; absent for
+                never.
         """
         return self._connection.open(
             llm.LOAD_MODEL,
@@ -677,14 +660,13 @@ class AsyncLlmChannels:
 
         Wire: channel ``getOrLoad`` of ``llm``.
 
-        identifier: Identifier of an instance, or key of a model.
-
-        load_config_stack: Settings for loading, in layers. They mean nothing if an instance is there.
-
-        device_identifier: The linked device that shall have it, null for the server's own machine.
-
-        load_ttl_ms: Idle time after which the server unloads what this request loads, in milliseconds,
-        at least 1; absent for never. Means nothing if an instance is there.
+        Args:
+            identifier: Identifier of an instance, or key of a model.
+            load_config_stack: Settings for loading, in layers. They mean nothing if an instance is
+                there.
+            device_identifier: The linked device that shall have it, null for the server's own machine.
+            load_ttl_ms: Idle time after which the server unloads what this request loads, in
+                milliseconds, at least 1; absent for never. Means nothing if an instance is there.
         """
         return self._connection.open(
             llm.GET_OR_LOAD,
@@ -712,16 +694,13 @@ class AsyncLlmChannels:
 
         Wire: channel ``predict`` of ``llm``.
 
-        model_specifier: The model that shall do it.
-
-        history: The conversation so far.
-
-        prediction_config_stack: Settings of this request, in layers.
-
-        fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need not
-        be spelt in full.
-
-        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        Args:
+            model_specifier: The model that shall do it.
+            history: The conversation so far.
+            prediction_config_stack: Settings of this request, in layers.
+            fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need
+                not be spelt in full.
+            ignore_server_session_config: Whether to leave out the settings of the server's session.
         """
         return self._connection.open(
             llm.PREDICT,
@@ -750,16 +729,13 @@ class AsyncLlmChannels:
 
         Wire: channel ``completeRawText`` of ``llm``.
 
-        model_specifier: The model that shall do it.
-
-        raw_prompt: The beginning of the text, given to the model as it is.
-
-        prediction_config_stack: Settings of this request, in layers.
-
-        fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need not
-        be spelt in full.
-
-        ignore_server_session_config: Whether to leave out the settings of the server's session.
+        Args:
+            model_specifier: The model that shall do it.
+            raw_prompt: The beginning of the text, given to the model as it is.
+            prediction_config_stack: Settings of this request, in layers.
+            fuzzy_preset_identifier: A preset whose settings apply beneath those of the request; it need
+                not be spelt in full.
+            ignore_server_session_config: Whether to leave out the settings of the server's session.
         """
         return self._connection.open(
             llm.COMPLETE_RAW_TEXT,

@@ -47,7 +47,8 @@ class SystemRpc:
 
         Wire: rpc ``listDownloadedModelVariants`` of ``system``.
 
-        model_key: The model's key.
+        Args:
+            model_key: The model's key.
         """
         return self._connection.call(
             system.LIST_DOWNLOADED_MODEL_VARIANTS,
@@ -67,11 +68,10 @@ class SystemRpc:
 
         Wire: rpc ``notify`` of ``system``.
 
-        title: Its first line.
-
-        description: The rest of it.
-
-        no_auto_dismiss: Whether it stays until somebody closes it.
+        Args:
+            title: Its first line.
+            description: The rest of it.
+            no_auto_dismiss: Whether it stays until somebody closes it.
         """
         self._connection.call(
             system.NOTIFY,
@@ -91,9 +91,9 @@ class SystemRpc:
 
         Wire: rpc ``setExperimentFlag`` of ``system``.
 
-        code: Name of the experiment.
-
-        value: Whether it is on.
+        Args:
+            code: Name of the experiment.
+            value: Whether it is on.
         """
         self._connection.call(
             system.SET_EXPERIMENT_FLAG,
@@ -120,11 +120,10 @@ class SystemRpc:
 
         Wire: rpc ``startHttpServer`` of ``system``.
 
-        port: Its port, 1 to 65535.
-
-        cors: Whether pages of other origins may use it.
-
-        network_interface: The address to listen on.
+        Args:
+            port: Its port, 1 to 65535.
+            cors: Whether pages of other origins may use it.
+            network_interface: The address to listen on.
         """
         self._connection.call(
             system.START_HTTP_SERVER,
@@ -205,7 +204,8 @@ class AsyncSystemRpc:
 
         Wire: rpc ``listDownloadedModelVariants`` of ``system``.
 
-        model_key: The model's key.
+        Args:
+            model_key: The model's key.
         """
         return await self._connection.call(
             system.LIST_DOWNLOADED_MODEL_VARIANTS,
@@ -225,11 +225,10 @@ class AsyncSystemRpc:
 
         Wire: rpc ``notify`` of ``system``.
 
-        title: Its first line.
-
-        description: The rest of it.
-
-        no_auto_dismiss: Whether it stays until somebody closes it.
+        Args:
+            title: Its first line.
+            description: The rest of it.
+            no_auto_dismiss: Whether it stays until somebody closes it.
         """
         await self._connection.call(
             system.NOTIFY,
@@ -249,9 +248,9 @@ class AsyncSystemRpc:
 
         Wire: rpc ``setExperimentFlag`` of ``system``.
 
-        code: Name of the experiment.
-
-        value: Whether it is on.
+        Args:
+            code: Name of the experiment.
+            value: Whether it is on.
         """
         await self._connection.call(
             system.SET_EXPERIMENT_FLAG,
@@ -278,11 +277,10 @@ class AsyncSystemRpc:
 
         Wire: rpc ``startHttpServer`` of ``system``.
 
-        port: Its port, 1 to 65535.
-
-        cors: Whether pages of other origins may use it.
-
-        network_interface: The address to listen on.
+        Args:
+            port: Its port, 1 to 65535.
+            cors: Whether pages of other origins may use it.
+            network_interface: The address to listen on.
         """
         await self._connection.call(
             system.START_HTTP_SERVER,
