@@ -84,17 +84,15 @@ class TestOpening:
 
     def test_the_answer_of_a_server(self) -> None:
         server = ServerTransport(message_bytes=None)
-        assert server.request is None
         server.receive(REQUEST)
         assert server.request is not None
         assert server.request.path == "/llm"
-        assert not server.open
-        assert server.accept()
+        opened = [server.open, server.accept(), server.open]
+        assert opened == [False, True, True]
         answer, ended = server.output()
         assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
         assert ACCEPT in answer
         assert not ended
-        assert server.open
 
     def test_a_page_is_answered_with_plain_http(self) -> None:
         server = ServerTransport(message_bytes=None)
@@ -132,13 +130,17 @@ class TestOpening:
     def test_a_client_says_why_the_handshake_failed(self, answer: bytes, reason: str) -> None:
         client = ClientTransport("ws://127.0.0.1:1234/llm", message_bytes=None)
         client.output()
-        assert client.handshake_error is None
         client.receive(answer)
         client.receive_eof()
         assert not client.open
         assert client.closed
         assert client.handshake_error is not None
         assert reason in client.handshake_error
+
+    def test_there_is_no_handshake_error_before_the_answer(self) -> None:
+        client = ClientTransport("ws://127.0.0.1:1234/llm", message_bytes=None)
+        client.receive(b"HTTP/1.1 404 Not")
+        assert client.handshake_error is None
 
     def test_the_first_messages_may_arrive_with_the_response(self) -> None:
         client = ClientTransport("ws://127.0.0.1:1234/llm", message_bytes=None)
