@@ -188,7 +188,9 @@ class _Normaliser:
             return self._constant(schema["const"], place)
         kinds = schema.get("type")
         if isinstance(kinds, list):
-            alternatives = [{**schema, "type": kind} for kind in kinds]
+            alternatives = [
+                {"type": "null"} if kind == "null" else {**schema, "type": kind} for kind in kinds
+            ]
             return self._choice({**schema, "anyOf": alternatives}, key, names, place, names)
         if isinstance(kinds, str) and kinds in _SCALARS:
             return Scalar(_SCALARS[kinds], self._limits(schema, place))
