@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from lmwire_runtime import json_codec
-from lmwire_runtime.connection import Direction, Tap
+from lmwire_runtime.connection import INVALID_DATA, Direction, Tap
 from lmwire_runtime.credentials import redact_text
 from lmwire_runtime.descriptors import EndpointDescriptor, NamespaceDescriptor
 from lmwire_runtime.limits import DEFAULT_LIMITS, Limits
@@ -50,6 +50,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 logger = logging.getLogger("lmwire.server")
 
 AUTHENTICATION_SECONDS: Final = 10.0
+# What a client gets whose request was under way when the server stopped, or whose handler cancelled itself.
+CANCELLED: Final = {
+    "title": "the server cancelled the request",
+    "rootTitle": "the server cancelled the request",
+}
 
 Authenticator: TypeAlias = Callable[[str, str], Awaitable["str | None"]]
 """Takes identifier and passkey; returns None to accept, or the reason of the refusal, which the client sees."""
@@ -235,6 +240,7 @@ class _Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._deadline: asyncio.TimerHandle | None = None
+        self._judged = False
         self.session: ServerSession
         self.context = RequestContext("", "", self.abort)
 
@@ -250,19 +256,29 @@ class _Connection(asyncio.Protocol):
         self._deadline = asyncio.get_running_loop().call_later(seconds, self._authentication_timed_out)
 
     def data_received(self, data: bytes) -> None:
-        for message in self._websocket.receive(data):
-            self._tapped("received", message)
-            try:
-                frame = json_codec.loads(message)
-            except ValueError:
-                logger.debug("a message that is no JSON was dropped")
-                continue
-            event = self.session.receive(frame)
-            if event is not None:
-                self._act(event)
+        messages = self._websocket.receive(data)
         if self._namespace is None and self._websocket.request is not None:
             self._answer_request()
+        for message in messages:
+            if self._namespace is not None and not self._take(message):
+                break
         self._write()
+
+    def _take(self, message: Payload) -> bool:
+        """Take a message; returns False if the connection cannot go on after it."""
+        self._tapped("received", message)
+        try:
+            frame = json_codec.loads(message)
+        except UnicodeDecodeError:
+            self._websocket.fail(INVALID_DATA, "a message was not UTF-8")
+            return False
+        except ValueError:
+            logger.debug("a message that is no JSON was dropped")
+            return True
+        event = self.session.receive(frame)
+        if event is not None:
+            self._act(event)
+        return True
 
     def eof_received(self) -> bool:
         self._websocket.receive_eof()
@@ -290,11 +306,10 @@ class _Connection(asyncio.Protocol):
     def _answer_request(self) -> None:
         request = self._websocket.request
         assert request is not None
-        path = urlsplit(request.path).path
-        origin = request.headers.get("Origin")
+        path = request.path.partition("?")[0]
         page = self._server.page(path)
         namespace = self._server.namespaces.get(path.removeprefix("/"))
-        if origin is not None and not _is_local(origin):
+        if not all(map(_is_local, request.headers.get_all("Origin"))):
             self._websocket.respond(403, "requests from web pages are refused\n")
         elif page is not None:
             self._websocket.respond(200, json.dumps(page), "application/json; charset=utf-8")
@@ -315,11 +330,19 @@ class _Connection(asyncio.Protocol):
             self.close()
 
     async def _judge(self, attempt: AuthenticationAttempt) -> None:
-        if self.session.authenticated or self.session.refused:
+        # One judgement for each connection: what follows an attempt before its answer is lost, as upstream's is.
+        if self._judged:
             return
-        reason = await self._server.authenticate(attempt.identifier, attempt.passkey)
+        self._judged = True
+        try:
+            reason = await self._server.authenticate(attempt.identifier, attempt.passkey)
+        except Exception:
+            logger.exception("the authenticator failed")
+            reason = "the server could not check the credentials"
         if reason is None:
             self.context = RequestContext(self.session.namespace.name, attempt.identifier, self.abort)
+            if self.session.refused:
+                return  # it took too long
             self.session.accept()
             self._write()
         else:
@@ -353,8 +376,12 @@ class _Connection(asyncio.Protocol):
         try:
             result = await self._method(call.descriptor)(*arguments, self.context)
             self.session.answer_call(call, result)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client has to hear of it
             self.session.fail_call(call, _error_object(error))
+        except asyncio.CancelledError:
+            self.session.fail_call(call, CANCELLED)
+            self._write()
+            raise
         await self.flush()
 
     async def _serve_channel(self, created: ChannelCreated) -> None:
@@ -362,11 +389,15 @@ class _Connection(asyncio.Protocol):
         arguments = () if created.descriptor.creation.presence == "void" else (created.creation,)
         try:
             await self._method(created.descriptor)(*arguments, channel)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client has to hear of it
             self.session.fail_channel(created.channel_id, _error_object(error))
+        except asyncio.CancelledError:
+            self.session.fail_channel(created.channel_id, CANCELLED)
+            raise
         finally:
             del self._channels[created.channel_id]
             self.session.close_channel(created.channel_id)
+            self._write()
         await self.flush()
 
     # Output and end.
@@ -381,17 +412,26 @@ class _Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         if self._namespace is not None:
-            frames, self.session.outgoing = self.session.outgoing, []
-            if self._websocket.open:
-                for frame in frames:
-                    text = json_codec.dumps(frame)
-                    self._tapped("sent", text)
-                    self._websocket.send(text)
+            while self.session.outgoing:
+                frames, self.session.outgoing = self.session.outgoing, []
+                if self._websocket.open:
+                    for frame in frames:
+                        self._send(frame)
         data, ended = self._websocket.output()
         if data:
             self._transport.write(data)
         if ended:
             self._transport.close()
+
+    def _send(self, frame: dict[str, Any]) -> None:
+        try:
+            text = json_codec.dumps(frame)
+        except (TypeError, ValueError) as error:
+            logger.exception("a handler's data cannot be expressed in JSON")
+            self.session.replace(frame, error)
+            return
+        self._tapped("sent", text)
+        self._websocket.send(text)
 
     def _tapped(self, direction: Direction, text: Payload) -> None:
         tap = self._server.on_frame
@@ -434,4 +474,7 @@ def _error_object(error: Exception) -> dict[str, Any]:
 
 
 def _is_local(origin: str) -> bool:
-    return urlsplit(origin).hostname in ("127.0.0.1", "::1", "localhost")
+    try:
+        return urlsplit(origin).hostname in ("127.0.0.1", "::1", "localhost")
+    except ValueError:
+        return False

@@ -135,7 +135,7 @@ class ServerSession:
         identifier, passkey = frame.get("clientIdentifier"), frame.get("clientPasskey")
         if (
             self.refused
-            or frame.get("authVersion") != 1
+            or _integer(frame.get("authVersion")) != 1
             or type(identifier) is not str
             or type(passkey) is not str
         ):
@@ -176,7 +176,7 @@ class ServerSession:
 
     def _on_channel_send(self, frame: dict[str, Any]) -> ServerEvent | None:
         channel_id = _integer(frame.get("channelId"))
-        if channel_id is None:
+        if channel_id is None or _integer(frame.get("ackId", 0)) is None:
             return None
         descriptor = self._channels.get(channel_id)
         if descriptor is None:
@@ -187,7 +187,9 @@ class ServerSession:
 
     def _on_channel_ack(self, frame: dict[str, Any]) -> ServerEvent | None:
         channel_id = _integer(frame.get("channelId"))
-        if channel_id is not None and channel_id not in self._channels:
+        if channel_id is None or _integer(frame.get("ackId")) is None:
+            return None
+        if channel_id not in self._channels:
             self.warn("channelUnknown", f"Received channelAck for unknown channel, channelId = {channel_id}")
         return None
 
@@ -205,11 +207,12 @@ class ServerSession:
         return None
 
     def _on_writable_update(self, frame: dict[str, Any]) -> ServerEvent | None:
-        subscribe_id = _integer(frame.get("subscribeId"))
+        subscribe_id, tags = _integer(frame.get("subscribeId")), frame.get("tags")
         if (
             subscribe_id is not None
             and type(frame.get("patches")) is list
-            and type(frame.get("tags")) is list
+            and type(tags) is list
+            and all(type(tag) is str for tag in tags)
         ):
             text = f"Received writableSignalUpdate for unknown subscription, subscribeId = {subscribe_id}"
             self.warn("writableSignalUnknown", text)
@@ -264,6 +267,23 @@ class ServerSession:
         if self._channels.pop(channel_id, None) is not None:
             self.outgoing.append({"type": "channelError", "channelId": channel_id, "error": dict(error)})
 
+    def replace(self, frame: Mapping[str, Any], error: Exception) -> None:
+        """Queue what stands in for a frame that JSON cannot express, so that no client waits for it.
+
+        A packet is lost with a warning, as upstream's invalid packets are; its channel goes on.
+        """
+        told = {"title": "the server's data cannot be expressed in JSON", "cause": str(error)}
+        kind = frame["type"]
+        if kind in ("rpcResult", "rpcError"):
+            self.outgoing.append({"type": "rpcError", "callId": frame["callId"], "error": told})
+        elif kind == "channelError":
+            self.outgoing.append({"type": kind, "channelId": frame["channelId"], "error": told})
+        else:
+            self.warn(
+                "channelMessageTypeError",
+                f"Tried to send an invalid message, channelId = {frame['channelId']}",
+            )
+
     def warn(self, kind: str, text: str) -> None:
         """Send a warning, unless this connection has had its five."""
         logger.info("%s: %s", self.namespace.name, text[:500])
@@ -301,15 +321,28 @@ class ServerSession:
         try:
             return codec.decode(raw, self._decoding)
         except DecodeError as error:
-            what = f"rpcCall, endpointName = {descriptor.name}, {key} = " if key == "parameter" else (
-                f"channel, endpointName = {descriptor.name}, {key} = "
-            )  # fmt: skip
-            shown = "undefined" if raw is UNSET else json_codec.dumps(raw).decode("utf-8", "replace")
-            self.warn(kind, f"Received invalid {key} for {what}{shown}. {error}")
-            return _INVALID
+            fault = str(error)
+        except RecursionError:
+            fault = "It is nested too deeply"
+        what = "rpcCall" if key == "parameter" else "channel"
+        shown = _shown(raw)
+        self.warn(
+            kind,
+            f"Received invalid {key} for {what}, endpointName = {descriptor.name}, {key} = {shown}. {fault}",
+        )
+        return _INVALID
 
 
 _INVALID: Final = object()
+
+
+def _shown(raw: Any) -> str:
+    if raw is UNSET:
+        return "undefined"
+    try:
+        return json_codec.dumps(raw).decode("utf-8", "replace")
+    except ValueError:  # read from infinity, or nested too deeply: JSON comes in that does not go out
+        return "..."
 
 
 def _integer(value: Any) -> int | None:
