@@ -16,6 +16,7 @@ import yaml
 
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.repairs import Repairs
+from lmwire_codegen.yaml_text import load_yaml
 
 __all__ = ["SchemaFolder", "default_schema_folder", "load", "load_repairs"]
 
@@ -37,6 +38,7 @@ class SchemaFolder:
         revision: Name of the protocol revision.
         documents: Parsed JSON below ``wire/``, by path relative to ``root`` with forward slashes, sorted.
         surface: Content of ``surface/*.yaml``, by the same kind of path.
+        options: Content of ``surface/options/*.yaml``, by the same kind of path.
         descriptions: Content of ``descriptions/*.yaml``, by the same kind of path.
         repairs: The table of repairs.
         lock: Structural key -> Python name.
@@ -47,6 +49,7 @@ class SchemaFolder:
     documents: Mapping[str, Any]
     descriptions: Mapping[str, Any]
     surface: Mapping[str, Any]
+    options: Mapping[str, Any]
     repairs: Repairs
     lock: Mapping[str, str]
 
@@ -70,6 +73,10 @@ def load(root: Path) -> SchemaFolder:
         path.relative_to(root).as_posix(): _read_yaml(root, path, problems)
         for path in sorted(root.glob("surface/*.yaml"))
     }
+    options = {
+        path.relative_to(root).as_posix(): _read_yaml(root, path, problems)
+        for path in sorted(root.glob("surface/options/*.yaml"))
+    }
     revision = _revision(root, problems)
     lock_path = root / "names.lock.json"
     lock = _read_json(root, lock_path, problems) if lock_path.exists() else {}
@@ -84,6 +91,7 @@ def load(root: Path) -> SchemaFolder:
         documents=documents,
         descriptions=descriptions,
         surface=surface,
+        options=options,
         repairs=repairs,
         lock=lock,
     )
@@ -160,7 +168,7 @@ def _read_json(root: Path, path: Path, problems: Problems) -> Any:
 
 def _read_yaml(root: Path, path: Path, problems: Problems) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         place = Location(path.relative_to(root).as_posix())
         problems.add(place, f"cannot be read as YAML: {_reason(error, path)}")

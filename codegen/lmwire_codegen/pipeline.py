@@ -12,6 +12,7 @@ from lmwire_codegen.format import format_tree
 from lmwire_codegen.load import SchemaFolder, load
 from lmwire_codegen.model import Model, build_model
 from lmwire_codegen.normalise import normalise
+from lmwire_codegen.options import build_options, check_references
 from lmwire_codegen.render import Files, Job, render
 from lmwire_codegen.surface import build_surfaces
 from lmwire_codegen.validate import validate
@@ -49,7 +50,9 @@ def compile_job(schema: Path, package: str) -> tuple[Job, SchemaFolder]:
         SchemaProblems: The schema, or a surface file, cannot be compiled.
     """
     model, folder = compile_model(schema, package)
-    return Job(model=model, surfaces=build_surfaces(model, folder.surface)), folder
+    surfaces, options = build_surfaces(model, folder.surface), build_options(folder.options)
+    check_references(options, surfaces)
+    return Job(model=model, surfaces=surfaces, options=options), folder
 
 
 def compile_tree(job: Job, folder: Path) -> Files:

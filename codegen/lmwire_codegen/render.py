@@ -17,6 +17,8 @@ from lmwire_codegen import __version__
 from lmwire_codegen.describe import describe
 from lmwire_codegen.messages import MessageRenderer
 from lmwire_codegen.model import Endpoint, Model, ModulePath, Namespace, Parameter
+from lmwire_codegen.options import OptionPackage
+from lmwire_codegen.render_options import OPTIONS_PACKAGE, render_options
 from lmwire_codegen.render_surface import render_surface, surface_exports
 from lmwire_codegen.shapes import NormalPart, Nullable, Type
 from lmwire_codegen.surface import Surface
@@ -45,6 +47,7 @@ class Job:
     Attributes:
         model: The package.
         surfaces: The friendly side of namespaces.
+        options: The options of requests.
         environment: For templates.
         exports: What the package itself shows -> the module that has it; renderers may add to it, the first one
         writes it. facades: The same for each namespace's package, beyond ``Namespace.exports``.
@@ -52,6 +55,7 @@ class Job:
 
     model: Model
     surfaces: tuple[Surface, ...] = ()
+    options: OptionPackage = attrs.field(factory=OptionPackage)
     environment: jinja2.Environment = attrs.field(factory=environment)
     exports: dict[str, str] = attrs.field(factory=dict)
     facades: dict[str, dict[str, str]] = attrs.field(factory=dict)
@@ -81,8 +85,11 @@ def _render_package(job: Job) -> Files:
     job.exports["REVISION"] = f"{package}.revision"
     job.exports.update(dict.fromkeys(_WIRE_EXPORTS, "lmwire_runtime.wire"))
     job.exports.update(dict.fromkeys(_ERRORS, "lmwire_runtime.errors"))
-    packages = {namespace.package: package for namespace in model.namespaces}
-    submodules = {namespace.package: f"{package}.{namespace.package}" for namespace in model.namespaces}
+    names = [namespace.package for namespace in model.namespaces] + [OPTIONS_PACKAGE] * bool(
+        job.options.tables
+    )
+    packages = dict.fromkeys(names, package)
+    submodules = {name: f"{package}.{name}" for name in names}
     imports = _by_module({**job.exports, **packages})
     exports = dict(sorted({**job.exports, **submodules}.items()))
     header = job.header()
@@ -271,8 +278,15 @@ def _render_surfaces(job: Job) -> Files:
     return files
 
 
+def _render_options(job: Job) -> Files:
+    if not job.options.tables:
+        return {}
+    return render_options(job.model.package, job.environment, job.header, job.options)
+
+
 RENDERERS: Final[tuple[Callable[[Job], Files], ...]] = (
     _render_messages,
+    _render_options,
     _render_surfaces,
     _render_namespaces,
     _render_package,
