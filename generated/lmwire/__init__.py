@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from lmwire import diagnostics, embedding, files, llm, plugins, repository, runtime, system
+    from lmwire import config, diagnostics, embedding, files, llm, plugins, repository, runtime, system
     from lmwire.client import AsyncClient, Client
     from lmwire.revision import REVISION
     from lmwire_runtime.errors import (
@@ -66,6 +66,7 @@ __all__ = [
     "Unset",
     "UnsupportedEndpointError",
     "UsageError",
+    "config",
     "diagnostics",
     "embedding",
     "files",
@@ -105,6 +106,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "Unset": "lmwire_runtime.wire",
     "UnsupportedEndpointError": "lmwire_runtime.errors",
     "UsageError": "lmwire_runtime.errors",
+    "config": "lmwire.config",
     "diagnostics": "lmwire.diagnostics",
     "embedding": "lmwire.embedding",
     "files": "lmwire.files",
