@@ -8,12 +8,13 @@ from lmwire_emulator.errors import EmulatorError
 from lmwire_emulator.models import LoadFailure, LoadPlan, Model, Quantization
 from lmwire_emulator.script_reader import ScriptError, load_script, parse_script
 from lmwire_emulator.scripts import Script
-from lmwire_emulator.server import Emulator, EmulatorThread
+from lmwire_emulator.server import Emulator, EmulatorThread, Generation
 
 __all__ = [
     "Emulator",
     "EmulatorError",
     "EmulatorThread",
+    "Generation",
     "LoadFailure",
     "LoadPlan",
     "Model",

@@ -54,9 +54,20 @@ _CHAT: Final = _PredictionPackets(llm.PredictFragment, llm.PredictPromptProcessi
 
 
 class EmulatedLlm(llm.LlmHandlers):
-    """Handlers on a registry of models and on engines by name; ``presets`` may lie below a prediction's config."""
+    """Handlers on a registry of models and on engines by name; ``presets`` may lie below a prediction's config.
 
-    def __init__(self, registry: ModelRegistry, engines: Mapping[str, Engine], presets: Sequence[Preset]) -> None:
+    Without ``progress_details`` prompt progress is reported as servers of 2025 did, by one number.
+    """
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        engines: Mapping[str, Engine],
+        presets: Sequence[Preset],
+        *,
+        progress_details: bool = True,
+    ) -> None:
+        self._progress_details = progress_details
         self._registry = registry
         self._engines = engines
         self._presets = presets
@@ -181,8 +192,7 @@ class EmulatedLlm(llm.LlmHandlers):
                         if isinstance(event, Fragment):
                             await channel.send(packets.fragment(fragment=wire_values.fragment(event)))
                         elif isinstance(event, PromptProgress):
-                            details = wire_values.progress_details(event)
-                            await channel.send(packets.progress(progress=event.progress, details=details))
+                            await channel.send(self._progress_packet(packets, event))
                         elif isinstance(event, Finished):
                             await channel.send(
                                 packets.success(
@@ -196,6 +206,12 @@ class EmulatedLlm(llm.LlmHandlers):
                             channel.context.abort()
 
     # Helpers.
+
+    def _progress_packet(self, packets: _PredictionPackets, event: PromptProgress) -> Any:
+        packet = packets.progress(progress=event.progress, details=wire_values.progress_details(event))
+        if not self._progress_details:
+            del packet.details  # an empty slot is left out on the wire
+        return packet
 
     def _engine_of(self, instance: LoadedModel) -> Engine:
         name = instance.model.engine

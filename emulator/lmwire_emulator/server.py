@@ -7,7 +7,9 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import attrs
 
 from lmwire import diagnostics, embedding, files, llm, plugins, repository, runtime, system
 from lmwire_emulator.authentication import Gatekeeper
@@ -21,6 +23,7 @@ from lmwire_emulator.models import Model
 from lmwire_emulator.presets import DEFAULT_PRESETS, Preset
 from lmwire_emulator.registry import ModelRegistry
 from lmwire_emulator.system_handlers import BUILD, VERSION, EmulatedSystem
+from lmwire_runtime.descriptors import NamespaceDescriptor
 from lmwire_runtime.server import Namespace, Server
 
 if TYPE_CHECKING:
@@ -29,7 +32,12 @@ if TYPE_CHECKING:
     from lmwire_emulator.scripts import Script
     from lmwire_runtime.connection import Tap
 
-__all__ = ["Emulator", "EmulatorThread"]
+__all__ = ["Emulator", "EmulatorThread", "Generation"]
+
+Generation: TypeAlias = Literal["2025", "2026"]
+
+_LATER_CHANNELS: Final = frozenset({"completeRawText"})
+"""Channels that servers of 2025 did not know."""
 
 _NAMESPACES: Final = (diagnostics, embedding, files, llm, plugins, repository, runtime, system)
 
@@ -40,6 +48,8 @@ class Emulator:
     Args:
         script: What the scripted engine replies; every language model then answers by script. None: the ``ngram`` engine.
         loaded: Keys of models that are loaded at the start.
+        generation: Which servers to resemble: those of ``2026``, or those of ``2025``, which had no ``completeRawText``, no
+            ``details`` of prompt progress and no ``kind`` of warnings.
         seconds_per_token: Pause of the ``ngram`` engine after each token, to look like a large model; 0 for none.
         api_tokens: Tokens of which one is demanded; none makes an open server.
         catalogue: The downloaded models.
@@ -56,6 +66,7 @@ class Emulator:
         *,
         script: Script | None = None,
         loaded: Sequence[str] = (),
+        generation: Generation = "2026",
         seconds_per_token: float = 0.0,
         api_tokens: Iterable[str] = (),
         catalogue: Iterable[Model] = DEFAULT_CATALOGUE,
@@ -70,11 +81,15 @@ class Emulator:
         self._loaded = loaded
         gatekeeper = Gatekeeper(api_tokens)
         handlers: dict[str, object] = {
-            "llm": EmulatedLlm(self.registry, engines, presets),
+            "llm": EmulatedLlm(self.registry, engines, presets, progress_details=generation != "2025"),
             "system": EmulatedSystem(self.registry),
         }
         self._server = Server(
-            [Namespace(module.NAMESPACE, handlers.get(module.NAMESPACE.name)) for module in _NAMESPACES],
+            [
+                Namespace(_as_of(generation, module.NAMESPACE), handlers.get(module.NAMESPACE.name))
+                for module in _NAMESPACES
+            ],
+            warning_kinds=generation != "2025",
             authenticate=gatekeeper.authenticate,
             released=gatekeeper.released,
             status={"package": "lmwire-emulator", "version": f"{VERSION}+{BUILD}"},
@@ -105,6 +120,13 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _as_of(generation: Generation, namespace: NamespaceDescriptor) -> NamespaceDescriptor:
+    if generation == "2026":
+        return namespace
+    known = {name: channel for name, channel in namespace.channel.items() if name not in _LATER_CHANNELS}
+    return attrs.evolve(namespace, channel=known)
 
 
 class EmulatorThread:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lmwire_emulator import Emulator, load_script
+from lmwire_emulator import Emulator, Generation, load_script
 from lmwire_runtime.discovery import APPLICATION_PORTS, LOCAL_ADDRESSES, probe
 
 __all__ = ["serve"]
@@ -19,6 +19,7 @@ __all__ = ["serve"]
 @click.option("--engine", type=click.Choice(["ngram", "scripted"]), help="What makes the text; scripted if --script is given, else ngram.")
 @click.option("--script", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Replies of the scripted engine, YAML or JSON.")
 @click.option("--model", "models", multiple=True, metavar="KEY", help="Have this model loaded at the start; may be given several times.")
+@click.option("--generation", type=click.Choice(["2025", "2026"]), default="2026", show_default=True, help="Which servers to resemble.")
 @click.option("--api-token", "api_tokens", multiple=True, metavar="TOKEN", help="Demand this API token; may be given several times.")
 def serve(
     host: str,
@@ -26,6 +27,7 @@ def serve(
     engine: str | None,
     script: Path | None,
     models: tuple[str, ...],
+    generation: Generation,
     api_tokens: tuple[str, ...],
 ) -> None:
     """Stand in for LM Studio until Ctrl-C.
@@ -40,7 +42,7 @@ def serve(
         _refuse_beside_another()
         port = APPLICATION_PORTS[0]
     replies = None if script is None else load_script(script)
-    emulator = Emulator(script=replies, loaded=models, api_tokens=api_tokens)
+    emulator = Emulator(script=replies, loaded=models, generation=generation, api_tokens=api_tokens)
     asyncio.run(_serve(emulator, host, port))
 
 

@@ -20,6 +20,8 @@ from lmwire_emulator.engines.base import (
     PromptProgress,
     Stopwatch,
 )
+from lmwire_emulator.engines.tokenizer import primer_tokenizer
+from lmwire_emulator.errors import PredictionFailedError
 from lmwire_emulator.scripts import (
     DropTheConnection,
     Fail,
@@ -28,8 +30,6 @@ from lmwire_emulator.scripts import (
     Script,
     Stop,
 )
-from lmwire_emulator.engines.tokenizer import primer_tokenizer
-from lmwire_emulator.errors import PredictionFailedError
 
 __all__ = ["ScriptedEngine"]
 
@@ -37,7 +37,7 @@ _SHOWN: Final = 60
 
 
 class ScriptedEngine:
-    """Replies as its script says. Sampling parameters change nothing; cancelling ends a reply unless the script forbids it.
+    """Replies as its script says. Sampling parameters change nothing; cancelling ends a reply unless it forbids that.
 
     Its token ids are the same on every Python.
 
