@@ -1,0 +1,289 @@
+"""Text completion as its users see it: fragments, results, callbacks, ends of every kind. Each test runs over both shells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lmwire import (
+    CancelledError,
+    ChannelError,
+    ConnectionLostError,
+    IncompleteError,
+    NoModelLoadedError,
+    RequestTimeoutError,
+    UsageError,
+)
+from lmwire_emulator import EmulatorThread
+from tests.surface.conftest import KEY, Scripted
+from tests.surface.shells import Shell
+
+Make = Callable[..., Scripted]
+
+HELLO = {"reply": {"fragments": [" Anna", ".", " Hello"], "progress": [0.25, 0.75, 0.5]}}
+SLOW = {"reply": {"fragments": [{"text": " word", "delay": 0.005}] * 3000}}
+CANCEL = {"type": "channelSend", "message": {"type": "cancel"}}
+
+
+def test_fragments_and_result_print_as_their_text(scripted: Make) -> None:
+    one = scripted(HELLO)
+    stream = one.stream("My name is")
+
+    assert [str(fragment) for fragment in one.shell.iterate(stream)] == [" Anna", ".", " Hello"]
+    result = stream.result()
+    assert str(result) == result.content == result.parsed == " Anna. Hello"
+    assert not result.structured
+    assert result.stats.stop_reason == "eosFound"
+    assert result.stats.predicted_tokens_count == 3
+    assert result.model_info.identifier == one.model.identifier == KEY
+    assert stream.stats == result.stats
+    assert stream.model_info == result.model_info
+
+
+def test_complete_returns_the_result(scripted: Make) -> None:
+    one = scripted(HELLO)
+
+    assert str(one.shell.call(one.model.complete, "x")) == " Anna. Hello"
+
+
+def test_nothing_is_sent_before_the_first_use(scripted: Make) -> None:
+    one = scripted(HELLO)
+    stream = one.stream()
+
+    with pytest.raises(UsageError, match="not started"):
+        stream.result()
+    assert stream.stats is None
+    assert one.frames.received(type="channelCreate") == []
+
+
+def test_callbacks_come_in_order_with_rising_progress(scripted: Make) -> None:
+    one = scripted(HELLO)
+    seen: list[Any] = []
+    stream = one.stream(
+        on_prompt_processing_progress=lambda value: seen.append(value),
+        on_first_token=lambda: seen.append("first"),
+        on_prediction_fragment=lambda fragment: seen.append(fragment.content),
+        on_message=lambda message: seen.append(message.content[0].text),
+    )
+    for fragment in one.shell.iterate(stream):
+        seen.append(f"yielded {fragment}")
+
+    assert seen == [
+        0.0, 0.25, 0.75, 1.0, "first",
+        " Anna", "yielded  Anna", ".", "yielded .", " Hello", "yielded  Hello", " Anna. Hello",
+    ]  # fmt: skip
+
+
+def test_a_reply_without_text_has_an_empty_result(scripted: Make) -> None:
+    one = scripted({"reply": {"fragments": []}})
+
+    assert one.shell.call(one.model.complete, "x").content == ""
+
+
+@pytest.mark.parametrize("way", ["leave_after", "leave_context_after"])
+def test_leaving_early_cancels_on_the_server_and_the_next_call_works(scripted: Make, way: str) -> None:
+    one = scripted({"match": {"exact": "x"}, **SLOW}, HELLO)
+    stream = one.stream("x")
+
+    assert len(getattr(one.shell, way)(stream, 2)) == 2
+    one.frames.wait_received(**CANCEL)
+    assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
+    with pytest.raises(CancelledError):
+        stream.result()
+    assert stream.text_so_far == " word word"
+
+
+def test_cancel_ends_the_stream_with_a_result(scripted: Make) -> None:
+    one = scripted(SLOW)
+    stream = one.stream()
+    fragments = one.shell.iterate(stream)
+
+    first = next(fragments)
+    one.shell.call(stream.cancel)
+    one.shell.call(stream.cancel)
+    result = one.shell.call(stream.wait_for_result) if one.shell.name == "async" else _drained(stream, fragments)
+
+    assert result.content == first.content
+    assert result.stats.stop_reason == "userStopped"
+    assert len(one.frames.received(**CANCEL)) == 1
+
+
+def _drained(stream: Any, fragments: Any) -> Any:
+    assert list(fragments) == []  # what comes after a cancel is dropped
+    return stream.result()
+
+
+def test_cancel_before_the_first_use_sends_nothing(scripted: Make) -> None:
+    one = scripted(HELLO)
+    stream = one.stream()
+
+    one.shell.call(stream.cancel)
+
+    with pytest.raises(CancelledError):
+        stream.result()
+    assert one.frames.received(type="channelCreate") == []
+
+
+def test_a_hundred_cancels_in_a_row_leave_the_connection_usable(scripted: Make) -> None:
+    one = scripted({"match": {"exact": "x"}, **SLOW}, HELLO)
+
+    for _ in range(100):
+        one.shell.leave_after(one.stream("x"), 1)
+
+    assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
+    one.frames.wait_received(100, **CANCEL)
+    assert one.frames.sent(type="communicationWarning") == []
+    assert len({frame["channelId"] for frame in one.frames.received(type="channelCreate")}) == 101
+
+
+@pytest.mark.parametrize("callback", ["on_prediction_fragment", "on_first_token", "on_prompt_processing_progress"])
+def test_a_callback_that_raises_ends_the_stream_with_its_exception(scripted: Make, callback: str) -> None:
+    one = scripted({"match": {"exact": "x"}, **SLOW}, HELLO)
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        one.shell.call(one.model.complete, "x", **{callback: fail})
+    one.frames.wait_received(**CANCEL)
+    assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
+
+
+def test_a_failure_in_mid_stream_keeps_the_text(scripted: Make) -> None:
+    failure = {"error": {"title": "the engine broke", "cause": "heat", "suggestion": "cool it"}}
+    one = scripted({"reply": {"fragments": [" one", " two"], "end": failure}})
+    stream = one.stream()
+
+    with pytest.raises(ChannelError) as caught:
+        list(one.shell.iterate(stream))
+
+    assert (caught.value.title, caught.value.cause, caught.value.suggestion) == ("the engine broke", "heat", "cool it")
+    assert caught.value.endpoint == "completeRawText"
+    assert stream.text_so_far == " one two"
+    with pytest.raises(ChannelError):
+        stream.result()
+
+
+@pytest.mark.parametrize(
+    ("end", "error"), [("close", IncompleteError), ("drop", ConnectionLostError), ("hang", RequestTimeoutError)]
+)
+def test_other_ends_are_typed_errors_and_the_next_call_works(scripted: Make, end: str, error: type[Exception]) -> None:
+    one = scripted({"match": {"exact": "x"}, "reply": {"fragments": [" one"], "end": end}}, HELLO)
+
+    with pytest.raises(error):
+        one.shell.call(one.model.complete, "x", timeout=0.3)
+    assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
+
+
+def test_a_timeout_cancels_on_the_server(scripted: Make) -> None:
+    one = scripted({"reply": {"fragments": [], "end": "hang"}})
+
+    with pytest.raises(RequestTimeoutError):
+        one.shell.call(one.model.complete, "x", timeout=0.05)
+    one.frames.wait_received(**CANCEL)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"config": {"maxTokenz": 5}}, "maxTokens"),
+        ({"config": {"temperature": -1}}, "temperature"),
+        ({"config": {"rawTools": {"type": "none"}}}, "rawTools"),
+        ({"preset": 5}, "preset"),
+        ({"timeout": -1}, "timeout"),
+        ({"on_first_token": 5}, "on_first_token"),
+        ({"response_format": 5}, "response_format"),
+        ({"response_format": {"type": "object"}, "config": {"structured": {"type": "json"}}}, "not both"),
+    ],
+)
+def test_misuse_is_refused_before_anything_is_sent(scripted: Make, options: dict[str, Any], text: str) -> None:
+    one = scripted(HELLO)
+
+    with pytest.raises(UsageError, match=text):
+        one.shell.call(one.model.complete, "x", **options)
+    assert one.frames.received(type="channelCreate") == []
+
+
+def test_structured_output_is_parsed(scripted: Make) -> None:
+    one = scripted({"reply": {"fragments": ['{"x":', " 7}"]}})
+    schema = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
+
+    result = one.shell.call(one.model.complete, "x", response_format=schema)
+
+    assert result.structured
+    assert result.parsed == {"x": 7}
+    assert str(result) == '{\n  "x": 7\n}'
+    (created,) = one.frames.received(type="channelCreate")
+    fields = created["creationParameter"]["predictionConfigStack"]["layers"][0]["config"]["fields"]
+    assert {"key": "llm.prediction.structured", "value": {"type": "json", "jsonSchema": schema}} in fields
+
+
+def test_what_is_sent_is_what_the_official_sdk_sends(scripted: Make) -> None:
+    one = scripted(HELLO)
+
+    one.shell.call(one.model.complete, "My name is", config={"temperature": 0.2, "max_tokens": 32}, preset="steady")
+
+    (created,) = one.frames.received(type="channelCreate")
+    assert created["endpoint"] == "completeRawText"
+    parameter = created["creationParameter"]
+    fields = parameter.pop("predictionConfigStack")["layers"][0]["config"]["fields"]
+    assert parameter == {
+        "modelSpecifier": {"type": "query", "query": {"identifier": KEY}},
+        "rawPrompt": "My name is",
+        "fuzzyPresetIdentifier": "steady",
+    }
+    assert {field["key"]: field["value"] for field in fields} == {
+        "llm.prediction.temperature": 0.2,
+        "llm.prediction.maxPredictedTokens": {"checked": True, "value": 32},
+        "llm.prediction.stopStrings": [],
+    }
+
+
+def test_an_older_server_is_asked_the_older_way_and_remembered(scripted: Make) -> None:
+    one = scripted(HELLO, generation="2025")
+
+    for _ in range(8):
+        assert str(one.shell.call(one.model.complete, "My name is")) == " Anna. Hello"
+
+    created = [frame["endpoint"] for frame in one.frames.received(type="channelCreate")]
+    assert created == ["completeRawText", *["predict"] * 8]
+    assert len(one.frames.sent(type="communicationWarning")) == 1
+
+
+def test_models(shell: Shell) -> None:
+    with EmulatorThread(loaded=()) as emulator:
+        client = shell.client(emulator.api_host)
+        try:
+            with pytest.raises(NoModelLoadedError, match="no model is loaded"):
+                shell.call(client.llm.model)
+            progress: list[float] = []
+            model = shell.call(client.llm.model, KEY, on_load_progress=progress.append)
+            assert model.identifier == KEY
+            assert progress[0] == 0.0
+            assert progress[-1] == 1.0
+            assert progress == sorted(set(progress))
+            again: list[float] = []
+            shell.call(client.llm.model, KEY, on_load_progress=again.append)
+            assert again == [1.0]
+            second = shell.call(client.llm.load_new_instance, KEY, "mine", config={"contextLength": 128}, ttl=None)
+            assert shell.call(second.get_context_length) == 128
+            assert [handle.identifier for handle in shell.call(client.llm.list_loaded)] == [KEY, "mine"]
+            shell.call(second.unload)
+            assert [handle.identifier for handle in shell.call(client.llm.list_loaded)] == [KEY]
+            with pytest.raises(ChannelError) as caught:
+                shell.call(client.llm.model, "nobody/nothing")
+            assert caught.value.code == "generic.pathNotFound"
+            with pytest.raises(UsageError, match="ttl"):
+                shell.call(client.llm.model, KEY, ttl=0)
+        finally:
+            shell.call(client.close)
+
+
+def test_tokens(scripted: Make) -> None:
+    one = scripted(HELLO)
+
+    single = one.shell.call(one.model.tokenize, "hello world")
+    assert one.shell.call(one.model.tokenize, ["hello world", "x"]) == [single, one.shell.call(one.model.tokenize, "x")]
+    assert one.shell.call(one.model.count_tokens, "hello world") == len(single)
