@@ -290,9 +290,6 @@ def _name_definitions(
 
 def _attributes(definition: MessageDefinition, problems: Problems) -> dict[str, str]:
     place = definition.place.child("properties")
-    for wire_name in definition.order:
-        if not snake_case(wire_name).strip("n_"):
-            problems.add(place.child(wire_name), f"{wire_name!r} leaves nothing to make a name of")
     return field_names(definition.order, place, problems)
 
 

@@ -56,8 +56,11 @@ PARAMETER_RESERVED: Final = frozenset({"self", "timeout"})
 
 
 def words(name: str) -> list[str]:
-    """Split a wire name into words: ``unloadingOtherJITModel`` -> ``unloading``, ``Other``, ``JIT``, ``Model``."""
-    return _WORD.findall(name)
+    """Split a wire name into words: ``unloadingOtherJITModel`` -> ``unloading``, ``Other``, ``JIT``, ``Model``.
+
+    A name without ASCII letters and digits is spelt by the codes of its characters.
+    """
+    return _WORD.findall(name) or ["x" + "".join(f"{ord(character):02x}" for character in name)]
 
 
 def pascal_case(name: str) -> str:

@@ -61,7 +61,9 @@ def docstring(text: str, indent: int = 0) -> str:
     width = _WIDTH - indent - 6
     paragraphs = [_wrapped(paragraph, width) for paragraph in text.replace("\r", "\n").split("\n\n")]
     body = sentence("\n\n".join(filter(None, paragraphs)))
-    if body.endswith('"'):
+    quotes = len(body) - len(body.rstrip('"'))
+    backslashes = len(body) - quotes - len(body[: len(body) - quotes].rstrip("\\"))
+    if quotes and not (quotes == 1 and backslashes % 2):  # or else it would end the literal
         body = body[:-1] + '\\"'
     if "\n" in body:
         body += "\n"
