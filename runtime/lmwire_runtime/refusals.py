@@ -21,6 +21,7 @@ import attrs
 
 from lmwire_runtime.errors import LMWireError, RefusedRequestError, UnsupportedEndpointError
 from lmwire_runtime.exchanges import Call, Channel, Exchange
+from lmwire_runtime.wire import UNSET
 
 __all__ = ["PeerWarning"]
 
@@ -33,6 +34,8 @@ _ID_KINDS: Final = frozenset({"channelUnknown", "channelAlreadyOpen"})
 _ID_HEAD: Final = re.compile(r"unknown channel\b|already open channel\b")
 _UNSUPPORTED_HEAD: Final = re.compile(r"\bun(known|handled)\b", re.IGNORECASE)
 _CHANNEL_ID: Final = re.compile(r"\bchannelId = (-?\d{1,15})\b")
+_QUOTATION: Final = re.compile(r"\b(?:p|creationP)arameter = ")
+_DECODER: Final = json.JSONDecoder()
 _ENDPOINT: Final = re.compile(r"\bendpoint(?:Name)?\s*[=:]?\s*[\"']?([A-Za-z0-9_]+)[\"']?\s*(?:,|$)")
 
 
@@ -97,13 +100,25 @@ class PeerWarning:
         candidates = [exchange for exchange in pending if exchange.endpoint in words]
         if len(candidates) > 1:
             # Several requests to one endpoint wait: the quoted parameter tells them apart.
-            quoted = [exchange for exchange in candidates if f"= {_parameter_of(exchange)}. " in self.text]
-            candidates = quoted or candidates
+            quoted = _quoted_in(self.text)
+            candidates = [
+                exchange for exchange in candidates if _parameter_of(exchange) == quoted
+            ] or candidates
         # The oldest: warnings arrive in the order of the requests.
         return candidates[0] if candidates else None
 
 
-def _parameter_of(exchange: Exchange) -> str:
+def _parameter_of(exchange: Exchange) -> Any:
     request = exchange.request or {}
-    parameter = request.get("parameter", request.get("creationParameter"))
-    return json.dumps(parameter, separators=(",", ":"), ensure_ascii=False)
+    return request.get("parameter", request.get("creationParameter", UNSET))
+
+
+def _quoted_in(text: str) -> Any:
+    """Return the parameter that a refusal quotes, UNSET if it quotes none that can be read."""
+    found = _QUOTATION.search(text[:400])
+    if found is None:
+        return UNSET
+    try:
+        return _DECODER.raw_decode(text, found.end())[0]
+    except (ValueError, RecursionError):
+        return UNSET

@@ -411,9 +411,9 @@ class TestRefusals:
         peer = Peer()
         calls = [
             peer.session.call("double", parameter)
-            for parameter in (1, 12, "1", {"b": [1, "ß"], "a": None}, 2)
+            for parameter in (1, 12, "1", {"b": [1, "ß"], "a": None}, 2.0)
         ]
-        quoted = {1: "12", 3: '{"b":[1,"ß"],"a":null}', 2: '"1"', 0: "1"}
+        quoted = {1: "12", 3: '{ "a": null, "b": [1.0, "\\u00df"] }', 2: '"1"', 0: "1"}
         for number, text in quoted.items():
             peer.warning(
                 f"Received invalid parameter for rpcCall, endpointName = double, parameter = {text}. Zod error:\n\n- x",
