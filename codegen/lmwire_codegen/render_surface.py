@@ -48,7 +48,11 @@ def _plan_names(surface: Surface) -> list[str]:
 
 
 def _handle_names(surface: Surface) -> list[str]:
-    both = [surface.handle, f"{surface.namespace.stem}Models", *(stream.stream_class for stream in surface.streams)]
+    both = [
+        surface.handle,
+        f"{surface.namespace.stem}Models",
+        *(stream.stream_class for stream in surface.streams),
+    ]
     results = [stream.result_class for stream in surface.streams]
     return sorted([*both, *(f"Async{name}" for name in both), *results])
 
@@ -64,7 +68,10 @@ def _plan_imports(model: Model, surface: Surface) -> list[tuple[str, list[str]]]
 
 
 def _handle_imports(model: Model, surface: Surface) -> list[tuple[str, list[str]]]:
-    refs: list[ClassRef] = [surface.specifier_type, *(ref for method in surface.methods for ref in method.uses)]
+    refs: list[ClassRef] = [
+        surface.specifier_type,
+        *(ref for method in surface.methods for ref in method.uses),
+    ]
     for stream in surface.streams:
         refs += [stream.fragment, stream.message_type]
         refs += [field.hint for field in stream.results if not field.reads]

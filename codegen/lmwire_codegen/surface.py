@@ -1,7 +1,7 @@
 """Beside the fourth stage: ``schema/surface/*.yaml``, resolved against the model.
 
-The files say which endpoints become friendly methods. Here every name in them is looked up: endpoints, packets by their tag, fields
-by their wire name, types. Templates get Python names only.
+The files say which endpoints become friendly methods. Here every name in them is looked up: endpoints,
+packets by their tag, fields by their wire name, types. Templates get Python names only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,17 @@ __all__ = [
 ]
 
 _VARIABLES: Final = frozenset(
-    {"identifier", "instance_identifier", "model_key", "options", "preset", "prompt", "specifier", "text", "ttl_ms"}
+    {
+        "identifier",
+        "instance_identifier",
+        "model_key",
+        "options",
+        "preset",
+        "prompt",
+        "specifier",
+        "text",
+        "ttl_ms",
+    }
 )
 
 
@@ -46,7 +56,9 @@ class ClassRef:
 
 @attrs.frozen(kw_only=True)
 class OptionTable:
-    """The generated table of options, its config class and the class of dicts that type checkers accept in its place."""
+    """The generated table of options, its config class and the class of dicts that type checkers accept in
+    its place.
+    """
 
     constant: str
     config_class: str
@@ -185,7 +197,9 @@ def build_surfaces(model: Model, documents: Mapping[str, Any]) -> tuple[Surface,
         SchemaProblems: A file has the wrong shape, or names what the schema does not have.
     """
     problems = Problems()
-    schema = json.loads(resources.files("lmwire_codegen").joinpath("surface.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads(
+        resources.files("lmwire_codegen").joinpath("surface.schema.json").read_text(encoding="utf-8")
+    )
     validator = jsonschema.Draft202012Validator(schema)
     surfaces: list[Surface] = []
     for file, document in sorted(documents.items()):
@@ -222,7 +236,9 @@ class _Resolver:
     def _surface(self, document: Mapping[str, Any]) -> Surface:
         name = document["namespace"]
         found = next((namespace for namespace in self._model.namespaces if namespace.name == name), None)
-        self._namespace = self._known(found, self._place.child("namespace"), f"the schema has no namespace {name!r}")
+        self._namespace = self._known(
+            found, self._place.child("namespace"), f"the schema has no namespace {name!r}"
+        )
         handle, loaded, place = document["handle"], document["loaded"], self._place
         self._check_template(handle["specifier"], place.child("handle", "specifier"))
         specifier = self._type(handle["specifier_type"], place.child("handle", "specifier_type"))
@@ -237,7 +253,9 @@ class _Resolver:
             specifier_type=specifier,
             specifier_decoder=self._decoder(specifier),
             options={
-                key: OptionTable(constant=entry["table"], config_class=entry["class"], dict_class=entry["dict"])
+                key: OptionTable(
+                    constant=entry["table"], config_class=entry["class"], dict_class=entry["dict"]
+                )
                 for key, entry in document["options"].items()
             },
             methods=[
@@ -247,9 +265,12 @@ class _Resolver:
             list_method=listing.method,
             list_item=self._item_of(listing, place.child("loaded", "list")),
             unload_method=unload.method,
-            loads=[self._load(key, entry, place.child("loads", key)) for key, entry in document["loads"].items()],
+            loads=[
+                self._load(key, entry, place.child("loads", key)) for key, entry in document["loads"].items()
+            ],
             streams=[
-                self._stream(key, entry, place.child("streams", key)) for key, entry in document["streams"].items()
+                self._stream(key, entry, place.child("streams", key))
+                for key, entry in document["streams"].items()
             ],
         )
 
@@ -301,7 +322,8 @@ class _Resolver:
         fragment = self._type(entry["fragment"], place.child("fragment"))
         message_type = self._type(entry["message_type"], place.child("message_type"))
         attempts = [
-            self._attempt(attempt, place.child("attempts", number)) for number, attempt in enumerate(entry["attempts"])
+            self._attempt(attempt, place.child("attempts", number))
+            for number, attempt in enumerate(entry["attempts"])
         ]
         return StreamPlan(
             name=name,
@@ -335,13 +357,19 @@ class _Resolver:
             result=self._packet(endpoint, entry["result"], place.child("result")),
         )
 
-    def _result_field(self, name: str, entry: Mapping[str, Any], packet: ClassRef, place: Location) -> ResultField:
+    def _result_field(
+        self, name: str, entry: Mapping[str, Any], packet: ClassRef, place: Location
+    ) -> ResultField:
         type_ = Named(self._key(packet))
         keys = list(_named(self._field_type(type_, entry["field"])))
         attribute = self._attribute(type_, entry["field"], place.child("field"))
         hint = self._known(self._ref(keys[0]) if keys else None, place.child("field"), "has no named type")
         return ResultField(
-            name=name, attribute=attribute, hint=hint, reads=entry.get("reads"), description=entry["description"]
+            name=name,
+            attribute=attribute,
+            hint=hint,
+            reads=entry.get("reads"),
+            description=entry["description"],
         )
 
     # Look-ups. Each records a problem and gives up this file if it fails.
@@ -355,7 +383,9 @@ class _Resolver:
     def _endpoint(self, kind: str, name: str, place: Location) -> Endpoint:
         endpoints = self._namespace.of_kind(kind)
         found = next((endpoint for endpoint in endpoints if endpoint.source.name == name), None)
-        endpoint: Endpoint = self._known(found, place, f"{self._namespace.name} has no {kind} endpoint {name!r}")
+        endpoint: Endpoint = self._known(
+            found, place, f"{self._namespace.name} has no {kind} endpoint {name!r}"
+        )
         return endpoint
 
     def _packet(self, endpoint: Endpoint, tag: str, place: Location) -> ClassRef:
@@ -368,9 +398,13 @@ class _Resolver:
     def _packet_fields(
         self, endpoint: Endpoint, entries: Mapping[str, str], place: Location
     ) -> list[tuple[ClassRef, str]]:
-        refs = [(self._packet(endpoint, tag, place.child(tag)), tag, wire_name) for tag, wire_name in entries.items()]
+        refs = [
+            (self._packet(endpoint, tag, place.child(tag)), tag, wire_name)
+            for tag, wire_name in entries.items()
+        ]
         return [
-            (ref, self._attribute(Named(self._key(ref)), wire_name, place.child(tag))) for ref, tag, wire_name in refs
+            (ref, self._attribute(Named(self._key(ref)), wire_name, place.child(tag)))
+            for ref, tag, wire_name in refs
         ]
 
     def _type(self, name: str, place: Location) -> ClassRef:
@@ -412,7 +446,9 @@ class _Resolver:
         """Check a template's variables, and its top-level keys against the request's fields."""
         if isinstance(template, str):
             if template.startswith("$") and not template.startswith("$$") and template[1:] not in _VARIABLES:
-                self._problems.add(place, f"no such variable {template!r}; there are {', '.join(sorted(_VARIABLES))}")
+                self._problems.add(
+                    place, f"no such variable {template!r}; there are {', '.join(sorted(_VARIABLES))}"
+                )
         elif isinstance(template, Mapping):
             for key, value in template.items():
                 if type_ is not None:

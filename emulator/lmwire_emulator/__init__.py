@@ -1,7 +1,7 @@
 """A stand-in for LM Studio: a protocol server on loopback, for demos, tests and machines without LM Studio.
 
-``Emulator`` is the server for asyncio, ``EmulatorThread`` for everybody else; ``load_script`` and ``parse_script`` make the replies of
-the scripted engine. It never starts by itself.
+``Emulator`` is the server for asyncio, ``EmulatorThread`` for everybody else; ``load_script`` and
+``parse_script`` make the replies of the scripted engine. It never starts by itself.
 """
 
 from lmwire_emulator.errors import EmulatorError

@@ -1,4 +1,6 @@
-"""Who may use the emulator: everybody, as long as nobody takes another client's identity, or holders of API tokens only."""
+"""Who may use the emulator: everybody, as long as nobody takes another client's identity, or holders of API
+tokens only.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ __all__ = ["Gatekeeper"]
 class Gatekeeper:
     """Judges the credentials of each connection.
 
-    Without tokens, the first connection with a new identifier fixes its passkey, until the last connection with it has gone. With tokens,
-    only their holders get in.
+    Without tokens, the first connection with a new identifier fixes its passkey, until the last connection
+    with it has gone. With tokens, only their holders get in.
 
     Args:
         api_tokens: The tokens to accept; none makes an open server.
@@ -26,7 +28,8 @@ class Gatekeeper:
 
     def __init__(self, api_tokens: Iterable[str] = ()) -> None:
         self._demanded = {
-            credentials.identifier: credentials.passkey for credentials in map(Credentials.from_token, api_tokens)
+            credentials.identifier: credentials.passkey
+            for credentials in map(Credentials.from_token, api_tokens)
         }
         self._passkeys: dict[str, str] = {}
         self._connections: Counter[str] = Counter()

@@ -12,7 +12,14 @@ import attrs
 from lmwire import UNSET, Unset, llm
 from lmwire_emulator import wire_values
 from lmwire_emulator.cancellation import Cancellation
-from lmwire_emulator.engines.base import DropConnection, Engine, Finished, Fragment, GenerationRequest, PromptProgress
+from lmwire_emulator.engines.base import (
+    DropConnection,
+    Engine,
+    Finished,
+    Fragment,
+    GenerationRequest,
+    PromptProgress,
+)
 from lmwire_emulator.kv_config import KVConfig
 from lmwire_emulator.models import LoadedModel
 from lmwire_emulator.presets import Preset, find_preset
@@ -50,11 +57,14 @@ class _PredictionPackets:
 _RAW_TEXT: Final = _PredictionPackets(
     llm.CompleteRawTextFragment, llm.CompleteRawTextPromptProcessingProgress, llm.CompleteRawTextSuccess
 )
-_CHAT: Final = _PredictionPackets(llm.PredictFragment, llm.PredictPromptProcessingProgress, llm.PredictSuccess)
+_CHAT: Final = _PredictionPackets(
+    llm.PredictFragment, llm.PredictPromptProcessingProgress, llm.PredictSuccess
+)
 
 
 class EmulatedLlm(llm.LlmHandlers):
-    """Handlers on a registry of models and on engines by name; ``presets`` may lie below a prediction's config.
+    """Handlers on a registry of models and on engines by name; ``presets`` may lie below a prediction's
+    config.
 
     Without ``progress_details`` prompt progress is reported as servers of 2025 did, by one number.
     """
@@ -84,7 +94,9 @@ class EmulatedLlm(llm.LlmHandlers):
             return None
         return instance_info(self._resolve(parameter.specifier))
 
-    async def get_load_config(self, parameter: llm.GetLoadConfigParameter, context: RequestContext) -> llm.KvConfig:
+    async def get_load_config(
+        self, parameter: llm.GetLoadConfigParameter, context: RequestContext
+    ) -> llm.KvConfig:
         return kv_config(self._resolve(parameter.specifier).load_config)
 
     async def unload_model(self, parameter: llm.UnloadModelParameter, context: RequestContext) -> None:

@@ -46,11 +46,13 @@ class Emulator:
     """A stand-in for LM Studio, for one event loop. An asynchronous context manager; ``start`` listens.
 
     Args:
-        script: What the scripted engine replies; every language model then answers by script. None: the ``ngram`` engine.
+        script: What the scripted engine replies; every language model then answers by script. None: the
+            ``ngram`` engine.
         loaded: Keys of models that are loaded at the start.
-        generation: Which servers to resemble: those of ``2026``, or those of ``2025``, which had no ``completeRawText``, no
-            ``details`` of prompt progress and no ``kind`` of warnings.
-        seconds_per_token: Pause of the ``ngram`` engine after each token, to look like a large model; 0 for none.
+        generation: Which servers to resemble: those of ``2026``, or those of ``2025``, which had no
+            ``completeRawText``, no ``details`` of prompt progress and no ``kind`` of warnings.
+        seconds_per_token: Pause of the ``ngram`` engine after each token, to look like a large model; 0 for
+            none.
         api_tokens: Tokens of which one is demanded; none makes an open server.
         catalogue: The downloaded models.
         presets: Presets that predictions can name.

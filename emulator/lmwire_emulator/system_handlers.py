@@ -37,7 +37,9 @@ class EmulatedSystem(system.SystemHandlers):
     ) -> list[system.ModelInfo]:
         named = [model for model in self._registry.downloaded if model.model_key == parameter.model_key]
         repositories = {model.repository for model in named}
-        return [any_model_info(model) for model in self._registry.downloaded if model.repository in repositories]
+        return [
+            any_model_info(model) for model in self._registry.downloaded if model.repository in repositories
+        ]
 
     async def notify(self, parameter: system.NotifyParameter, context: RequestContext) -> None:
         self.notifications.append(parameter)
@@ -59,7 +61,9 @@ class EmulatedSystem(system.SystemHandlers):
         return sorted(self._flags)
 
     async def request_shutdown(self, context: RequestContext) -> None:
-        raise ErrorReply("This client may not shut the server down", suggestion="Stop `lmwire serve` with Ctrl-C.")
+        raise ErrorReply(
+            "This client may not shut the server down", suggestion="Stop `lmwire serve` with Ctrl-C."
+        )
 
     async def alive(self, channel: ServerChannel[None, None]) -> None:
         # Open for as long as the connection is: its end is all that the client waits for.

@@ -58,10 +58,18 @@ def _model_fields(model: Model) -> dict[str, Any]:
         "indexedModelIdentifier": model.path,
         "deviceIdentifier": None,
         "maxContextLength": model.max_context_length,
-        **({"vision": model.vision, "trainedForToolUse": model.trained_for_tool_use} if model.domain == "llm" else {}),
+        **(
+            {"vision": model.vision, "trainedForToolUse": model.trained_for_tool_use}
+            if model.domain == "llm"
+            else {}
+        ),
         **({} if model.params_string is None else {"paramsString": model.params_string}),
         **({} if model.architecture is None else {"architecture": model.architecture}),
-        **({} if quantization is None else {"quantization": {"name": quantization.name, "bits": quantization.bits}}),
+        **(
+            {}
+            if quantization is None
+            else {"quantization": {"name": quantization.name, "bits": quantization.bits}}
+        ),
     }
 
 

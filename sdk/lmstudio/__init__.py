@@ -1,12 +1,10 @@
 """The official LM Studio SDK's import name, on lmwire.
 
->>> import lmstudio as lm
->>> llm = lm.llm()
->>> for content_fragment in llm.complete_stream("My name is"):
+>>> import lmstudio as lm >>> llm = lm.llm() >>> for content_fragment in llm.complete_stream("My name is"):
 ...     print(content_fragment, end="", flush=True)
 
-The module-level functions share one default client, made on first use. What this package does not have (chat, agents, files)
-raises AttributeError: install the official ``lmstudio`` for those.
+The module-level functions share one default client, made on first use. What this package does not have
+(chat, agents, files) raises AttributeError: install the official ``lmstudio`` for those.
 """
 
 from __future__ import annotations
@@ -85,7 +83,9 @@ def configure_default_client(api_host: str | None = None, api_token: str | None 
     global _default_client
     with _lock:
         if _default_client is not None:
-            raise LMStudioClientError("the default client is in use already; configure it before the first call")
+            raise LMStudioClientError(
+                "the default client is in use already; configure it before the first call"
+            )
         _default_client = Client(api_host, api_token)
 
 
@@ -101,7 +101,9 @@ def get_default_client(api_host: str | None = None) -> Client:
         if _default_client is None:
             _default_client = Client(api_host)
         elif api_host is not None:
-            raise LMStudioClientError("the default client is in use already; configure it before the first call")
+            raise LMStudioClientError(
+                "the default client is in use already; configure it before the first call"
+            )
         return _default_client
 
 
@@ -113,7 +115,8 @@ def llm(
     config: LlmLoadModelConfig | Mapping[str, Any] | None = None,
     on_load_progress: Callable[[float], Any] | None = None,
 ) -> LLM:
-    """Return a handle of a language model of the default client: any loaded one, or the one named, loading it if need be.
+    """Return a handle of a language model of the default client: any loaded one, or the one named, loading it
+    if need be.
 
     Args:
         model_key: The model; None takes the first one that is loaded.

@@ -1,7 +1,8 @@
 """Makes the public methods of lmwire's classes raise this package's exceptions.
 
-A class of this package extends one of lmwire's and is decorated with ``speaks_lmstudio``: every public method, property and
-iteration of the base class is then wrapped once, when the class is made. Nothing is added to the way of a fragment but one frame.
+A class of this package extends one of lmwire's and is decorated with ``speaks_lmstudio``: every public
+method, property and iteration of the base class is then wrapped once, when the class is made. Nothing is
+added to the way of a fragment but one frame.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ class LMStudioError(Exception):
 
 
 class LMStudioServerError(LMStudioError):
-    """The server reports a failure; ``server_error`` is its error object as plain JSON, None if there was none."""
+    """The server reports a failure; ``server_error`` is its error object as plain JSON, None if there was
+    none.
+    """
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)

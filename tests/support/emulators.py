@@ -30,7 +30,9 @@ def run_program(
     arguments: list[str], api_host: str | None = None, *, check: bool = True, stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python ARGUMENTS...``; the environment names the server. Fails, showing its output, on a non-zero exit."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("LM_", "LMSTUDIO_"))}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("LM_", "LMSTUDIO_"))
+    }
     environment["PYTHONIOENCODING"] = "utf-8"
     if api_host is not None:
         environment["LMSTUDIO_API_HOST"] = api_host

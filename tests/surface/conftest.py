@@ -36,7 +36,7 @@ class Frames:
         """Frames to the client that have all these members."""
         return self._matching("sent", wanted)
 
-    def wait_received(self, count: int = 1, **wanted: Any) -> None:
+    def wait_received(self, wanted: dict[str, Any], count: int = 1) -> None:
         """Wait until the client has sent so many such frames; fails after 10 s."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._matching("received", wanted)) >= count, 10):

@@ -1,4 +1,6 @@
-"""Text completion as its users see it: fragments, results, callbacks, ends of every kind. Each test runs over both shells."""
+"""Text completion as its users see it: fragments, results, callbacks, ends of every kind. Each test runs over
+both shells.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,7 @@ def test_leaving_early_cancels_on_the_server_and_the_next_call_works(scripted: M
     stream = one.stream("x")
 
     assert len(getattr(one.shell, way)(stream, 2)) == 2
-    one.frames.wait_received(**CANCEL)
+    one.frames.wait_received(CANCEL)
     assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
     with pytest.raises(CancelledError):
         stream.result()
@@ -103,7 +105,9 @@ def test_cancel_ends_the_stream_with_a_result(scripted: Make) -> None:
     first = next(fragments)
     one.shell.call(stream.cancel)
     one.shell.call(stream.cancel)
-    result = one.shell.call(stream.wait_for_result) if one.shell.name == "async" else _drained(stream, fragments)
+    result = (
+        one.shell.call(stream.wait_for_result) if one.shell.name == "async" else _drained(stream, fragments)
+    )
 
     assert result.content == first.content
     assert result.stats.stop_reason == "userStopped"
@@ -133,12 +137,14 @@ def test_a_hundred_cancels_in_a_row_leave_the_connection_usable(scripted: Make) 
         one.shell.leave_after(one.stream("x"), 1)
 
     assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
-    one.frames.wait_received(100, **CANCEL)
+    one.frames.wait_received(CANCEL, 100)
     assert one.frames.sent(type="communicationWarning") == []
     assert len({frame["channelId"] for frame in one.frames.received(type="channelCreate")}) == 101
 
 
-@pytest.mark.parametrize("callback", ["on_prediction_fragment", "on_first_token", "on_prompt_processing_progress"])
+@pytest.mark.parametrize(
+    "callback", ["on_prediction_fragment", "on_first_token", "on_prompt_processing_progress"]
+)
 def test_a_callback_that_raises_ends_the_stream_with_its_exception(scripted: Make, callback: str) -> None:
     one = scripted({"match": {"exact": "x"}, **SLOW}, HELLO)
 
@@ -147,7 +153,7 @@ def test_a_callback_that_raises_ends_the_stream_with_its_exception(scripted: Mak
 
     with pytest.raises(ZeroDivisionError, match="mine"):
         one.shell.call(one.model.complete, "x", **{callback: fail})
-    one.frames.wait_received(**CANCEL)
+    one.frames.wait_received(CANCEL)
     assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
 
 
@@ -159,7 +165,11 @@ def test_a_failure_in_mid_stream_keeps_the_text(scripted: Make) -> None:
     with pytest.raises(ChannelError) as caught:
         list(one.shell.iterate(stream))
 
-    assert (caught.value.title, caught.value.cause, caught.value.suggestion) == ("the engine broke", "heat", "cool it")
+    assert (caught.value.title, caught.value.cause, caught.value.suggestion) == (
+        "the engine broke",
+        "heat",
+        "cool it",
+    )
     assert caught.value.endpoint == "completeRawText"
     assert stream.text_so_far == " one two"
     with pytest.raises(ChannelError):
@@ -167,9 +177,12 @@ def test_a_failure_in_mid_stream_keeps_the_text(scripted: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "error"), [("close", IncompleteError), ("drop", ConnectionLostError), ("hang", RequestTimeoutError)]
+    ("end", "error"),
+    [("close", IncompleteError), ("drop", ConnectionLostError), ("hang", RequestTimeoutError)],
 )
-def test_other_ends_are_typed_errors_and_the_next_call_works(scripted: Make, end: str, error: type[Exception]) -> None:
+def test_other_ends_are_typed_errors_and_the_next_call_works(
+    scripted: Make, end: str, error: type[Exception]
+) -> None:
     one = scripted({"match": {"exact": "x"}, "reply": {"fragments": [" one"], "end": end}}, HELLO)
 
     with pytest.raises(error):
@@ -182,7 +195,7 @@ def test_a_timeout_cancels_on_the_server(scripted: Make) -> None:
 
     with pytest.raises(RequestTimeoutError):
         one.shell.call(one.model.complete, "x", timeout=0.05)
-    one.frames.wait_received(**CANCEL)
+    one.frames.wait_received(CANCEL)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +211,9 @@ def test_a_timeout_cancels_on_the_server(scripted: Make) -> None:
         ({"response_format": {"type": "object"}, "config": {"structured": {"type": "json"}}}, "not both"),
     ],
 )
-def test_misuse_is_refused_before_anything_is_sent(scripted: Make, options: dict[str, Any], text: str) -> None:
+def test_misuse_is_refused_before_anything_is_sent(
+    scripted: Make, options: dict[str, Any], text: str
+) -> None:
     one = scripted(HELLO)
 
     with pytest.raises(UsageError, match=text):
@@ -223,7 +238,9 @@ def test_structured_output_is_parsed(scripted: Make) -> None:
 def test_what_is_sent_is_what_the_official_sdk_sends(scripted: Make) -> None:
     one = scripted(HELLO)
 
-    one.shell.call(one.model.complete, "My name is", config={"temperature": 0.2, "max_tokens": 32}, preset="steady")
+    one.shell.call(
+        one.model.complete, "My name is", config={"temperature": 0.2, "max_tokens": 32}, preset="steady"
+    )
 
     (created,) = one.frames.received(type="channelCreate")
     assert created["endpoint"] == "completeRawText"
@@ -267,7 +284,9 @@ def test_models(shell: Shell) -> None:
             again: list[float] = []
             shell.call(client.llm.model, KEY, on_load_progress=again.append)
             assert again == [1.0]
-            second = shell.call(client.llm.load_new_instance, KEY, "mine", config={"contextLength": 128}, ttl=None)
+            second = shell.call(
+                client.llm.load_new_instance, KEY, "mine", config={"contextLength": 128}, ttl=None
+            )
             assert shell.call(second.get_context_length) == 128
             assert [handle.identifier for handle in shell.call(client.llm.list_loaded)] == [KEY, "mine"]
             shell.call(second.unload)
@@ -285,5 +304,8 @@ def test_tokens(scripted: Make) -> None:
     one = scripted(HELLO)
 
     single = one.shell.call(one.model.tokenize, "hello world")
-    assert one.shell.call(one.model.tokenize, ["hello world", "x"]) == [single, one.shell.call(one.model.tokenize, "x")]
+    assert one.shell.call(one.model.tokenize, ["hello world", "x"]) == [
+        single,
+        one.shell.call(one.model.tokenize, "x"),
+    ]
     assert one.shell.call(one.model.count_tokens, "hello world") == len(single)

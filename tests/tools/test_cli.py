@@ -27,7 +27,9 @@ def hello_host() -> object:
         yield emulator.api_host
 
 
-def lmwire(*arguments: str, api_host: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+def lmwire(
+    *arguments: str, api_host: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     return run_program([*LMWIRE, *arguments], api_host, check=check)
 
 
@@ -48,7 +50,17 @@ def test_complete_prints_json(hello_host: str) -> None:
 
 
 def test_options_reach_the_engine(emulator: EmulatorThread) -> None:
-    options = ["--max-tokens", "5", "--temperature", "0.9", "--seed", "7", "--api-host", emulator.api_host, "--json"]
+    options = [
+        "--max-tokens",
+        "5",
+        "--temperature",
+        "0.9",
+        "--seed",
+        "7",
+        "--api-host",
+        emulator.api_host,
+        "--json",
+    ]
 
     first, second = (json.loads(lmwire("complete", "The", *options).stdout) for _ in range(2))
 
@@ -59,7 +71,9 @@ def test_options_reach_the_engine(emulator: EmulatorThread) -> None:
 
 def test_stop_strings_end_the_text(emulator: EmulatorThread) -> None:
     printed = json.loads(
-        lmwire("complete", "The", "--stop", " ", "--temperature", "0", "--api-host", emulator.api_host, "--json").stdout
+        lmwire(
+            "complete", "The", "--stop", " ", "--temperature", "0", "--api-host", emulator.api_host, "--json"
+        ).stdout
     )
 
     assert " " not in printed["text"]
@@ -69,7 +83,15 @@ def test_stop_strings_end_the_text(emulator: EmulatorThread) -> None:
 def test_model_is_loaded_by_key(emulator: EmulatorThread) -> None:
     printed = json.loads(
         lmwire(
-            "complete", "x", "--model", "emulator/ngram-vision", "--api-host", emulator.api_host, "--json", "--max-tokens", "2"
+            "complete",
+            "x",
+            "--model",
+            "emulator/ngram-vision",
+            "--api-host",
+            emulator.api_host,
+            "--json",
+            "--max-tokens",
+            "2",
         ).stdout
     )
 
@@ -115,7 +137,14 @@ def test_demo_streams_and_shows_figures() -> None:
     done = lmwire("demo")
 
     assert done.stdout.startswith("My name is")
-    for figure in ("model:", "prompt tokens:", "predicted tokens:", "time to first token", "tokens per second:", "stop reason:"):
+    for figure in (
+        "model:",
+        "prompt tokens:",
+        "predicted tokens:",
+        "time to first token",
+        "tokens per second:",
+        "stop reason:",
+    ):
         assert figure in done.stdout
 
 
@@ -154,7 +183,16 @@ def test_serve_demands_tokens(serving: object) -> None:
 
     refused = lmwire("complete", "x", "--api-host", host, check=False)
     accepted = lmwire(
-        "complete", "x", "--api-host", host, "--api-token", TOKEN, "--model", "emulator/ngram-small", "--max-tokens", "2"
+        "complete",
+        "x",
+        "--api-host",
+        host,
+        "--api-token",
+        TOKEN,
+        "--model",
+        "emulator/ngram-small",
+        "--max-tokens",
+        "2",
     )
 
     assert refused.returncode == 1
@@ -165,7 +203,9 @@ def test_serve_demands_tokens(serving: object) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="no process group to send Ctrl-C to")
 def test_ctrl_c_cancels_on_the_server_and_exits_with_130() -> None:
-    slow = {"rules": [{"match": {"any": True}, "reply": {"fragments": [{"text": " word", "delay": 0.05}] * 2000}}]}
+    slow = {
+        "rules": [{"match": {"any": True}, "reply": {"fragments": [{"text": " word", "delay": 0.05}] * 2000}}]
+    }
     cancelled = threading.Event()
 
     def tap(direction: str, namespace: str, text: bytes) -> None:

@@ -1,7 +1,8 @@
 """``lmwire``: the command group, and what all commands do alike when something goes wrong.
 
-An error is one paragraph on stderr and exit code 1, wrong usage exits with 2, Ctrl-C cancels on the server and exits with 130.
-Everywhere, ``--api-host`` is the server that a command talks to; ``--host`` and ``--port`` are where it listens itself.
+An error is one paragraph on stderr and exit code 1, wrong usage exits with 2, Ctrl-C cancels on the server
+and exits with 130. Everywhere, ``--api-host`` is the server that a command talks to; ``--host`` and
+``--port`` are where it listens itself.
 """
 
 from __future__ import annotations

@@ -15,14 +15,36 @@ __all__ = ["complete"]
 
 @click.command()
 @click.argument("prompt")
-@click.option("--api-host", metavar="HOST[:PORT]", help="The server to talk to; by default one on this machine is looked for.")
-@click.option("--api-token", metavar="TOKEN", envvar=["LM_API_TOKEN", "LMSTUDIO_API_TOKEN"], help="API token, if the server wants one.")
-@click.option("--model", "model_key", metavar="KEY", help="The model, loaded if need be; by default the first one that is loaded.")
+@click.option(
+    "--api-host",
+    metavar="HOST[:PORT]",
+    help="The server to talk to; by default one on this machine is looked for.",
+)
+@click.option(
+    "--api-token",
+    metavar="TOKEN",
+    envvar=["LM_API_TOKEN", "LMSTUDIO_API_TOKEN"],
+    help="API token, if the server wants one.",
+)
+@click.option(
+    "--model",
+    "model_key",
+    metavar="KEY",
+    help="The model, loaded if need be; by default the first one that is loaded.",
+)
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Stop after this many tokens.")
 @click.option("--temperature", type=click.FloatRange(min=0), help="0 always takes the likeliest token.")
 @click.option("--seed", type=int, help="Make the choice of tokens repeatable, where the engine can.")
-@click.option("--stop", "stop_strings", multiple=True, metavar="TEXT", help="Stop before this text; may be given several times.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with text and figures instead of the text.")
+@click.option(
+    "--stop",
+    "stop_strings",
+    multiple=True,
+    metavar="TEXT",
+    help="Stop before this text; may be given several times.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object with text and figures instead of the text."
+)
 def complete(
     prompt: str,
     api_host: str | None,

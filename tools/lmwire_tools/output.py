@@ -1,4 +1,6 @@
-"""What several commands print: fragments as they come, progress bars on a terminal, and the figures of a prediction."""
+"""What several commands print: fragments as they come, progress bars on a terminal, and the figures of a
+prediction.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ __all__ = ["figures", "progress_bars", "stream_text"]
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str], Callable[[float], None]]]:
-    """Yield a function that makes a progress callback with a title; bars are drawn on stderr if that is a terminal."""
+    """Yield a function that makes a progress callback with a title; bars are drawn on stderr if that is a
+    terminal.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda title: lambda value: None

@@ -15,12 +15,42 @@ __all__ = ["serve"]
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on, 0 for any free one; by default LM Studio's own.")
-@click.option("--engine", type=click.Choice(["ngram", "scripted"]), help="What makes the text; scripted if --script is given, else ngram.")
-@click.option("--script", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Replies of the scripted engine, YAML or JSON.")
-@click.option("--model", "models", multiple=True, metavar="KEY", help="Have this model loaded at the start; may be given several times.")
-@click.option("--generation", type=click.Choice(["2025", "2026"]), default="2026", show_default=True, help="Which servers to resemble.")
-@click.option("--api-token", "api_tokens", multiple=True, metavar="TOKEN", help="Demand this API token; may be given several times.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="The port to listen on, 0 for any free one; by default LM Studio's own.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["ngram", "scripted"]),
+    help="What makes the text; scripted if --script is given, else ngram.",
+)
+@click.option(
+    "--script",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Replies of the scripted engine, YAML or JSON.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="KEY",
+    help="Have this model loaded at the start; may be given several times.",
+)
+@click.option(
+    "--generation",
+    type=click.Choice(["2025", "2026"]),
+    default="2026",
+    show_default=True,
+    help="Which servers to resemble.",
+)
+@click.option(
+    "--api-token",
+    "api_tokens",
+    multiple=True,
+    metavar="TOKEN",
+    help="Demand this API token; may be given several times.",
+)
 def serve(
     host: str,
     port: int | None,

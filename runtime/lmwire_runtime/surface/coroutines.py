@@ -1,8 +1,8 @@
 """One definition for both shells.
 
-An operation that takes several steps is written once, as a coroutine over a ``Caller``. The asyncio shell awaits it. The
-synchronous shell runs it with a caller whose steps block the thread and therefore never suspend, so that ``run`` gets the result
-from the first step of the coroutine.
+An operation that takes several steps is written once, as a coroutine over a ``Caller``. The asyncio shell
+awaits it. The synchronous shell runs it with a caller whose steps block the thread and therefore never
+suspend, so that ``run`` gets the result from the first step of the coroutine.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class AsyncCaller:
     async def call(self, descriptor: RpcDescriptor[P, R], parameter: P, timeout: Timeout) -> R:
         return await self._connection.call(descriptor, parameter, timeout=timeout)
 
-    def open(self, descriptor: ChannelDescriptor[Any, Any, T], creation: Any, timeout: Timeout) -> AsyncChannel[Any, T]:
+    def open(
+        self, descriptor: ChannelDescriptor[Any, Any, T], creation: Any, timeout: Timeout
+    ) -> AsyncChannel[Any, T]:
         limit = resolve_timeout(timeout, self._connection.core.settings.timeouts.channel)
         return AsyncChannel(self._connection, descriptor, creation, limit)
 
@@ -74,7 +76,9 @@ class SyncCaller:
     async def call(self, descriptor: RpcDescriptor[P, R], parameter: P, timeout: Timeout) -> R:
         return self._connection.call(descriptor, parameter, timeout=timeout)
 
-    def open(self, descriptor: ChannelDescriptor[Any, Any, T], creation: Any, timeout: Timeout) -> _BlockingPackets[T]:
+    def open(
+        self, descriptor: ChannelDescriptor[Any, Any, T], creation: Any, timeout: Timeout
+    ) -> _BlockingPackets[T]:
         limit = resolve_timeout(timeout, self._connection.core.settings.timeouts.channel)
         return _BlockingPackets(SyncChannel(self._connection, descriptor, creation, limit))
 

@@ -1,4 +1,6 @@
-"""What the generated handles of loaded models stand on: an identifier, and requests built from a caller's arguments."""
+"""What the generated handles of loaded models stand on: an identifier, and requests built from a caller's
+arguments.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,8 @@ def text_request(
         config, response_format, timeout: As the caller gave them.
 
     Raises:
-        UsageError: An option is unknown, out of range or refused, or both ways of asking for structure were used.
+        UsageError: An option is unknown, out of range or refused, or both ways of asking for structure were
+            used.
     """
     table.refuse(config, refuses)
     fields = table.to_fields(config)
@@ -69,7 +72,9 @@ def text_request(
     setting = None if given is None else given["value"]
     if response_format is not None:
         if given is not None:
-            raise UsageError(f"give either response_format or the option {structured_option!r} in config, not both")
+            raise UsageError(
+                f"give either response_format or the option {structured_option!r} in config, not both"
+            )
         setting = as_setting(response_format)
         fields = [*fields, {"key": key, "value": setting}]
     structured = isinstance(setting, Mapping) and setting.get("type") in ("json", "gbnf")

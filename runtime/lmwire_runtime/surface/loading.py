@@ -1,4 +1,5 @@
-"""Loading a model: a channel that reports progress and ends with what it loaded, driven by a plan of the compiler.
+"""Loading a model: a channel that reports progress and ends with what it loaded, driven by a plan of the
+compiler.
 
 Leaving it early (Ctrl-C, task cancellation, a callback that raises) asks the server to cancel the load.
 """
@@ -88,7 +89,9 @@ def milliseconds(seconds: float | None, name: str) -> int | Unset:
     if seconds is None:
         return UNSET
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0.001 <= seconds < 1e12:
-        raise UsageError(f"{name} must be a number of seconds of at least 0.001, or None for no limit; got {seconds!r}")
+        raise UsageError(
+            f"{name} must be a number of seconds of at least 0.001, or None for no limit; got {seconds!r}"
+        )
     return round(seconds * 1000)
 
 
@@ -103,9 +106,12 @@ def load_variables(
     """Return the template variables of a load of what its caller gave.
 
     Raises:
-        UsageError: The key is no text, the time to live no number of seconds, or an option is unknown or out of range.
+        UsageError: The key is no text, the time to live no number of seconds, or an option is unknown or
+            out of range.
     """
-    identifier = UNSET if instance_identifier is None else check_text(instance_identifier, "instance_identifier")
+    identifier = (
+        UNSET if instance_identifier is None else check_text(instance_identifier, "instance_identifier")
+    )
     return {
         "model_key": check_text(model_key, "model_key"),
         "instance_identifier": identifier,

@@ -47,7 +47,8 @@ class TextResult(Generic[P]):
         return self._packet
 
     def parse_as(self, cls: type[T]) -> T:
-        """Return the text as an object of ``cls``: a pydantic model, attrs class, dataclass or msgspec Struct.
+        """Return the text as an object of ``cls``: a pydantic model, attrs class, dataclass or msgspec
+        Struct.
 
         Raises:
             UsageError: The text does not fit; the message says where, and keeps the text.

@@ -1,13 +1,15 @@
 """Streams of text: what a completion means, driven by plans that the compiler makes of schema/surface.
 
-A ``StreamPlan`` says which endpoints can serve a stream, best first, and what each of their packets means: it yields, it is progress,
-or it is the result. ``StreamCore`` is the state of one stream without any waiting; ``SyncStream`` and ``AsyncStream`` add that.
+A ``StreamPlan`` says which endpoints can serve a stream, best first, and what each of their packets means:
+it yields, it is progress, or it is the result. ``StreamCore`` is the state of one stream without any
+waiting; ``SyncStream`` and ``AsyncStream`` add that.
 
 * The request is sent by ``start``, by entering the context, or by the first wait, and only then.
-* An endpoint that the server does not have gives way to the next attempt; the session remembers it, so that this costs one exchange
-  for each connection.
-* Whatever ends a stream early (leaving the loop or the context, a callback that raises, Ctrl-C, task cancellation, ``close``) asks the
-  server to stop and drops what it still sends; the connection stays usable.
+* An endpoint that the server does not have gives way to the next attempt; the session remembers it, so that
+  this costs one exchange for each connection.
+* Whatever ends a stream early (leaving the loop or the context, a callback that raises, Ctrl-C, task
+  cancellation, ``close``) asks the server to stop and drops what it still sends; the connection stays
+  usable.
 * ``cancel`` asks the server to stop and goes on to the regular end: a result with the text up to then.
 """
 
@@ -308,7 +310,9 @@ class SyncStream(StreamCore[F, R]):
             self._channel.cancel()
 
     def close(self) -> None:
-        """Give the stream up: the server is asked to stop, what it still sends is dropped. Harmless after the end."""
+        """Give the stream up: the server is asked to stop, what it still sends is dropped. Harmless after the
+        end.
+        """
         self._fail(self._abandoned())
         if self._channel is not None:
             self._channel.close()
@@ -331,7 +335,9 @@ class SyncStream(StreamCore[F, R]):
 
 
 class AsyncStream(StreamCore[F, R]):
-    """A stream read by a task: asynchronously iterable, an asynchronous context manager, and awaitable (giving itself)."""
+    """A stream read by a task: asynchronously iterable, an asynchronous context manager, and awaitable
+    (giving itself).
+    """
 
     def __init__(
         self, connection: AsyncConnection, plan: StreamPlan[F, R], request: Request, callbacks: Callbacks[F]
@@ -427,7 +433,9 @@ class AsyncStream(StreamCore[F, R]):
             self._channel.close_now()
 
     async def close(self) -> None:
-        """Give the stream up: the server is asked to stop, what it still sends is dropped. Harmless after the end."""
+        """Give the stream up: the server is asked to stop, what it still sends is dropped. Harmless after the
+        end.
+        """
         self.close_now()
 
     async def aclose(self) -> None:

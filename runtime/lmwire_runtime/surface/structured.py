@@ -3,9 +3,10 @@
 ``response_format`` may be
 
 * a JSON Schema (a dict without ``type``, or with a JSON type as its ``type``),
-* a setting as the wire has it: ``{"type": "json", "jsonSchema": ...}``, ``{"type": "gbnf", "gbnfGrammar": ...}``, ``{"type": "json"}``
-  (any valid JSON) or ``{"type": "none"}``,
-* a class that has ``model_json_schema()`` (pydantic, the drop-in's ``BaseModel``), an attrs class, a dataclass or a msgspec Struct.
+* a setting as the wire has it: ``{"type": "json", "jsonSchema": ...}``, ``{"type": "gbnf", "gbnfGrammar":
+  ...}``, ``{"type": "json"}`` (any valid JSON) or ``{"type": "none"}``,
+* a class that has ``model_json_schema()`` (pydantic, the drop-in's ``BaseModel``), an attrs class, a
+  dataclass or a msgspec Struct.
 """
 
 from __future__ import annotations
@@ -28,7 +29,13 @@ _SETTING_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "json": frozenset({"type", "jsonSchema"}),
     "gbnf": frozenset({"type", "gbnfGrammar"}),
 }
-_SCALARS: Final[Mapping[Any, str]] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+_SCALARS: Final[Mapping[Any, str]] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
 
 
 def as_setting(response_format: Any) -> dict[str, Any]:
@@ -57,7 +64,8 @@ def _setting_of_mapping(given: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": "json", "jsonSchema": dict(given)}
     strange = sorted(set(given) - keys)
     if strange:
-        raise UsageError(f"response_format of type {kind!r} has no {', '.join(map(repr, strange))}; it takes {sorted(keys)}")
+        unknown = ", ".join(map(repr, strange))
+        raise UsageError(f"response_format of type {kind!r} has no {unknown}; it takes {sorted(keys)}")
     if kind == "gbnf" and not isinstance(given.get("gbnfGrammar"), str):
         raise UsageError("response_format of type 'gbnf' needs the grammar as text in 'gbnfGrammar'")
     return dict(given)
@@ -67,7 +75,8 @@ def schema_of(cls: type) -> dict[str, Any]:
     """Return the JSON Schema of a class with fields.
 
     Raises:
-        UsageError: The class is of no kind whose fields can be read, or a field has a type that JSON has no word for.
+        UsageError: The class is of no kind whose fields can be read, or a field has a type that JSON has no
+            word for.
     """
     maker: Callable[[], Any] | None = getattr(cls, "model_json_schema", None)
     if callable(maker):
@@ -102,7 +111,8 @@ def _fields_of(cls: type) -> dict[str, bool] | None:
     if dataclasses.is_dataclass(cls):
         missing = dataclasses.MISSING
         return {
-            field.name: field.default is missing and field.default_factory is missing for field in dataclasses.fields(cls)
+            field.name: field.default is missing and field.default_factory is missing
+            for field in dataclasses.fields(cls)
         }
     attributes = getattr(cls, "__attrs_attrs__", None)
     if attributes is not None:
@@ -136,7 +146,9 @@ def _schema_of_type(hint: Any, where: str) -> dict[str, Any]:
 
 
 def parse_structured(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that ``text`` is, None if it is none (an array or scalar counts as none, as in the official SDK)."""
+    """Return the JSON object that ``text`` is, None if it is none (an array or scalar counts as none, as in
+    the official SDK).
+    """
     try:
         value = json_codec.loads(text)
     except (ValueError, UnicodeEncodeError):

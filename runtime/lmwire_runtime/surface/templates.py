@@ -1,7 +1,8 @@
 """Requests as data: plain JSON with ``$name`` where a value goes.
 
-A template is written in schema/surface and checked by the compiler; here it is only filled in. A string that is exactly ``$name``
-becomes the value of that name; a key or list item whose value is UNSET is left out. ``$$`` at the start stands for one ``$``.
+A template is written in schema/surface and checked by the compiler; here it is only filled in. A string
+that is exactly ``$name`` becomes the value of that name; a key or list item whose value is UNSET is left
+out. ``$$`` at the start stands for one ``$``.
 """
 
 from __future__ import annotations
