@@ -51,7 +51,6 @@ CHOSEN: Final = 2
 Encoded: TypeAlias = "tuple[str, Any, Strength]"
 
 
-@attrs.frozen
 class Decoded:
     """What became of the fields of one option.
 
@@ -60,11 +59,14 @@ class Decoded:
         left: Keys whose values it cannot hold -> why.
     """
 
-    value: Any = UNSET
-    left: Mapping[str, MisfitError] = attrs.field(factory=dict)
+    __slots__ = ("left", "value")
+
+    def __init__(self, value: Any = UNSET, left: Mapping[str, MisfitError] | None = None) -> None:
+        self.value: Final = value
+        self.left: Final = left or {}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Option:
     """One row of a table.
 
@@ -114,7 +116,7 @@ class Option:
         raise NotImplementedError(type(self).__name__)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class PlainOption(Option):
     """Sent as it is.
 
@@ -164,7 +166,7 @@ class PlainOption(Option):
         return Decoded(False if is_off else read)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class CheckboxOption(Option):
     """Sent with a check mark; ``off`` is the value that goes with an unchecked box, where it only is a memory."""
 
@@ -201,15 +203,16 @@ class CheckboxOption(Option):
             return Decoded(left={self.key: error})
 
 
-@attrs.frozen(kw_only=True)
 class MemberPart:
     """A key that holds one member of the setting, and is sent if that is set."""
 
-    key: str
-    member: str
+    __slots__ = ("key", "member")
+
+    def __init__(self, *, key: str, member: str) -> None:
+        self.key: Final = key
+        self.member: Final = member
 
 
-@attrs.frozen(kw_only=True)
 class Piece:
     """A field of an object that is made of members of the setting.
 
@@ -221,11 +224,22 @@ class Piece:
         listed: Whether the wire has a list with the member as its only item.
     """
 
-    name: str
-    default: Any
-    member: str | None = None
-    words: Mapping[str, str] = attrs.field(factory=dict)
-    listed: bool = False
+    __slots__ = ("default", "listed", "member", "name", "words")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        default: Any,
+        member: str | None = None,
+        words: Mapping[str, str] | None = None,
+        listed: bool = False,
+    ) -> None:
+        self.name: Final = name
+        self.default: Final = default
+        self.member: Final = member
+        self.words: Final = words or {}
+        self.listed: Final = listed
 
     def compose(self, given: Mapping[str, Any]) -> Any:
         """Return the wire value for the members that are given."""
@@ -245,12 +259,14 @@ class Piece:
         return value
 
 
-@attrs.frozen(kw_only=True)
 class ComposedPart:
     """A key that holds an object made of several members, and is sent whenever the setting is given at all."""
 
-    key: str
-    pieces: tuple[Piece, ...]
+    __slots__ = ("key", "pieces")
+
+    def __init__(self, *, key: str, pieces: tuple[Piece, ...]) -> None:
+        self.key: Final = key
+        self.pieces: Final = pieces
 
     def compose(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the object for the members that are given."""
@@ -266,7 +282,7 @@ class ComposedPart:
         return members if self.compose(members) == whole else None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class MultiPartOption(Option):
     """A setting whose members go to several keys."""
 
@@ -315,7 +331,7 @@ class MultiPartOption(Option):
         return Decoded(self.kind.from_wire(members, self.name) if members else UNSET, left)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class WholeConfig(Option):
     """A whole KV config, ``{"fields": [{"key": ..., "value": ...}]}``; the other options override its keys."""
 

@@ -121,6 +121,10 @@ class _Simple:
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        return f"{type(self).__name__}({arguments})"
+
     def to_wire(self, value: Any, path: str) -> Any:
         raise NotImplementedError(type(self).__name__)
 
@@ -128,9 +132,10 @@ class _Simple:
         return self.to_wire(value, path)
 
 
-@attrs.frozen
 class Boolean(_Simple):
     """True or False."""
+
+    __slots__ = ()
 
     @property
     def words(self) -> str:
@@ -142,12 +147,14 @@ class Boolean(_Simple):
         return value
 
 
-@attrs.frozen(kw_only=True)
 class Integer(_Simple):
     """A whole number; bounds are inclusive."""
 
-    minimum: int | None = None
-    maximum: int | None = None
+    __slots__ = ("maximum", "minimum")
+
+    def __init__(self, *, minimum: int | None = None, maximum: int | None = None) -> None:
+        self.minimum: Final = minimum
+        self.maximum: Final = maximum
 
     @property
     def words(self) -> str:
@@ -160,12 +167,14 @@ class Integer(_Simple):
         return number
 
 
-@attrs.frozen(kw_only=True)
 class Number(_Simple):
     """A finite number; bounds are inclusive. An int stays one."""
 
-    minimum: float | None = None
-    maximum: float | None = None
+    __slots__ = ("maximum", "minimum")
+
+    def __init__(self, *, minimum: float | None = None, maximum: float | None = None) -> None:
+        self.minimum: Final = minimum
+        self.maximum: Final = maximum
 
     @property
     def words(self) -> str:
@@ -179,11 +188,13 @@ class Number(_Simple):
         return number
 
 
-@attrs.frozen(kw_only=True)
 class Text(_Simple):
     """Text of at least ``min_length`` characters."""
 
-    min_length: int = 0
+    __slots__ = ("min_length",)
+
+    def __init__(self, *, min_length: int = 0) -> None:
+        self.min_length: Final = min_length
 
     @property
     def words(self) -> str:
@@ -199,11 +210,13 @@ class Text(_Simple):
         return str.__str__(value)  # the text of a str enum, not its name
 
 
-@attrs.frozen
 class Choice(_Simple):
     """One of a few words or integers."""
 
-    members: tuple[str | int, ...]
+    __slots__ = ("members",)
+
+    def __init__(self, members: tuple[str | int, ...]) -> None:
+        self.members: Final = members
 
     @property
     def words(self) -> str:
@@ -216,11 +229,13 @@ class Choice(_Simple):
         return plain
 
 
-@attrs.frozen
 class ListOf(_Simple):
     """A list, or any other sequence, of values of one kind."""
 
-    item: Kind
+    __slots__ = ("item",)
+
+    def __init__(self, item: Kind) -> None:
+        self.item: Final = item
 
     @property
     def words(self) -> str:
@@ -238,11 +253,13 @@ class ListOf(_Simple):
         return ((item, f"{path}[{number}]") for number, item in enumerate(value))
 
 
-@attrs.frozen
 class TupleOf(_Simple):
     """A sequence of a fixed length, each place with a kind of its own."""
 
-    items: tuple[Kind, ...]
+    __slots__ = ("items",)
+
+    def __init__(self, items: tuple[Kind, ...]) -> None:
+        self.items: Final = items
 
     @property
     def words(self) -> str:
@@ -260,11 +277,13 @@ class TupleOf(_Simple):
         return ((kind, value[number], f"{path}[{number}]") for number, kind in enumerate(self.items))
 
 
-@attrs.frozen
 class AnyOf(_Simple):
     """A value of any one of several simple kinds."""
 
-    kinds: tuple[Kind, ...]
+    __slots__ = ("kinds",)
+
+    def __init__(self, kinds: tuple[Kind, ...]) -> None:
+        self.kinds: Final = kinds
 
     @property
     def words(self) -> str:
@@ -279,11 +298,13 @@ class AnyOf(_Simple):
         raise MisfitError(path, self.words, value)
 
 
-@attrs.frozen
 class Json(_Simple):
     """Any JSON value, or any dict or list if that is the ``shape``; what is in it belongs to somebody else."""
 
-    shape: type | None = None
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: type | None = None) -> None:
+        self.shape: Final = shape
 
     @property
     def words(self) -> str:
@@ -298,14 +319,16 @@ class Json(_Simple):
         return plain
 
 
-@attrs.frozen(kw_only=True)
 class Member:
     """A field of a setting: its wire name, its attribute, its kind, and whether the wire requires it."""
 
-    name: str
-    attribute: str
-    kind: Kind
-    required: bool = False
+    __slots__ = ("attribute", "kind", "name", "required")
+
+    def __init__(self, *, name: str, attribute: str, kind: Kind, required: bool = False) -> None:
+        self.name: Final = name
+        self.attribute: Final = attribute
+        self.kind: Final = kind
+        self.required: Final = required
 
 
 class Record:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
-
-import attrs
 
 from lmwire_runtime.errors import UsageError
 
@@ -15,7 +12,6 @@ __all__ = ["Name", "Spellings"]
 _SHORTEST_PREFIX: Final = 3
 
 
-@attrs.frozen
 class Name:
     """The spellings of one option.
 
@@ -26,10 +22,13 @@ class Name:
         reported: Whether servers report it while callers cannot give it.
     """
 
-    camel: str
-    snake: str
-    keys: tuple[str, ...] = ()
-    reported: bool = False
+    __slots__ = ("camel", "keys", "reported", "snake")
+
+    def __init__(self, camel: str, snake: str, keys: tuple[str, ...] = (), reported: bool = False) -> None:
+        self.camel: Final = camel
+        self.snake: Final = snake
+        self.keys: Final = keys
+        self.reported: Final = reported
 
 
 class Spellings:
@@ -88,6 +87,8 @@ class Spellings:
         return found.snake if "_" in wrong else found.camel
 
     def _close(self, flat: str, cutoff: float) -> Name | None:
+        import difflib  # here, because names are rarely wrong
+
         matches = difflib.get_close_matches(flat, self._hints, n=1, cutoff=cutoff)
         return self._hints[matches[0]] if matches else None
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
-
-import attrs
+from typing import Any, Final, Protocol
 
 from lmwire_runtime.errors import UsageError
 
@@ -19,11 +17,11 @@ class Rule(Protocol):
         """Raise UsageError if what is given breaks the rule."""
 
 
-@attrs.frozen(kw_only=True)
 class NotTogether:
     """At most one of the options may be on: neither False nor empty."""
 
-    options: tuple[str, ...]
+    def __init__(self, *, options: tuple[str, ...]) -> None:
+        self.options: Final = options
 
     def check(self, given: Mapping[str, Any]) -> None:
         """See ``Rule``."""
@@ -32,12 +30,12 @@ class NotTogether:
             raise UsageError(f"the options {_listed(on)} cannot go together; give one of them")
 
 
-@attrs.frozen(kw_only=True)
 class Requires:
     """Who switches ``option`` on has to give ``needs`` too, switched on."""
 
-    option: str
-    needs: str
+    def __init__(self, *, option: str, needs: str) -> None:
+        self.option: Final = option
+        self.needs: Final = needs
 
     def check(self, given: Mapping[str, Any]) -> None:
         """See ``Rule``."""
@@ -45,12 +43,12 @@ class Requires:
             raise UsageError(f"option {self.option!r} needs option {self.needs!r} to be given as well")
 
 
-@attrs.frozen(kw_only=True)
 class Ordered:
     """``low`` is at most ``high``, where both are given."""
 
-    low: str
-    high: str
+    def __init__(self, *, low: str, high: str) -> None:
+        self.low: Final = low
+        self.high: Final = high
 
     def check(self, given: Mapping[str, Any]) -> None:
         """See ``Rule``."""
@@ -61,12 +59,12 @@ class Ordered:
             )
 
 
-@attrs.frozen(kw_only=True)
 class Clear:
     """Whoever gives any of the options ``when`` also sends ``fields``, unless the config sets those keys itself."""
 
-    when: tuple[str, ...]
-    fields: Mapping[str, Any]
+    def __init__(self, *, when: tuple[str, ...], fields: Mapping[str, Any]) -> None:
+        self.when: Final = when
+        self.fields: Final = fields
 
 
 def _listed(names: list[str]) -> str:

@@ -27,6 +27,7 @@ from lmwire_runtime.errors import (
     CancelledError,
     IncompleteError,
     LMWireError,
+    StateError,
     UnsupportedEndpointError,
     UsageError,
 )
@@ -127,6 +128,8 @@ class StreamCore(Generic[F, R]):
         self._plan = plan
         self._request = request
         self._callbacks = callbacks
+        self._text = plan.text
+        self._on_fragment = callbacks.on_fragment
         self._meter = ProgressMeter(callbacks.on_progress)
         self._parts: list[str] = []
         self._attempt_number = 0
@@ -149,7 +152,7 @@ class StreamCore(Generic[F, R]):
         """Return the result of a finished stream, without waiting.
 
         Raises:
-            UsageError: The stream is not finished.
+            StateError: The stream is not finished.
             LMWireError: What ended the stream, if it has no result.
         """
         if self._result is not None:
@@ -157,7 +160,7 @@ class StreamCore(Generic[F, R]):
         if self._error is not None:
             raise self._error
         state = "has not finished" if self._started else "was not started"
-        raise UsageError(f"this stream {state}; iterate it to its end, or call wait_for_result()")
+        raise StateError(f"this stream {state}; iterate it to its end, or call wait_for_result()")
 
     @property
     def _attempt(self) -> Attempt:
@@ -165,7 +168,7 @@ class StreamCore(Generic[F, R]):
 
     def _check_startable(self) -> None:
         if self.finished:
-            error = UsageError("this stream has ended; make a new one")
+            error = StateError("this stream has ended; make a new one")
             error.__cause__ = self._error
             raise error
 
@@ -179,17 +182,19 @@ class StreamCore(Generic[F, R]):
         """Note a fragment; returns False if it is to be dropped, because it came after a cancel."""
         if self._cancelled:
             return False
-        callbacks = self._callbacks
         if not self._parts:
-            if callbacks.on_progress is not None:
-                self._meter.begin()
-                self._meter.finish()
-            if callbacks.on_first_token is not None:
-                callbacks.on_first_token()
-        self._parts.append(getattr(fragment, self._plan.text))
-        if callbacks.on_fragment is not None:
-            callbacks.on_fragment(fragment)
+            self._begin_text()
+        self._parts.append(getattr(fragment, self._text))
+        if self._on_fragment is not None:
+            self._on_fragment(fragment)
         return True
+
+    def _begin_text(self) -> None:
+        """The prompt is processed: say so, before the first fragment."""
+        self._meter.begin()
+        self._meter.finish()
+        if self._callbacks.on_first_token is not None:
+            self._callbacks.on_first_token()
 
     def _take_other(self, packet: Any) -> bool:
         """Note a packet that is no fragment; returns True if it ends the stream."""
@@ -202,7 +207,7 @@ class StreamCore(Generic[F, R]):
             self._result = result
             return True
         attribute = attempt.progress.get(type(packet))
-        if attribute is not None and self._callbacks.on_progress is not None:
+        if attribute is not None:
             self._meter.begin()
             self._meter.report(getattr(packet, attribute))
         return False
@@ -234,7 +239,7 @@ class SyncStream(StreamCore[F, R]):
         """Send the request, unless it was sent.
 
         Raises:
-            UsageError: The stream has ended.
+            StateError: The stream has ended.
             ConnectError, AuthenticationError, ConnectionLostError: See there.
         """
         if self._channel is None:
