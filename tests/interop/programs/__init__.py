@@ -1,0 +1,60 @@
+"""Programs that run in the real clients' environments, and how to run them.
+
+A program writes a line of JSON for each step, ``{"step": ..., "saw": ...}``: what its user would see.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+__all__ = ["NODE_PROGRAM", "PYTHON_PROGRAM", "run"]
+
+PYTHON_PROGRAM: Final = Path(__file__).with_name("official_python.py")
+NODE_PROGRAM: Final = Path(__file__).with_name("official_node.cjs")
+
+_SECONDS: Final = 45
+
+
+def run(command: Sequence[str | Path], *, cwd: Path | None = None) -> dict[str, Any]:
+    """Run a program to its end and return what each step saw. Fails, showing all output, unless it exits with 0."""
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("LM_", "LMSTUDIO_"))
+    }
+    environment["PYTHONIOENCODING"] = "utf-8"
+    output, exit_code = _output(command, cwd, environment)
+    if exit_code != 0:
+        pytest.fail(f"{Path(command[0]).name} ended with {exit_code}\n{output}")
+    steps: dict[str, Any] = {}
+    for line in output.splitlines():
+        told = json.loads(line)
+        assert told["step"] not in steps, f"two steps are called {told['step']!r}"
+        steps[told["step"]] = told["saw"]
+    return steps
+
+
+def _output(
+    command: Sequence[str | Path], cwd: Path | None, environment: dict[str, str]
+) -> tuple[str, str | int]:
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        said = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout
+        return said or "", f"nothing: it hung for {_SECONDS} s"
+    return done.stdout, done.returncode
