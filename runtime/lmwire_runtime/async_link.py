@@ -63,7 +63,9 @@ class AsyncLink(asyncio.Protocol):
         self._end_timer: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def connect(cls, address: Address, namespace: str, settings: Settings) -> AsyncLink:
+    async def connect(
+        cls, address: Address, namespace: str, settings: Settings, begun: Callable[[AsyncLink], None]
+    ) -> AsyncLink:
         """Connect, shake hands and authenticate; raises as ``SyncLink.connect`` does."""
         limit = settings.timeouts.connect
         url = address.url(namespace)
@@ -71,6 +73,7 @@ class AsyncLink(asyncio.Protocol):
             ClientTransport(url, message_bytes=settings.limits.message_bytes), namespace, settings
         )
         link = cls(core, address, settings)
+        begun(link)
         try:
             await asyncio.wait_for(link._establish(url), limit)
         except (TimeoutError, asyncio.TimeoutError) as error:
@@ -95,15 +98,21 @@ class AsyncLink(asyncio.Protocol):
             await self.loop.create_connection(lambda: self, address.connect_host, address.port, **tls)
         except (OSError, ValueError) as error:
             raise ConnectError(f"{address} cannot be reached: {error}", address=str(address)) from error
+        self._check_open()
         self._write()
         while not self.core.check_handshake(url):
             await self._next_progress()
+            self._check_open()
         self.session.authenticate(settings.credentials.identifier, settings.credentials.passkey)
         self._write()
         while not self.session.authenticated:
             if self.session.lost is not None:
-                raise self.session.lost
+                raise self.session.lost.copied()
             await self._next_progress()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("the client was closed")
 
     def _missing_step(self) -> str:
         if self._transport is None:
@@ -211,13 +220,13 @@ class AsyncLink(asyncio.Protocol):
         finally:
             self.discard()
 
-    def discard(self) -> None:
-        """Drop the connection at once."""
+    def discard(self, reason: LMWireError | None = None) -> None:
+        """Drop the connection at once; what is in flight ends with ``reason``."""
         self._closed = True
-        self._in_loop(self._discard)
+        self._in_loop(self._discard, reason or ClosedError("the connection was dropped"))
 
-    def _discard(self) -> None:
-        self.session.lose(ClosedError("the connection was dropped"))
+    def _discard(self, reason: LMWireError) -> None:
+        self.session.lose(reason)
         self._cancel_timers()
         if self._transport is not None:
             self._transport.abort()

@@ -51,6 +51,7 @@ class AsyncConnection:
             weakref.WeakKeyDictionary()
         )
         self._link: AsyncLink | None = None
+        self._making: AsyncLink | None = None
         self._retired: list[AsyncLink] = []
 
     async def call(self, descriptor: RpcDescriptor[P, R], parameter: P, *, timeout: Timeout = UNSET) -> R:
@@ -98,17 +99,25 @@ class AsyncConnection:
                 self._retire(link)
             address = await self.core.find_address_async()
             try:
-                link = self._link = await AsyncLink.connect(address, self.namespace, self.core.settings)
+                link = self._link = await AsyncLink.connect(
+                    address, self.namespace, self.core.settings, self._set_making
+                )
             except ConnectError:
                 await self.core.not_reached_async(address)
                 raise
             except LMWireError:
                 self.core.forget_address()
                 raise
+            finally:
+                self._making = None
             if self._client.closed:
-                await link.close()  # by another task, which could not see this link yet
+                await link.close()  # by another task, which did not see this link any more, or not yet
             self._client.check_open()
             return link
+
+    def _set_making(self, link: AsyncLink) -> None:
+        self._making = link
+        self._client.check_open()
 
     def _retire(self, link: AsyncLink) -> None:
         self._link = None
@@ -131,6 +140,8 @@ class AsyncConnection:
                 await link.close()
             else:
                 link.discard()
+        if self._making is not None:
+            self._making.discard(ClosedError("the client was closed"))
 
     def __del__(self) -> None:
         # A forgotten client: its event loop, if it still runs, would keep the sockets open.

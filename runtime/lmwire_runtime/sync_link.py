@@ -83,8 +83,12 @@ class SyncLink:
         self._close_sockets = weakref.finalize(self, _close_both, stream, self._poller)
 
     @classmethod
-    def connect(cls, address: Address, namespace: str, settings: Settings) -> SyncLink:
+    def connect(
+        cls, address: Address, namespace: str, settings: Settings, begun: Callable[[SyncLink], None]
+    ) -> SyncLink:
         """Connect, shake hands and authenticate.
+
+        ``begun`` gets the link as soon as there is one, so that another thread can discard it.
 
         Raises:
             ConnectError: The server cannot be reached, or is no WebSocket server.
@@ -99,6 +103,7 @@ class SyncLink:
         stream = open_stream(address, settings.ssl_context, limit)
         link = cls(stream, LinkCore(transport, namespace, settings), address, settings)
         try:
+            begun(link)
             with link._lock:
                 link._write()
             link._until(lambda: link.core.check_handshake(url), deadline)
@@ -236,11 +241,11 @@ class SyncLink:
         finally:
             self.discard()
 
-    def discard(self) -> None:
-        """Drop the connection at once."""
+    def discard(self, reason: LMWireError | None = None) -> None:
+        """Drop the connection at once; what is in flight ends with ``reason``."""
         with self._lock:
             self._closed = True
-            self.session.lose(ClosedError("the connection was dropped"))
+            self.session.lose(reason or ClosedError("the connection was dropped"))
             self._drop()
 
     def tick(self) -> bool:

@@ -55,6 +55,7 @@ class SyncConnection:
         # Guards the list of retired links.
         self._lock = threading.Lock()
         self._link: SyncLink | None = None
+        self._making: SyncLink | None = None
         self._retired: list[SyncLink] = []
 
     def call(self, descriptor: RpcDescriptor[P, R], parameter: P, *, timeout: Timeout = UNSET) -> R:
@@ -123,18 +124,26 @@ class SyncConnection:
                 self._retire(link)
             address = self.core.find_address()
             try:
-                link = self._link = SyncLink.connect(address, self.namespace, self.core.settings)
+                link = self._link = SyncLink.connect(
+                    address, self.namespace, self.core.settings, self._set_making
+                )
             except ConnectError:
                 self.core.not_reached(address)
                 raise
             except LMWireError:
                 self.core.forget_address()
                 raise
+            finally:
+                self._making = None
             if self._client.closed:
-                link.close()  # by another thread, which could not see this link yet
+                link.close()  # by another thread, which did not see this link any more, or not yet
             self._client.check_open()
             self._client.start_housekeeping()
             return link
+
+    def _set_making(self, link: SyncLink) -> None:
+        self._making = link
+        self._client.check_open()
 
     def _retire(self, link: SyncLink) -> None:
         self._link = None
@@ -162,6 +171,9 @@ class SyncConnection:
         """Close all links."""
         for link in self._links():
             link.close()
+        making = self._making
+        if making is not None:
+            making.discard(ClosedError("the client was closed"))
 
 
 class SyncChannel(Generic[S, T]):
