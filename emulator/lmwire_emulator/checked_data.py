@@ -83,8 +83,8 @@ class Node:
     def number(self, minimum: float, maximum: float = math.inf) -> float:
         """A number within bounds."""
         fits = isinstance(self.value, (int, float)) and not isinstance(self.value, bool)
-        if fits and minimum <= self.value <= maximum and math.isfinite(self.value):
-            return float(self.value)
+        if fits and minimum <= self.value <= maximum and -math.inf < self.value < math.inf:
+            return self.value  # type: ignore[no-any-return]
         self.wrong(f"a number{_bounds(minimum, maximum)}")
         return max(minimum, 0.0)
 

@@ -68,7 +68,7 @@ Rules: TypeAlias = Mapping[str, Rule]
 
 def _number(minimum: float = -math.inf, maximum: float = math.inf) -> Check:
     def check(value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -math.inf < value < math.inf:
             raise IllTypedError("must be a number")
         if not minimum <= value <= maximum:
             raise IllTypedError(f"must be from {minimum} to {maximum}")

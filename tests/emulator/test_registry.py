@@ -23,7 +23,7 @@ from lmwire_emulator.errors import (
     ModelNotFoundError,
     NoMatchingModelError,
 )
-from lmwire_emulator.kv_config import ConfigLayer
+from lmwire_emulator.kv_config import ConfigLayer, Field
 from lmwire_emulator.models import LoadedModel, LoadFailure, LoadPlan, Model
 from lmwire_emulator.registry import (
     AlreadyLoaded,
@@ -57,7 +57,9 @@ SMALL_Q8 = model("small", path="acme/small-GGUF/small-Q8_0.gguf")
 SMALL_Q4 = model("small@q4", path="acme/small-GGUF/small-Q4_K_M.gguf")
 SEEING = model("seeing", vision=True)
 VECTORS = model("vectors", domain="embedding", default_context_length=512)
-BROKEN = model("broken", loading=LoadPlan(failure=LoadFailure(at=0.5, title="no luck", cause="c", suggestion="s")))
+BROKEN = model(
+    "broken", loading=LoadPlan(failure=LoadFailure(at=0.5, title="no luck", cause="c", suggestion="s"))
+)
 CATALOGUE = (TINY, SMALL_Q8, SMALL_Q4, SEEING, VECTORS, BROKEN)
 
 
@@ -89,7 +91,9 @@ class TestCatalogue:
     def test_has_language_models_and_an_embedding_model(self) -> None:
         registry = ModelRegistry()
 
-        assert DEFAULT_MODEL_KEY in {found.model_key for found in registry.find_downloaded(DEFAULT_MODEL_KEY, "llm")}
+        assert DEFAULT_MODEL_KEY in {
+            found.model_key for found in registry.find_downloaded(DEFAULT_MODEL_KEY, "llm")
+        }
         assert {found.domain for found in registry.downloaded} == {"llm", "embedding"}
         assert len([found for found in registry.downloaded if found.domain == "llm"]) > 1
 
@@ -101,7 +105,9 @@ class TestCatalogue:
     def test_contexts_fit_the_models(self) -> None:
         assert all(entry.default_context_length <= entry.max_context_length for entry in DEFAULT_CATALOGUE)
 
-    @pytest.mark.parametrize("double", [attrs.evolve(TINY, path="a/b/c"), attrs.evolve(TINY, model_key="other")])
+    @pytest.mark.parametrize(
+        "double", [attrs.evolve(TINY, path="a/b/c"), attrs.evolve(TINY, model_key="other")]
+    )
     def test_keys_and_paths_are_unique(self, double: Model) -> None:
         with pytest.raises(ValueError, match="differ in key and path"):
             ModelRegistry([TINY, double])
@@ -208,7 +214,9 @@ class TestGetOrLoad:
         cancellation = Cancellation()
         async with aclosing(registry.get_or_load("tiny", "llm")) as first:
             assert await anext(first) == StartLoading("tiny", slow)
-            waiting = asyncio.create_task(events_of(registry.get_or_load("tiny", "llm", cancellation=cancellation)))
+            waiting = asyncio.create_task(
+                events_of(registry.get_or_load("tiny", "llm", cancellation=cancellation))
+            )
             await asyncio.sleep(0)
             cancellation.cancel()
 
@@ -305,9 +313,13 @@ class TestLoad:
 
     async def test_a_model_that_fails_half_way(self, registry: ModelRegistry) -> None:
         seen: list[LoadEvent] = []
-        with pytest.raises(LoadFailedError, match="no luck") as caught:
+
+        async def load() -> None:
             async for event in registry.load("broken", "llm"):
                 seen.append(event)
+
+        with pytest.raises(LoadFailedError, match="no luck") as caught:
+            await load()
 
         assert max(event.progress for event in seen if isinstance(event, LoadProgress)) == 0.5
         assert (caught.value.cause, caught.value.suggestion) == ("c", "s")
@@ -327,11 +339,13 @@ class TestLoad:
 
 class TestLoadConfig:
     async def test_what_was_asked_for_and_the_defaults_are_reported(self, registry: ModelRegistry) -> None:
-        fields = [
+        fields: list[Field] = [
             {"key": "llm.load.contextLength", "value": 512.0},
             {"key": "llm.load.seed", "value": {"checked": True, "value": 7}},
         ]
-        instance = await loaded(registry.get_or_load("tiny", "llm", layers=[ConfigLayer("apiOverride", fields)]))
+        instance = await loaded(
+            registry.get_or_load("tiny", "llm", layers=[ConfigLayer("apiOverride", fields)])
+        )
         reported = {field["key"]: field["value"] for field in instance.load_config.fields()}
 
         assert instance.context_length == 512
@@ -421,7 +435,9 @@ class TestResolving:
             ({"identifer": "a typo is not looked at"}, ["one", "two"]),
         ],
     )
-    def test_all_fields_given_must_match(self, three: ModelRegistry, query: dict[str, Any], found: list[str]) -> None:
+    def test_all_fields_given_must_match(
+        self, three: ModelRegistry, query: dict[str, Any], found: list[str]
+    ) -> None:
         assert [instance.identifier for instance in three.find(query, "llm")] == found
 
     def test_the_first_of_several_counts(self, three: ModelRegistry) -> None:
@@ -477,7 +493,9 @@ class TestUse:
     async def test_an_instance_was_never_used_at_first(self, registry: ModelRegistry) -> None:
         assert (await loaded(registry.load("tiny", "llm"))).last_used_ms is None
 
-    async def test_use_is_noted_at_its_begin_and_end(self, registry: ModelRegistry, clock: JumpingClock) -> None:
+    async def test_use_is_noted_at_its_begin_and_end(
+        self, registry: ModelRegistry, clock: JumpingClock
+    ) -> None:
         tiny = await loaded(registry.load("tiny", "llm"))
         with registry.using(tiny):
             assert tiny.last_used_ms == clock.unix_ms()
@@ -548,7 +566,9 @@ class TestTimeToLive:
 
         assert identifiers(registry) == ["tiny"]
 
-    async def test_an_expired_model_is_loaded_again(self, registry: ModelRegistry, clock: JumpingClock) -> None:
+    async def test_an_expired_model_is_loaded_again(
+        self, registry: ModelRegistry, clock: JumpingClock
+    ) -> None:
         first = await loaded(registry.get_or_load("tiny", "llm", ttl_ms=1000))
         clock.advance(2)
         second = await loaded(registry.get_or_load("tiny", "llm"))
