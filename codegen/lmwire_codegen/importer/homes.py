@@ -25,23 +25,23 @@ class Homes:
     def __init__(self, export: Export) -> None:
         self._export = export
         self._named: Final = sorted(key for key in export.definitions if "/" not in key)
-        self._alias: Final[dict[Address, str]] = {}
+        self._alias: Final[dict[int, str]] = {}
+        """Bodies, by identity, that stand elsewhere in the export though they have a name of their own."""
         self._by_shape: Final[defaultdict[str, list[str]]] = defaultdict(list)
         for key in self._named:
             body, address = export.follow(export.definitions[key])
             if address is not None and (address[1] or "/" in address[0]):
-                self._alias.setdefault(address, key)
+                self._alias.setdefault(id(body), key)
             if "properties" in body or "anyOf" in body:
                 self._by_shape[self._shape(body)].append(key)
 
     def home(self, node: Node) -> str | None:
         """Return the key of the named definition that ``node`` stands for, None if it stands for itself."""
         body, address = self._export.follow(node)
-        if address is not None:
-            if address in self._alias:
-                return self._alias[address]
-            if not address[1] and "/" not in address[0]:
-                return address[0]
+        if id(body) in self._alias:
+            return self._alias[id(body)]
+        if address is not None and not address[1] and "/" not in address[0]:
+            return address[0]
         if "properties" not in body and "anyOf" not in body:
             return None
         evidence = self._evidence(body) | ({address[0]} if address is not None else set())
