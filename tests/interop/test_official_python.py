@@ -28,15 +28,11 @@ class Run:
     traffic: Traffic
 
 
-def _run(interpreter: Path, *arguments: str) -> dict[str, Any]:
-    return programs.run([interpreter, "-I", "-W", "error", programs.PYTHON_PROGRAM, *arguments])
-
-
 @pytest.fixture(scope="module", params=["sync", "async"])
 def run(request: pytest.FixtureRequest, official_python: Path) -> Run:
     tap = FrameTap()
     with EmulatorThread(script=SCRIPT, on_frame=tap) as emulator:
-        saw = _run(official_python, request.param, emulator.api_host)
+        saw = programs.run_python(official_python, request.param, emulator.api_host)
     return Run(request.param, saw, tap.traffic())
 
 
@@ -182,7 +178,7 @@ def _check_story(saw: dict[str, Any]) -> None:
 def test_it_streams_what_a_language_model_makes(official_python: Path) -> None:
     tap = FrameTap()
     with EmulatorThread(on_frame=tap) as emulator:
-        _check_story(_run(official_python, "story", emulator.api_host))
+        _check_story(programs.run_python(official_python, "story", emulator.api_host))
     tap.traffic().check()
 
 
@@ -193,6 +189,6 @@ def test_it_finds_the_emulator_on_lm_studios_port(official_python: Path) -> None
     except OSError:
         pytest.skip("something else listens on LM Studio's first local port, 41343")
     try:
-        _check_story(_run(official_python, "story"))
+        _check_story(programs.run_python(official_python, "story"))
     finally:
         emulator.close()

@@ -14,16 +14,30 @@ from typing import Any, Final
 
 import pytest
 
-__all__ = ["NODE_PROGRAM", "PYTHON_PROGRAM", "run"]
+from tests.interop.environments import NodeProject
 
-PYTHON_PROGRAM: Final = Path(__file__).with_name("official_python.py")
-NODE_PROGRAM: Final = Path(__file__).with_name("official_node.cjs")
+__all__ = ["run_node", "run_python"]
+
+_PYTHON_PROGRAM: Final = Path(__file__).with_name("official_python.py")
+_NODE_PROGRAM: Final = Path(__file__).with_name("official_node.cjs")
 
 _SECONDS: Final = 45
 
 
-def run(command: Sequence[str | Path], *, cwd: Path | None = None) -> dict[str, Any]:
-    """Run a program to its end and return what each step saw. Fails, showing all output, unless it exits with 0."""
+def run_python(interpreter: Path, *arguments: str) -> dict[str, Any]:
+    """Run ``official_python.py ARGUMENTS...`` to its end; returns what each step saw.
+
+    Fails, showing all output, unless it exits with 0 and its output is nothing but steps.
+    """
+    return _run([interpreter, "-I", "-W", "error", _PYTHON_PROGRAM, *arguments], None)
+
+
+def run_node(project: NodeProject, *arguments: str) -> dict[str, Any]:
+    """Run ``official_node.cjs ARGUMENTS...`` with the SDK of a project; see ``run_python``."""
+    return _run([project.node.node, _NODE_PROGRAM, *arguments], project.directory)
+
+
+def _run(command: Sequence[str | Path], cwd: Path | None) -> dict[str, Any]:
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("LM_", "LMSTUDIO_"))
     }
