@@ -128,10 +128,7 @@ class _Normaliser:
         schema = self._folder.documents[file]["$defs"][name]
         place = Location(file).child("$defs", name)
         if (file, name) in self._open:
-            if self._is_nameless(schema):
-                self._problems.add(place, "refers to itself without an object in between")
-                return AnyType()
-            return Named(key)
+            return self._inside_itself(schema, key, place)
         self._open.append((file, name))
         outer, self.root = self.root, key
         type_ = self.type_of(schema, key, (pascal_case(name),), place)
@@ -139,6 +136,18 @@ class _Normaliser:
         self._open.pop()
         self._shared[file, name] = type_
         return type_
+
+    def _inside_itself(self, schema: Any, key: str, place: Location) -> Type:
+        """Return the type of a definition that is met while it is being worked on."""
+        if isinstance(schema, dict) and "$ref" in schema:
+            body, end = self._followed(schema, place)
+            target = target_of(place.file, schema["$ref"])
+            if body and target is not None and end != place:
+                return self.shared(*target)
+        elif not self._is_nameless(schema):
+            return Named(key)
+        self._problems.add(place, "refers to itself without an object in between")
+        return AnyType()
 
     def _is_nameless(self, schema: Any) -> bool:
         """Tell whether a definition is inlined where it is used (then it cannot contain itself)."""

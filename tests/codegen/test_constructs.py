@@ -424,6 +424,8 @@ def test_recursion(compiler: Compiler) -> None:
             ),
             "Expression": {"anyOf": [{"$ref": "#/$defs/Number"}, {"$ref": "#/$defs/Sum"}]},
             "Number": an_object("type", "value", type={"const": "number"}, value=INTEGER),
+            "Again": {"$ref": "#/$defs/Node"},
+            "Node": an_object(next={"$ref": "#/$defs/Again"}),
             "Sum": an_object(
                 "type",
                 "terms",
@@ -434,6 +436,7 @@ def test_recursion(compiler: Compiler) -> None:
     )
     tree = survives(things.Tree, {"name": "a", "children": [{"name": "b", "children": [{"name": "c"}]}]})
     assert tree.children[0].children[0] == things.Tree(name="c")
+    assert survives(things.Node, {"next": {"next": {}}}).next.next == things.Node()
     data = {"type": "sum", "terms": [{"type": "number", "value": 1}, {"type": "sum", "terms": []}]}
     assert things.decode_expression(data, STRICT).to_wire() == data
     bad = {"type": "sum", "terms": [{"type": "sum", "terms": [{"type": "number", "value": ""}]}]}
