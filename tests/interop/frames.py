@@ -2,7 +2,7 @@
 
 ``FrameTap`` only notes: the server swallows what a tap raises. ``FrameTap.traffic`` then goes through each connection:
 the handshake first, then the envelope of every frame, then what the envelope carries, by the codecs of the endpoint
-that the frame's id belongs to. What does not fit is a line in ``Traffic.problems``.
+that the frame's id belongs to. What does not fit is in ``Traffic.problems``.
 
 A tap is not told about connections. A new one begins where a namespace sees an authentication packet, so one namespace
 must not have two connections at a time: clients that live at the same time need an emulator each.
@@ -20,7 +20,7 @@ from lmwire import diagnostics, embedding, envelope, files, llm, plugins, reposi
 from lmwire_runtime.descriptors import ChannelDescriptor, Codec, NamespaceDescriptor, RpcDescriptor
 from lmwire_runtime.wire import STRICT, UNSET, DecodeError, Message, Unknown
 
-__all__ = ["Connection", "Frame", "FrameTap", "Traffic", "same"]
+__all__ = ["Connection", "Frame", "FrameTap", "Problem", "Traffic", "same"]
 
 NAMESPACES: Final = tuple(
     module.NAMESPACE for module in (diagnostics, embedding, files, llm, plugins, repository, runtime, system)
@@ -99,10 +99,22 @@ class FrameTap:
                 connection.frames.append(frame)
                 fault = _fault(connection, frame)
             if fault is not None:
-                shown = text.decode()
-                shown = shown if len(shown) <= 2000 else shown[:2000] + "..."
-                traffic.problems.append(f"/{name}, {direction} by the server: {fault}: {shown}")
+                traffic.problems.append(Problem(name, frame, fault))
         return traffic
+
+
+@attrs.frozen
+class Problem:
+    """A frame that does not fit; ``str`` of it is one line."""
+
+    namespace: str
+    frame: Frame
+    fault: str
+
+    def __str__(self) -> str:
+        text = json.dumps(self.frame.data, ensure_ascii=False)
+        shown = text if len(text) <= 2000 else text[:2000] + "..."
+        return f"/{self.namespace}, from the {'client' if self.frame.from_client else 'server'}: {self.fault}: {shown}"
 
 
 @attrs.frozen
@@ -111,17 +123,17 @@ class Traffic:
 
     Attributes:
         connections: In the order in which clients authenticated.
-        problems: What does not fit the schema, a line each.
+        problems: What does not fit the schema.
     """
 
     connections: list[Connection] = attrs.field(factory=list)
-    problems: list[str] = attrs.field(factory=list)
+    problems: list[Problem] = attrs.field(factory=list)
 
     def check(self) -> None:
         """Fail unless frames passed in both directions and every one of them fits."""
         directions = {frame.from_client for connection in self.connections for frame in connection.frames}
         assert directions == {True, False}, "no frames passed"
-        assert not self.problems, "\n".join(self.problems)
+        assert not self.problems, "\n".join(map(str, self.problems))
 
     def namespaces(self) -> list[str]:
         """The namespaces of the connections, in order."""

@@ -98,7 +98,7 @@ def test_each_authentication_begins_a_connection() -> None:
 def test_each_fault_is_found(frames: list[tuple[bool, Any]], fault: str) -> None:
     traffic = after_handshake(*frames)
     assert len(traffic.problems) == 1
-    assert fault in traffic.problems[0]
+    assert fault in traffic.problems[0].fault
     with pytest.raises(AssertionError):
         traffic.check()
 
@@ -125,7 +125,7 @@ def test_what_encoding_changes_is_found() -> None:
     tap = FrameTap()
     for from_client, data in ((True, AUTHENTICATION), (False, ACCEPTED), (True, COUNT)):
         tap("received" if from_client else "sent", "llm", json.dumps(data).encode())
-    assert "is changed by decoding and encoding" in tap.traffic([namespace]).problems[0]
+    assert "is changed by decoding and encoding" in tap.traffic([namespace]).problems[0].fault
 
 
 def test_silence_is_no_success() -> None:

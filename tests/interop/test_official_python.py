@@ -160,6 +160,7 @@ def test_it_goes_on_after_failures(run: Run) -> None:
     if run.group == "async":
         assert run.saw["at the same time"] == [TEXT] * 8
     else:
+        assert run.saw["break"] == " 1"
         assert run.saw["valid host"] is True
         assert run.saw["without a context"] == TEXT
         assert run.saw["module functions"] == ["emulator/ngram-small", TEXT]
@@ -192,3 +193,13 @@ def test_it_finds_the_emulator_on_lm_studios_port(official_python: Path) -> None
         _check_story(programs.run_python(official_python, "story"))
     finally:
         emulator.close()
+
+
+def test_it_notices_that_it_is_refused(official_python: Path) -> None:
+    tap = FrameTap()
+    with EmulatorThread(on_frame=tap, api_tokens=["sk-lm-AbCd1234:0123456789abcdefghij"]) as emulator:
+        saw = programs.run_python(official_python, "refused", emulator.api_host)
+    assert saw["refused"]["error"] == "ValueError"
+    traffic = tap.traffic()
+    traffic.check()
+    assert [frame.data.get("success") for frame in traffic.connections[0].frames] == [None, False]

@@ -1,4 +1,4 @@
-"""Run by the official Python SDK's own interpreter: ``official_python.py GROUP [API_HOST]``.
+"""Run by the official Python SDK's own interpreter: ``official_python.py GROUP [API_HOST [ARGUMENT]]``.
 
 Each group is a series of calls as users make them. What a user sees of each is one line of JSON on stdout,
 ``{"step": ..., "saw": ...}``; the last one has what the SDK logged as warnings. An exception that no step expects ends
@@ -144,6 +144,10 @@ def completions(model: Any) -> None:
             stream.cancel()
     tell("cancel", {"fragments": fragments, "result": told(stream.result())})
 
+    for fragment in model.complete_stream("Count for ever:"):
+        tell("break", fragment.content)
+        break
+
     tell("structured", told(model.complete("A point:", response_format=SCHEMA)))
     tell("preset", told(model.complete(PROMPT, preset="concise")))
     tell("unknown preset", attempt(lambda: model.complete(PROMPT, preset="nonesuch")))
@@ -281,7 +285,7 @@ async def asynchronous(api_host: str) -> None:
         await async_models(client)
 
 
-def story(api_host: str | None) -> None:
+def story(api_host: str | None = None) -> None:
     """A newcomer's program, on a model that really predicts; without an address the SDK looks for the server."""
     if api_host is not None:
         lms.configure_default_client(api_host)
@@ -290,6 +294,30 @@ def story(api_host: str | None) -> None:
     fragments = [fragment.content for fragment in stream]
     tell("story", {"fragments": fragments, "result": told(stream.result())})
     lms.get_default_client().close()
+
+
+def refused(api_host: str) -> None:
+    """A server that wants an API token, which this SDK has no way to give."""
+    with lms.Client(api_host) as client:
+        try:
+            client.llm.model()
+        except ValueError as error:  # a slip of this SDK: it expects an object where the reason is
+            tell("refused", failure(error))
+
+
+def calls(api_host: str, path: str) -> None:
+    """Calls of a table (``tests.interop.calls``), each on a client of its own."""
+    with open(path, encoding="utf-8") as file:
+        table = json.load(file)
+    for call in table:
+        with lms.Client(api_host) as client:
+            target = client.llm.model() if call["on"] == "model" else client.llm
+            result = getattr(target, call["method"])(*call["arguments"], **call["options"])
+            if call["method"] == "complete_stream":
+                for _ in result:
+                    if call["cancel"]:
+                        result.cancel()
+        tell(call["name"], type(result).__name__)
 
 
 class Warnings(logging.Handler):
@@ -306,19 +334,19 @@ class Warnings(logging.Handler):
 
 def main() -> None:
     """Run a group."""
-    group, api_host = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+    group, *arguments = sys.argv[1:]
     warnings = Warnings()
     logging.getLogger().addHandler(warnings)
-    if group == "sync":
-        assert api_host is not None
-        sync(api_host)
-    elif group == "async":
-        assert api_host is not None
-        asyncio.run(asynchronous(api_host))
-    elif group == "story":
-        story(api_host)
+    if group == "async":
+        asyncio.run(asynchronous(*arguments))
     else:
-        raise SystemExit(f"no group {group!r}")
+        groups: dict[str, Callable[..., None]] = {
+            "sync": sync,
+            "story": story,
+            "refused": refused,
+            "calls": calls,
+        }
+        groups[group](*arguments)
     tell("warnings", warnings.texts)
 
 
