@@ -94,9 +94,8 @@ class ScriptedConnection:
     def until_gone(self) -> None:
         """Wait until the client closes the connection, and take part in that."""
         with contextlib.suppress(ConnectionError):
-            while self.protocol.state is State.OPEN:
+            while True:
                 self._read()
-                self.flush()
 
     def until_cut(self) -> None:
         """Wait until the client ends the connection, without a word."""
@@ -121,6 +120,9 @@ class ScriptedConnection:
                 self.pongs.append(bytes(event.data))
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                 self._messages.append(json_codec.loads(event.data))
+        self.flush()
+        if self.protocol.state is State.CLOSING:
+            raise ConnectionError("the client has closed the connection")
 
 
 Script = Callable[[ScriptedConnection], None]

@@ -176,6 +176,10 @@ class Shells:
         """Do something in another thread."""
         return self._threads.submit(work, *arguments, **options)
 
+    def read(self, stream: Stream) -> list[Any]:
+        """Read a channel to its end."""
+        return list(stream)
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the clients' loop."""
         assert self._loop is not None
