@@ -28,7 +28,7 @@ import enum
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, TypeAlias
 
 __all__ = [
     "GENERATED_CODE_VERSION",
@@ -326,12 +326,14 @@ class Message:
         """Return the message as plain JSON data; absent and missing fields are left out."""
         raise NotImplementedError(type(self).__name__)
 
-    def __getattr__(self, name: str) -> Any:
-        # Reached only when normal lookup fails: the slot is empty, or there is no such attribute.
-        wire_name = type(self).wire_names.get(name)
-        if wire_name is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise MissingFieldError(type(self).__name__, name, wire_name, type(self).wire_revision)
+    if not TYPE_CHECKING:  # or else type checkers would take any attribute for one
+
+        def __getattr__(self, name: str) -> Any:
+            # Reached only when normal lookup fails: the slot is empty, or there is no such attribute.
+            wire_name = type(self).wire_names.get(name)
+            if wire_name is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise MissingFieldError(type(self).__name__, name, wire_name, type(self).wire_revision)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
