@@ -163,6 +163,7 @@ class _Builder:
                 self._settings[name] = setting
                 self._setting_places[name] = place
         settings = [self._setting(name) for name in self._in_order()]
+        self._problems.raise_if_any()  # values of options are checked against settings that are sound
         tables = [
             self._table(file, document) for file, document in self._documents.items() if "table" in document
         ]
