@@ -18,9 +18,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
-
-import attrs
+from typing import Any
 
 from lmwire_emulator.cancellation import Cancellation, first_of
 from lmwire_emulator.catalogue import DEFAULT_CATALOGUE
@@ -36,6 +34,15 @@ from lmwire_emulator.errors import (
     NoMatchingModelError,
 )
 from lmwire_emulator.kv_config import ConfigLayer
+from lmwire_emulator.load_events import (
+    AlreadyLoaded,
+    Loaded,
+    LoadEvent,
+    LoadProgress,
+    Resolved,
+    StartLoading,
+    UnloadingOther,
+)
 from lmwire_emulator.models import Domain, LoadedModel, Model
 from lmwire_emulator.sampling import LoadParameters, read_load_config
 
@@ -49,53 +56,6 @@ __all__ = [
     "StartLoading",
     "UnloadingOther",
 ]
-
-
-@attrs.frozen
-class AlreadyLoaded:
-    """Nothing had to be loaded; the last event."""
-
-    instance: LoadedModel
-
-
-@attrs.frozen
-class Resolved:
-    """Which model will be loaded, and the keys of all that matched if it was not the only one."""
-
-    model: Model
-    ambiguous: tuple[str, ...] | None = None
-
-
-@attrs.frozen
-class UnloadingOther:
-    """An instance that was loaded just in time had to make room; it is unloaded."""
-
-    instance: LoadedModel
-
-
-@attrs.frozen
-class StartLoading:
-    """Loading begins, under this identifier."""
-
-    identifier: str
-    model: Model
-
-
-@attrs.frozen
-class LoadProgress:
-    """How much is loaded, 0..1."""
-
-    progress: float
-
-
-@attrs.frozen
-class Loaded:
-    """The model is loaded; the last event."""
-
-    instance: LoadedModel
-
-
-LoadEvent: TypeAlias = AlreadyLoaded | Resolved | UnloadingOther | StartLoading | LoadProgress | Loaded
 
 
 class ModelRegistry:

@@ -28,8 +28,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from lmwire_emulator.engines.base import Candidate, ReasoningType, StopReason, Token
 from lmwire_emulator.checked_data import Node
+from lmwire_emulator.engines.base import Candidate, ReasoningType, StopReason, Token
 from lmwire_emulator.scripts import (
     CloseWithoutResult,
     DropTheConnection,
