@@ -48,7 +48,8 @@ class NgramEngine:
     ) -> None:
         self._clock = clock
         self._seconds_per_token = seconds_per_token
-        self._model = model
+        self._make_model = model
+        self._model: NgramModel | None = None
 
     @property
     def name(self) -> str:
@@ -57,11 +58,12 @@ class NgramEngine:
 
     async def prepare(self) -> None:
         """Make the model, beside the event loop; after that nothing waits for it."""
-        await asyncio.to_thread(self._model)
+        if self._model is None:
+            self._model = await asyncio.to_thread(self._make_model)
 
     def tokenize(self, text: str) -> list[int]:
         """Return the token ids of a text."""
-        return self._model().tokenizer.tokenize(text)
+        return self._made_model().tokenizer.tokenize(text)
 
     async def generate(
         self, request: GenerationRequest, cancellation: Cancellation
@@ -76,7 +78,7 @@ class NgramEngine:
             raise UnsupportedFeatureError("structured output", engine=self.name, version=_VERSION)
         await self.prepare()
         watch = Stopwatch(self._clock)
-        model = self._model()
+        model = self._made_model()
         # What the overflow policies cut out of a long prompt is out of this model's sight anyway.
         prompt = model.tokenizer.tokenize(request.prompt)[-request.context_length :]
 
@@ -112,6 +114,11 @@ class NgramEngine:
         if held is not None:
             yield held
         yield Finished(watch.statistics(reason, prompt_tokens=len(prompt), stop_string=assembler.stop_string))
+
+    def _made_model(self) -> NgramModel:
+        if self._model is None:
+            self._model = self._make_model()
+        return self._model
 
     def _stop_before(
         self, request: GenerationRequest, cancellation: Cancellation, prompt_tokens: int, watch: Stopwatch
