@@ -102,7 +102,8 @@ class Setting:
         return type(self).wire_form(self)
 
     def _values(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(type(self))
+        return {field.name: getattr(self, field.name) for field in fields}
 
     def __eq__(self, other: object) -> bool:
         return self._values() == other._values() if type(other) is type(self) else NotImplemented
@@ -119,7 +120,7 @@ class Setting:
 class _Simple:
     """A kind that reads what it writes."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
@@ -303,14 +304,12 @@ class Json(_Simple):
 
     __slots__ = ("shape",)
 
-    def __init__(self, shape: type | None = None) -> None:
+    def __init__(self, shape: type[dict[str, Any]] | type[list[Any]] | None = None) -> None:
         self.shape: Final = shape
 
     @property
     def words(self) -> str:
-        return {dict: "a dict of JSON values", list: "a list of JSON values"}.get(
-            self.shape or object, "a JSON value"
-        )
+        return "a JSON value" if self.shape is None else f"a {self.shape.__name__} of JSON values"
 
     def to_wire(self, value: Any, path: str) -> Any:
         plain = plain_json(value, path)
