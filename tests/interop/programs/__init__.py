@@ -47,7 +47,10 @@ def _run(command: Sequence[str | Path], cwd: Path | None) -> dict[str, Any]:
         pytest.fail(f"{Path(command[0]).name} ended with {exit_code}\n{output}")
     steps: dict[str, Any] = {}
     for line in output.splitlines():
-        told = json.loads(line)
+        try:
+            told = json.loads(line)
+        except ValueError:
+            pytest.fail(f"{Path(command[0]).name} wrote {line!r}\n{output}")
         assert told["step"] not in steps, f"two steps are called {told['step']!r}"
         steps[told["step"]] = told["saw"]
     return steps
