@@ -84,9 +84,15 @@ def check(schema: Path | None, out: Path | None, package: str) -> None:
 def _target(schema: Path, out: Path | None, package: str) -> Path:
     if not all(part.isidentifier() for part in package.split(".")):
         raise click.BadParameter(f"{package!r} is no import name", param_hint="--package")
-    if out is None and package != "lmwire":
+    if out is not None:
+        return out
+    if package != "lmwire":
         raise click.UsageError("--package needs --out: where shall the package's folder be?")
-    return out or schema.parent / "generated" / "lmwire"
+    if not (schema.parent / "generated").is_dir():
+        raise click.UsageError(
+            "no checkout around the schema: say with --out where the package's folder shall be"
+        )
+    return schema.parent / "generated" / "lmwire"
 
 
 def _fail(problems: SchemaProblems) -> NoReturn:

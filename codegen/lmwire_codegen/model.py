@@ -15,6 +15,7 @@ import attrs
 
 from lmwire_codegen.load import SchemaFolder
 from lmwire_codegen.naming import (
+    METHOD_RESERVED,
     PARAMETER_RESERVED,
     NameBook,
     constant_case,
@@ -61,6 +62,7 @@ ENVELOPE_MODULE: Final[ModulePath] = ("envelope",)
 _TOP_LEVEL: Final = frozenset(
     {
         "client",
+        "config",
         "envelope",
         "message",
         "revision",
@@ -242,7 +244,7 @@ class _Places:
         for name, endpoints in schema.endpoints.items():
             taken: set[str] = set()
             for endpoint in endpoints:
-                method = safe_name(snake_case(endpoint.name))
+                method = safe_name(snake_case(endpoint.name), METHOD_RESERVED)
                 if method in taken:  # the same name as another kind of endpoint
                     method = f"{method}_{snake_case(endpoint.kind)}"
                 taken.add(method)
@@ -378,7 +380,7 @@ def _endpoint(
     endpoint = Endpoint(
         source=source,
         method=method,
-        constant=constant_case(method.rstrip("_")),
+        constant=safe_name(constant_case(method.rstrip("_")), {"NAMESPACE"}),
         module=places.endpoint_modules[source.key],
         parameters=None,
         cancel=_cancel(model, source, folder.repairs.cancel_tags),

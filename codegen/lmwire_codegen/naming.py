@@ -18,6 +18,7 @@ from lmwire_codegen.problems import Location, Problems
 
 __all__ = [
     "FIELD_RESERVED",
+    "METHOD_RESERVED",
     "PARAMETER_RESERVED",
     "NameBook",
     "constant_case",
@@ -50,6 +51,9 @@ FIELD_RESERVED: Final = frozenset(
     }
 )
 """Names that a field cannot have: members of ``Message``, and builtins that the hints of later fields use."""
+
+METHOD_RESERVED: Final = frozenset({"bool", "dict", "float", "int", "list", "str", "tuple"})
+"""Names that a method of a stub cannot have: builtins that the hints of later methods use."""
 
 PARAMETER_RESERVED: Final = frozenset({"self", "timeout"})
 """Names that a parameter of a stub cannot have: the stub's own."""

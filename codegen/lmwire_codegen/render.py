@@ -36,7 +36,7 @@ _ERRORS: Final = (
     "AuthenticationError", "CancelledError", "ChannelError", "ClosedError", "ConnectError", "ConnectionLostError",
     "IncompleteError", "LMWireError", "NoModelLoadedError", "ProtocolError", "ProtocolMismatchError",
     "RefusedRequestError", "RemoteError", "RequestTimeoutError", "RpcError", "ServerNotFoundError",
-    "SlowConsumerError", "UnsupportedEndpointError", "UsageError",
+    "SlowConsumerError", "StateError", "UnsupportedEndpointError", "UsageError",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         RpcError,
         ServerNotFoundError,
         SlowConsumerError,
+        StateError,
         UnsupportedEndpointError,
         UsageError,
     )
@@ -61,6 +62,7 @@ __all__ = [
     "RpcError",
     "ServerNotFoundError",
     "SlowConsumerError",
+    "StateError",
     "UNSET",
     "Unknown",
     "Unset",
@@ -101,6 +103,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "RpcError": "lmwire_runtime.errors",
     "ServerNotFoundError": "lmwire_runtime.errors",
     "SlowConsumerError": "lmwire_runtime.errors",
+    "StateError": "lmwire_runtime.errors",
     "UNSET": "lmwire_runtime.wire",
     "Unknown": "lmwire_runtime.wire",
     "Unset": "lmwire_runtime.wire",

@@ -81,8 +81,9 @@ class AuthenticationPacket(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("authVersion", UNSET)
+        value = data.get("authVersion")
         if value != 1 or type(value) is bool:
+            value = data.get("authVersion", UNSET)
             decoding.absent((path, "authVersion"), "AuthenticationPacket", "1", value)
         value = data.get("clientIdentifier")
         if type(value) is str:
@@ -138,8 +139,8 @@ class AuthenticationAccepted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("success", UNSET)
-        if value is not True:
+        if data.get("success") is not True:
+            value = data.get("success", UNSET)
             decoding.absent((path, "success"), "AuthenticationAccepted", "true", value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("success",)))
@@ -171,8 +172,8 @@ class AuthenticationRefused(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("success", UNSET)
-        if value is not False:
+        if data.get("success") is not False:
+            value = data.get("success", UNSET)
             decoding.absent((path, "success"), "AuthenticationRefused", "false", value)
         value = data.get("error")
         if type(value) is str:
@@ -316,8 +317,8 @@ class RpcCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "rpcCall":
+        if data.get("type") != "rpcCall":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RpcCall", '"rpcCall"', value)
         value = data.get("endpoint")
         if type(value) is str:
@@ -372,8 +373,8 @@ class RpcResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "rpcResult":
+        if data.get("type") != "rpcResult":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RpcResult", '"rpcResult"', value)
         value = data.get("callId")
         if type(value) is int:
@@ -421,8 +422,8 @@ class RpcError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "rpcError":
+        if data.get("type") != "rpcError":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RpcError", '"rpcError"', value)
         value = data.get("callId")
         if type(value) is int:
@@ -476,8 +477,8 @@ class ChannelCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "channelCreate":
+        if data.get("type") != "channelCreate":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ChannelCreate", '"channelCreate"', value)
         value = data.get("endpoint")
         if type(value) is str:
@@ -535,8 +536,8 @@ class ChannelSend(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "channelSend":
+        if data.get("type") != "channelSend":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ChannelSend", '"channelSend"', value)
         value = data.get("channelId")
         if type(value) is int:
@@ -593,8 +594,8 @@ class ChannelAck(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "channelAck":
+        if data.get("type") != "channelAck":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ChannelAck", '"channelAck"', value)
         value = data.get("channelId")
         if type(value) is int:
@@ -644,8 +645,8 @@ class ChannelClose(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "channelClose":
+        if data.get("type") != "channelClose":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ChannelClose", '"channelClose"', value)
         value = data.get("channelId")
         if type(value) is int:
@@ -689,8 +690,8 @@ class ChannelError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "channelError":
+        if data.get("type") != "channelError":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ChannelError", '"channelError"', value)
         value = data.get("channelId")
         if type(value) is int:
@@ -744,8 +745,8 @@ class SignalSubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "signalSubscribe":
+        if data.get("type") != "signalSubscribe":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SignalSubscribe", '"signalSubscribe"', value)
         value = data.get("endpoint")
         if type(value) is str:
@@ -801,8 +802,8 @@ class SignalUnsubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "signalUnsubscribe":
+        if data.get("type") != "signalUnsubscribe":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SignalUnsubscribe", '"signalUnsubscribe"', value)
         value = data.get("subscribeId")
         if type(value) is int:
@@ -853,8 +854,8 @@ class SignalUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "signalUpdate":
+        if data.get("type") != "signalUpdate":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SignalUpdate", '"signalUpdate"', value)
         value = data.get("subscribeId")
         if type(value) is int:
@@ -914,8 +915,8 @@ class SignalError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "signalError":
+        if data.get("type") != "signalError":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SignalError", '"signalError"', value)
         value = data.get("subscribeId")
         if type(value) is int:
@@ -971,8 +972,8 @@ class WritableSignalSubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "writableSignalSubscribe":
+        if data.get("type") != "writableSignalSubscribe":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "WritableSignalSubscribe", '"writableSignalSubscribe"', value)
         value = data.get("endpoint")
         if type(value) is str:
@@ -1030,8 +1031,8 @@ class WritableSignalUnsubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "writableSignalUnsubscribe":
+        if data.get("type") != "writableSignalUnsubscribe":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "WritableSignalUnsubscribe", '"writableSignalUnsubscribe"', value)
         value = data.get("subscribeId")
         if type(value) is int:
@@ -1085,8 +1086,8 @@ class WritableSignalUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "writableSignalUpdate":
+        if data.get("type") != "writableSignalUpdate":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "WritableSignalUpdate", '"writableSignalUpdate"', value)
         value = data.get("subscribeId")
         if type(value) is int:
@@ -1146,8 +1147,8 @@ class WritableSignalError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "writableSignalError":
+        if data.get("type") != "writableSignalError":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "WritableSignalError", '"writableSignalError"', value)
         value = data.get("subscribeId")
         if type(value) is int:
@@ -1192,8 +1193,8 @@ class KeepAlive(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "keepAlive":
+        if data.get("type") != "keepAlive":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "KeepAlive", '"keepAlive"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -1220,8 +1221,8 @@ class KeepAliveAck(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "keepAliveAck":
+        if data.get("type") != "keepAliveAck":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "KeepAliveAck", '"keepAliveAck"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -1325,8 +1326,8 @@ class CommunicationWarning(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "communicationWarning":
+        if data.get("type") != "communicationWarning":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CommunicationWarning", '"communicationWarning"', value)
         value = data.get("warning")
         if type(value) is str:

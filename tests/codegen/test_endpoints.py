@@ -111,3 +111,15 @@ def test_a_tolerant_type_drops_odd_fields_one_by_one(compiler: Compiler) -> None
     )
     with pytest.raises(DecodeError):
         things.Failure.from_wire("boom", LENIENT)
+
+
+def test_names_of_endpoints_that_python_or_the_generated_code_needs(compiler: Compiler) -> None:
+    result = {"type": "array", "items": STRING}
+    names = {"list": "list_", "import": "import_", "namespace": "namespace", "watch": "watch"}
+    package = compiler.namespace(rpc={name: {"result": result} for name in names}, channel={"watch": {}})
+    table = package.module("shop").NAMESPACE
+    assert {name: endpoint.method for name, endpoint in table.rpc.items()} == names
+    assert table.channel["watch"].method == "watch_channel"
+    for stubs in ("ShopRpc", "AsyncShopRpc", "ShopHandlers"):
+        for method in names.values():
+            assert callable(getattr(getattr(package.module("shop"), stubs), method))

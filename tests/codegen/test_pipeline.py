@@ -144,6 +144,11 @@ class TestGenerate:
         assert result.exit_code == 2
         assert "--out" in result.output
 
+    def test_a_schema_outside_a_checkout_needs_a_place(self, schema: Path) -> None:
+        result = CliRunner().invoke(main, ["generate", "--schema", str(schema)])
+        assert result.exit_code == 2
+        assert "--out" in result.output
+
 
 class TestCheck:
     @pytest.fixture(autouse=True)

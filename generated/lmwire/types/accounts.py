@@ -53,8 +53,8 @@ class NoAuthenticationStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "none":
+        if data.get("type") != "none":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "NoAuthenticationStatus", '"none"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -85,8 +85,8 @@ class LoggedInUserAuthenticationStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "loggedInUser":
+        if data.get("type") != "loggedInUser":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "LoggedInUserAuthenticationStatus", '"loggedInUser"', value)
         value = data.get("userName")
         if type(value) is str:
@@ -131,8 +131,8 @@ class ComputeDeviceAuthenticationStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "computeDevice":
+        if data.get("type") != "computeDevice":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ComputeDeviceAuthenticationStatus", '"computeDevice"', value)
         value = data.get("ownerUsername")
         if type(value) is str:

@@ -68,8 +68,8 @@ class ChatMessagePartTextData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "text":
+        if data.get("type") != "text":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ChatMessagePartTextData", '"text"', value)
         value = data.get("text")
         if type(value) is str:
@@ -135,8 +135,8 @@ class ChatMessagePartFileData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "file":
+        if data.get("type") != "file":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ChatMessagePartFileData", '"file"', value)
         value = data.get("name")
         if type(value) is str:
@@ -216,8 +216,8 @@ class FunctionToolCallRequest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "function":
+        if data.get("type") != "function":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "FunctionToolCallRequest", '"function"', value)
         value = data.get("name")
         if type(value) is str:
@@ -288,8 +288,8 @@ class ChatMessagePartToolCallRequestData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallRequest":
+        if data.get("type") != "toolCallRequest":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ChatMessagePartToolCallRequestData", '"toolCallRequest"', value)
         value = data.get("toolCallRequest")
         if value is not None:
@@ -355,8 +355,8 @@ class ChatMessageDataAssistant(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("role", UNSET)
-        if value != "assistant":
+        if data.get("role") != "assistant":
+            value = data.get("role", UNSET)
             decoding.absent((path, "role"), "ChatMessageDataAssistant", '"assistant"', value)
         value = data.get("content")
         if value is not None:
@@ -419,8 +419,8 @@ class ChatMessageDataUser(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("role", UNSET)
-        if value != "user":
+        if data.get("role") != "user":
+            value = data.get("role", UNSET)
             decoding.absent((path, "role"), "ChatMessageDataUser", '"user"', value)
         value = data.get("content")
         if value is not None:
@@ -481,8 +481,8 @@ class ChatMessageDataSystem(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("role", UNSET)
-        if value != "system":
+        if data.get("role") != "system":
+            value = data.get("role", UNSET)
             decoding.absent((path, "role"), "ChatMessageDataSystem", '"system"', value)
         value = data.get("content")
         if value is not None:
@@ -528,8 +528,8 @@ class ChatMessagePartToolCallResultData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallResult":
+        if data.get("type") != "toolCallResult":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ChatMessagePartToolCallResultData", '"toolCallResult"', value)
         value = data.get("content")
         if type(value) is str:
@@ -585,8 +585,8 @@ class ChatMessageDataTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("role", UNSET)
-        if value != "tool":
+        if data.get("role") != "tool":
+            value = data.get("role", UNSET)
             decoding.absent((path, "role"), "ChatMessageDataTool", '"tool"', value)
         value = data.get("content")
         if value is not None:
@@ -685,8 +685,8 @@ class LlmToolParametersObject(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "object":
+        if data.get("type") != "object":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "LlmToolParametersObject", '"object"', value)
         value = data.get("properties")
         if value is not None:
@@ -826,8 +826,8 @@ class LlmToolFunction(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "function":
+        if data.get("type") != "function":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "LlmToolFunction", '"function"', value)
         value = data.get("function")
         if value is not None:

@@ -56,8 +56,8 @@ class DiagnosticsLogEventDataLlmPredictionInput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "llm.prediction.input":
+        if data.get("type") != "llm.prediction.input":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "DiagnosticsLogEventDataLlmPredictionInput", '"llm.prediction.input"', value
             )
@@ -130,8 +130,8 @@ class DiagnosticsLogEventDataLlmPredictionOutput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "llm.prediction.output":
+        if data.get("type") != "llm.prediction.output":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "DiagnosticsLogEventDataLlmPredictionOutput", '"llm.prediction.output"', value
             )
@@ -215,8 +215,8 @@ class DiagnosticsLogEventDataServerLog(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "server.log":
+        if data.get("type") != "server.log":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DiagnosticsLogEventDataServerLog", '"server.log"', value)
         value = data.get("content")
         if type(value) is str:
@@ -283,8 +283,8 @@ class DiagnosticsLogRuntimeEventData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "runtime.log":
+        if data.get("type") != "runtime.log":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DiagnosticsLogRuntimeEventData", '"runtime.log"', value)
         value = data.get("level")
         if type(value) is str:

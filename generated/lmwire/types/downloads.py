@@ -101,8 +101,8 @@ class ArtifactArtifactDependency(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "artifact":
+        if data.get("type") != "artifact":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ArtifactArtifactDependency", '"artifact"', value)
         value = data.get("purpose")
         if type(value) is str:
@@ -172,8 +172,8 @@ class HuggingFaceModelDownloadSource(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "huggingface":
+        if data.get("type") != "huggingface":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "HuggingFaceModelDownloadSource", '"huggingface"', value)
         value = data.get("user")
         if type(value) is str:
@@ -265,8 +265,8 @@ class ArtifactModelDependency(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "model":
+        if data.get("type") != "model":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ArtifactModelDependency", '"model"', value)
         value = data.get("purpose")
         if type(value) is str:
@@ -388,8 +388,8 @@ class ArtifactDownloadPlanNodeArtifact(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "artifact":
+        if data.get("type") != "artifact":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ArtifactDownloadPlanNodeArtifact", '"artifact"', value)
         value = data.get("owner")
         if type(value) is str:
@@ -783,8 +783,8 @@ class ArtifactDownloadPlanNodeModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "model":
+        if data.get("type") != "model":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ArtifactDownloadPlanNodeModel", '"model"', value)
         value = data.get("state")
         if type(value) is str:
@@ -1150,8 +1150,8 @@ class HubModelMetadataLlm(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "llm":
+        if data.get("type") != "llm":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "HubModelMetadataLlm", '"llm"', value)
         value = data.get("architectures")
         if value is not None:
@@ -1292,8 +1292,8 @@ class HubModelMetadataEmbedding(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "embedding":
+        if data.get("type") != "embedding":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "HubModelMetadataEmbedding", '"embedding"', value)
         value = data.get("architectures")
         if value is not None:
@@ -1428,8 +1428,8 @@ class HubModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "model":
+        if data.get("type") != "model":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "HubModel", '"model"', value)
         value = data.get("owner")
         if type(value) is str:
@@ -1847,8 +1847,8 @@ class ModelSearchResultIdentifierCatalog(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "catalog":
+        if data.get("type") != "catalog":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ModelSearchResultIdentifierCatalog", '"catalog"', value)
         value = data.get("identifier")
         if type(value) is str:
@@ -1891,8 +1891,8 @@ class ModelSearchResultIdentifierHf(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "hf":
+        if data.get("type") != "hf":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ModelSearchResultIdentifierHf", '"hf"', value)
         value = data.get("identifier")
         if type(value) is str:

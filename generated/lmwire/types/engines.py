@@ -201,8 +201,8 @@ class DownloadableRuntimeEngineExtension(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "engine":
+        if data.get("type") != "engine":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadableRuntimeEngineExtension", '"engine"', value)
         value = data.get("name")
         if type(value) is str:
@@ -350,8 +350,8 @@ class DownloadableRuntimeFrameworkExtension(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "framework":
+        if data.get("type") != "framework":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadableRuntimeFrameworkExtension", '"framework"', value)
         value = data.get("name")
         if type(value) is str:
@@ -1559,8 +1559,8 @@ class RuntimeHardwareSurveyScopeSelected(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "selected":
+        if data.get("type") != "selected":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeSelected", '"selected"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -1587,8 +1587,8 @@ class RuntimeHardwareSurveyScopeAll(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "all":
+        if data.get("type") != "all":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeAll", '"all"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -1619,8 +1619,8 @@ class RuntimeHardwareSurveyScopeCustom(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "custom":
+        if data.get("type") != "custom":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeCustom", '"custom"', value)
         value = data.get("engines")
         if value is not None:

@@ -53,8 +53,8 @@ class ErrorDisplayDataGenericSpecificModelUnloaded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code", UNSET)
-        if value != "generic.specificModelUnloaded":
+        if data.get("code") != "generic.specificModelUnloaded":
+            value = data.get("code", UNSET)
             decoding.absent(
                 (path, "code"),
                 "ErrorDisplayDataGenericSpecificModelUnloaded",
@@ -97,8 +97,8 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code", UNSET)
-        if value != "generic.noModelMatchingQuery":
+        if data.get("code") != "generic.noModelMatchingQuery":
+            value = data.get("code", UNSET)
             decoding.absent(
                 (path, "code"),
                 "ErrorDisplayDataGenericNoModelMatchingQuery",
@@ -181,8 +181,8 @@ class ErrorDisplayDataGenericPathNotFound(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code", UNSET)
-        if value != "generic.pathNotFound":
+        if data.get("code") != "generic.pathNotFound":
+            value = data.get("code", UNSET)
             decoding.absent(
                 (path, "code"), "ErrorDisplayDataGenericPathNotFound", '"generic.pathNotFound"', value
             )
@@ -261,8 +261,8 @@ class ErrorDisplayDataGenericIdentifierNotFound(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code", UNSET)
-        if value != "generic.identifierNotFound":
+        if data.get("code") != "generic.identifierNotFound":
+            value = data.get("code", UNSET)
             decoding.absent(
                 (path, "code"),
                 "ErrorDisplayDataGenericIdentifierNotFound",
@@ -345,8 +345,8 @@ class ErrorDisplayDataGenericDomainMismatch(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code", UNSET)
-        if value != "generic.domainMismatch":
+        if data.get("code") != "generic.domainMismatch":
+            value = data.get("code", UNSET)
             decoding.absent(
                 (path, "code"), "ErrorDisplayDataGenericDomainMismatch", '"generic.domainMismatch"', value
             )
@@ -433,8 +433,8 @@ class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code", UNSET)
-        if value != "generic.engineDoesNotSupportFeature":
+        if data.get("code") != "generic.engineDoesNotSupportFeature":
+            value = data.get("code", UNSET)
             decoding.absent(
                 (path, "code"),
                 "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
@@ -532,8 +532,8 @@ class ErrorDisplayDataGenericMissingRuntimeExtension(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code", UNSET)
-        if value != "generic.missingRuntimeExtension":
+        if data.get("code") != "generic.missingRuntimeExtension":
+            value = data.get("code", UNSET)
             decoding.absent(
                 (path, "code"),
                 "ErrorDisplayDataGenericMissingRuntimeExtension",
@@ -630,8 +630,8 @@ class ErrorDisplayDataGenericPresetNotFound(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code", UNSET)
-        if value != "generic.presetNotFound":
+        if data.get("code") != "generic.presetNotFound":
+            value = data.get("code", UNSET)
             decoding.absent(
                 (path, "code"), "ErrorDisplayDataGenericPresetNotFound", '"generic.presetNotFound"', value
             )

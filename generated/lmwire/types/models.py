@@ -280,8 +280,8 @@ class EmbeddingModelInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "embedding":
+        if data.get("type") != "embedding":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "EmbeddingModelInfo", '"embedding"', value)
         value = data.get("modelKey")
         if type(value) is str:
@@ -523,8 +523,8 @@ class EmbeddingModelInstanceInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "embedding":
+        if data.get("type") != "embedding":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "EmbeddingModelInstanceInfo", '"embedding"', value)
         value = data.get("modelKey")
         if type(value) is str:
@@ -1023,8 +1023,8 @@ class LlmInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "llm":
+        if data.get("type") != "llm":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "LlmInfo", '"llm"', value)
         value = data.get("modelKey")
         if type(value) is str:
@@ -1275,8 +1275,8 @@ class LlmInstanceInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "llm":
+        if data.get("type") != "llm":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "LlmInstanceInfo", '"llm"', value)
         value = data.get("modelKey")
         if type(value) is str:
@@ -1628,8 +1628,8 @@ class ModelSpecifierQuery(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "query":
+        if data.get("type") != "query":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ModelSpecifierQuery", '"query"', value)
         value = data.get("query")
         if value is not None:
@@ -1668,8 +1668,8 @@ class ModelSpecifierInstanceReference(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "instanceReference":
+        if data.get("type") != "instanceReference":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ModelSpecifierInstanceReference", '"instanceReference"', value)
         value = data.get("instanceReference")
         if type(value) is str:

@@ -188,8 +188,8 @@ class PluginConfigSpecifierDirect(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "direct":
+        if data.get("type") != "direct":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "PluginConfigSpecifierDirect", '"direct"', value)
         value = data.get("config")
         if value is not None:
@@ -240,8 +240,8 @@ class PluginConfigSpecifierPredictionProcess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "predictionProcess":
+        if data.get("type") != "predictionProcess":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "PluginConfigSpecifierPredictionProcess", '"predictionProcess"', value
             )
@@ -330,8 +330,8 @@ class PluginSandboxSettingsNotEnabled(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("enabled", UNSET)
-        if value is not False:
+        if data.get("enabled") is not False:
+            value = data.get("enabled", UNSET)
             decoding.absent((path, "enabled"), "PluginSandboxSettingsNotEnabled", "false", value)
         value = data.get("reason")
         if type(value) is str:
@@ -484,8 +484,8 @@ class PluginSandboxSettingsEnabled(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("enabled", UNSET)
-        if value is not True:
+        if data.get("enabled") is not True:
+            value = data.get("enabled", UNSET)
             decoding.absent((path, "enabled"), "PluginSandboxSettingsEnabled", "true", value)
         value = data.get("fileSystem", UNSET)
         if value is UNSET:
@@ -569,8 +569,8 @@ class PluginManifest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "plugin":
+        if data.get("type") != "plugin":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "PluginManifest", '"plugin"', value)
         value = data.get("runner")
         if type(value) is str:
@@ -684,8 +684,8 @@ class PluginRuntimeErrorReportUnauthorized(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "unauthorized":
+        if data.get("type") != "unauthorized":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "PluginRuntimeErrorReportUnauthorized", '"unauthorized"', value)
         value = data.get("pluginRunId")
         if type(value) is str:
@@ -758,8 +758,8 @@ class PluginRuntimeErrorReportNetworkUnavailable(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "networkUnavailable":
+        if data.get("type") != "networkUnavailable":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "PluginRuntimeErrorReportNetworkUnavailable", '"networkUnavailable"', value
             )

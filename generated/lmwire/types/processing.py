@@ -100,8 +100,8 @@ class BlockLocationBeforeId(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "beforeId":
+        if data.get("type") != "beforeId":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "BlockLocationBeforeId", '"beforeId"', value)
         value = data.get("id")
         if type(value) is str:
@@ -139,8 +139,8 @@ class BlockLocationAfterId(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "afterId":
+        if data.get("type") != "afterId":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "BlockLocationAfterId", '"afterId"', value)
         value = data.get("id")
         if type(value) is str:
@@ -212,8 +212,8 @@ class ContentBlockStyleDefault(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "default":
+        if data.get("type") != "default":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ContentBlockStyleDefault", '"default"', value)
         value = data.get("forceRenderAsPlainText", UNSET)
         if value is UNSET or type(value) is bool:
@@ -257,8 +257,8 @@ class ContentBlockStyleCustomLabel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "customLabel":
+        if data.get("type") != "customLabel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ContentBlockStyleCustomLabel", '"customLabel"', value)
         value = data.get("label")
         if type(value) is str:
@@ -322,8 +322,8 @@ class ContentBlockStyleThinking(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "thinking":
+        if data.get("type") != "thinking":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ContentBlockStyleThinking", '"thinking"', value)
         value = data.get("ended", UNSET)
         if value is UNSET or type(value) is bool:
@@ -404,8 +404,8 @@ class ProcessingRequestConfirmToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "confirmToolCall":
+        if data.get("type") != "confirmToolCall":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ProcessingRequestConfirmToolCall", '"confirmToolCall"', value)
         value = data.get("callId")
         if type(value) is int:
@@ -479,8 +479,8 @@ class ProcessingRequestTextInput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "textInput":
+        if data.get("type") != "textInput":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ProcessingRequestTextInput", '"textInput"', value)
         value = data.get("prompt")
         if type(value) is str:
@@ -539,8 +539,8 @@ class ProcessingRequestResponseConfirmToolCallResultAllow(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "allow":
+        if data.get("type") != "allow":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingRequestResponseConfirmToolCallResultAllow", '"allow"', value
             )
@@ -587,8 +587,8 @@ class ProcessingRequestResponseConfirmToolCallResultDeny(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "deny":
+        if data.get("type") != "deny":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingRequestResponseConfirmToolCallResultDeny", '"deny"', value
             )
@@ -659,8 +659,8 @@ class ProcessingRequestResponseConfirmToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "confirmToolCall":
+        if data.get("type") != "confirmToolCall":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingRequestResponseConfirmToolCall", '"confirmToolCall"', value
             )
@@ -707,8 +707,8 @@ class ProcessingRequestResponseTextInput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "textInput":
+        if data.get("type") != "textInput":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ProcessingRequestResponseTextInput", '"textInput"', value)
         value = data.get("result")
         if type(value) is str:
@@ -836,8 +836,8 @@ class ProcessingUpdateStatusCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "status.create":
+        if data.get("type") != "status.create":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ProcessingUpdateStatusCreate", '"status.create"', value)
         value = data.get("id")
         if type(value) is str:
@@ -908,8 +908,8 @@ class ProcessingUpdateStatusUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "status.update":
+        if data.get("type") != "status.update":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ProcessingUpdateStatusUpdate", '"status.update"', value)
         value = data.get("id")
         if type(value) is str:
@@ -956,8 +956,8 @@ class ProcessingUpdateStatusRemove(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "status.remove":
+        if data.get("type") != "status.remove":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ProcessingUpdateStatusRemove", '"status.remove"', value)
         value = data.get("id")
         if type(value) is str:
@@ -1005,8 +1005,8 @@ class ProcessingUpdateCitationBlockCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "citationBlock.create":
+        if data.get("type") != "citationBlock.create":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingUpdateCitationBlockCreate", '"citationBlock.create"', value
             )
@@ -1118,8 +1118,8 @@ class ProcessingUpdateDebugInfoBlockCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "debugInfoBlock.create":
+        if data.get("type") != "debugInfoBlock.create":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingUpdateDebugInfoBlockCreate", '"debugInfoBlock.create"', value
             )
@@ -1199,8 +1199,8 @@ class ProcessingUpdateContentBlockCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.create":
+        if data.get("type") != "contentBlock.create":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockCreate", '"contentBlock.create"', value
             )
@@ -1310,8 +1310,8 @@ class ProcessingUpdateContentBlockAppendText(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.appendText":
+        if data.get("type") != "contentBlock.appendText":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockAppendText", '"contentBlock.appendText"', value
             )
@@ -1403,8 +1403,8 @@ class ProcessingUpdateContentBlockAppendToolRequest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.appendToolRequest":
+        if data.get("type") != "contentBlock.appendToolRequest":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "ProcessingUpdateContentBlockAppendToolRequest",
@@ -1527,8 +1527,8 @@ class ProcessingUpdateContentBlockReplaceToolRequest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.replaceToolRequest":
+        if data.get("type") != "contentBlock.replaceToolRequest":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "ProcessingUpdateContentBlockReplaceToolRequest",
@@ -1652,8 +1652,8 @@ class ProcessingUpdateContentBlockAppendToolResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.appendToolResult":
+        if data.get("type") != "contentBlock.appendToolResult":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "ProcessingUpdateContentBlockAppendToolResult",
@@ -1749,8 +1749,8 @@ class ProcessingUpdateContentBlockReplaceText(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.replaceText":
+        if data.get("type") != "contentBlock.replaceText":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockReplaceText", '"contentBlock.replaceText"', value
             )
@@ -1803,8 +1803,8 @@ class ProcessingUpdateContentBlockSetPrefix(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.setPrefix":
+        if data.get("type") != "contentBlock.setPrefix":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockSetPrefix", '"contentBlock.setPrefix"', value
             )
@@ -1860,8 +1860,8 @@ class ProcessingUpdateContentBlockSetSuffix(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.setSuffix":
+        if data.get("type") != "contentBlock.setSuffix":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockSetSuffix", '"contentBlock.setSuffix"', value
             )
@@ -1917,8 +1917,8 @@ class ProcessingUpdateContentBlockAttachGenInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.attachGenInfo":
+        if data.get("type") != "contentBlock.attachGenInfo":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "ProcessingUpdateContentBlockAttachGenInfo",
@@ -1977,8 +1977,8 @@ class ProcessingUpdateContentBlockSetStyle(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "contentBlock.setStyle":
+        if data.get("type") != "contentBlock.setStyle":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ProcessingUpdateContentBlockSetStyle", '"contentBlock.setStyle"', value
             )
@@ -2033,8 +2033,8 @@ class ToolStatusStepStateStatusGeneratingToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "generatingToolCall":
+        if data.get("type") != "generatingToolCall":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusGeneratingToolCall", '"generatingToolCall"', value
             )
@@ -2098,8 +2098,8 @@ class ToolStatusStepStateStatusToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationFailed":
+        if data.get("type") != "toolCallGenerationFailed":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "ToolStatusStepStateStatusToolCallGenerationFailed",
@@ -2152,8 +2152,8 @@ class ToolStatusStepStateStatusToolCallQueued(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallQueued":
+        if data.get("type") != "toolCallQueued":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusToolCallQueued", '"toolCallQueued"', value
             )
@@ -2182,8 +2182,8 @@ class ToolStatusStepStateStatusConfirmingToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "confirmingToolCall":
+        if data.get("type") != "confirmingToolCall":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusConfirmingToolCall", '"confirmingToolCall"', value
             )
@@ -2216,8 +2216,8 @@ class ToolStatusStepStateStatusToolCallDenied(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallDenied":
+        if data.get("type") != "toolCallDenied":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusToolCallDenied", '"toolCallDenied"', value
             )
@@ -2255,8 +2255,8 @@ class ToolStatusStepStateStatusCallingTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "callingTool":
+        if data.get("type") != "callingTool":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ToolStatusStepStateStatusCallingTool", '"callingTool"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -2287,8 +2287,8 @@ class ToolStatusStepStateStatusToolCallFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallFailed":
+        if data.get("type") != "toolCallFailed":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusToolCallFailed", '"toolCallFailed"', value
             )
@@ -2333,8 +2333,8 @@ class ToolStatusStepStateStatusToolCallSucceeded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallSucceeded":
+        if data.get("type") != "toolCallSucceeded":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "ToolStatusStepStateStatusToolCallSucceeded", '"toolCallSucceeded"', value
             )
@@ -2471,8 +2471,8 @@ class ProcessingUpdateToolStatusCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolStatus.create":
+        if data.get("type") != "toolStatus.create":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ProcessingUpdateToolStatusCreate", '"toolStatus.create"', value)
         value = data.get("id")
         if type(value) is str:
@@ -2534,8 +2534,8 @@ class ProcessingUpdateToolStatusUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolStatus.update":
+        if data.get("type") != "toolStatus.update":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ProcessingUpdateToolStatusUpdate", '"toolStatus.update"', value)
         value = data.get("id")
         if type(value) is str:
@@ -2586,8 +2586,8 @@ class ProcessingUpdateToolStatusArgumentFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolStatus.argumentFragment":
+        if data.get("type") != "toolStatus.argumentFragment":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "ProcessingUpdateToolStatusArgumentFragment",
@@ -2644,8 +2644,8 @@ class ProcessingUpdateSetSenderName(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "setSenderName":
+        if data.get("type") != "setSenderName":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ProcessingUpdateSetSenderName", '"setSenderName"', value)
         value = data.get("name")
         if type(value) is str:
@@ -2723,8 +2723,8 @@ class TokenSourceIdentifierModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "model":
+        if data.get("type") != "model":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "TokenSourceIdentifierModel", '"model"', value)
         value = data.get("identifier")
         if type(value) is str:
@@ -2764,8 +2764,8 @@ class TokenSourceIdentifierGenerator(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "generator":
+        if data.get("type") != "generator":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "TokenSourceIdentifierGenerator", '"generator"', value)
         value = data.get("pluginIdentifier")
         if type(value) is str:

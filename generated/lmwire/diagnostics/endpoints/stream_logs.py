@@ -45,8 +45,8 @@ class StreamLogsStop(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "stop":
+        if data.get("type") != "stop":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "StreamLogsStop", '"stop"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -96,8 +96,8 @@ class StreamLogsLog(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "log":
+        if data.get("type") != "log":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "StreamLogsLog", '"log"', value)
         value = data.get("log")
         if value is not None:

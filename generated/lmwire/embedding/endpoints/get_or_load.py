@@ -138,8 +138,8 @@ class GetOrLoadCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancel":
+        if data.get("type") != "cancel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "GetOrLoadCancel", '"cancel"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -190,8 +190,8 @@ class GetOrLoadAlreadyLoaded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "alreadyLoaded":
+        if data.get("type") != "alreadyLoaded":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "GetOrLoadAlreadyLoaded", '"alreadyLoaded"', value)
         value = data.get("info")
         if value is not None:
@@ -233,8 +233,8 @@ class GetOrLoadStartLoading(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "startLoading":
+        if data.get("type") != "startLoading":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "GetOrLoadStartLoading", '"startLoading"', value)
         value = data.get("identifier")
         if type(value) is str:
@@ -282,8 +282,8 @@ class GetOrLoadUnloadingOtherJITModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "unloadingOtherJITModel":
+        if data.get("type") != "unloadingOtherJITModel":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "GetOrLoadUnloadingOtherJITModel", '"unloadingOtherJITModel"', value
             )
@@ -326,8 +326,8 @@ class GetOrLoadLoadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "loadProgress":
+        if data.get("type") != "loadProgress":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "GetOrLoadLoadProgress", '"loadProgress"', value)
         value = data.get("progress")
         if type(value) is float or type(value) is int:
@@ -368,8 +368,8 @@ class GetOrLoadLoadSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "loadSuccess":
+        if data.get("type") != "loadSuccess":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "GetOrLoadLoadSuccess", '"loadSuccess"', value)
         value = data.get("info")
         if value is not None:

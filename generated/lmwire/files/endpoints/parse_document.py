@@ -97,8 +97,8 @@ class ParseDocumentCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancel":
+        if data.get("type") != "cancel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ParseDocumentCancel", '"cancel"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -148,8 +148,8 @@ class ParseDocumentParserLoaded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "parserLoaded":
+        if data.get("type") != "parserLoaded":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ParseDocumentParserLoaded", '"parserLoaded"', value)
         value = data.get("parser")
         if value is not None:
@@ -189,8 +189,8 @@ class ParseDocumentProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "progress":
+        if data.get("type") != "progress":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ParseDocumentProgress", '"progress"', value)
         value = data.get("progress")
         if type(value) is float or type(value) is int:
@@ -232,8 +232,8 @@ class ParseDocumentResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "result":
+        if data.get("type") != "result":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "ParseDocumentResult", '"result"', value)
         value = data.get("content")
         if type(value) is str:

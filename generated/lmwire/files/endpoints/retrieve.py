@@ -112,8 +112,8 @@ class RetrieveStop(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "stop":
+        if data.get("type") != "stop":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RetrieveStop", '"stop"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -161,8 +161,8 @@ class RetrieveOnFileProcessList(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "onFileProcessList":
+        if data.get("type") != "onFileProcessList":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RetrieveOnFileProcessList", '"onFileProcessList"', value)
         value = data.get("indices")
         if value is not None:
@@ -202,8 +202,8 @@ class RetrieveOnFileProcessingStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "onFileProcessingStart":
+        if data.get("type") != "onFileProcessingStart":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RetrieveOnFileProcessingStart", '"onFileProcessingStart"', value)
         value = data.get("index")
         if type(value) is int:
@@ -245,8 +245,8 @@ class RetrieveOnFileProcessingEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "onFileProcessingEnd":
+        if data.get("type") != "onFileProcessingEnd":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RetrieveOnFileProcessingEnd", '"onFileProcessingEnd"', value)
         value = data.get("index")
         if type(value) is int:
@@ -292,8 +292,8 @@ class RetrieveOnFileProcessingStepStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "onFileProcessingStepStart":
+        if data.get("type") != "onFileProcessingStepStart":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "RetrieveOnFileProcessingStepStart", '"onFileProcessingStepStart"', value
             )
@@ -356,8 +356,8 @@ class RetrieveOnFileProcessingStepProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "onFileProcessingStepProgress":
+        if data.get("type") != "onFileProcessingStepProgress":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "RetrieveOnFileProcessingStepProgress",
@@ -434,8 +434,8 @@ class RetrieveOnFileProcessingStepEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "onFileProcessingStepEnd":
+        if data.get("type") != "onFileProcessingStepEnd":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "RetrieveOnFileProcessingStepEnd", '"onFileProcessingStepEnd"', value
             )
@@ -488,8 +488,8 @@ class RetrieveOnSearchingStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "onSearchingStart":
+        if data.get("type") != "onSearchingStart":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RetrieveOnSearchingStart", '"onSearchingStart"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -516,8 +516,8 @@ class RetrieveOnSearchingEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "onSearchingEnd":
+        if data.get("type") != "onSearchingEnd":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RetrieveOnSearchingEnd", '"onSearchingEnd"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -548,8 +548,8 @@ class RetrieveResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "result":
+        if data.get("type") != "result":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RetrieveResult", '"result"', value)
         value = data.get("result")
         if value is not None:

@@ -155,8 +155,8 @@ class CompleteRawTextCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancel":
+        if data.get("type") != "cancel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CompleteRawTextCancel", '"cancel"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -207,8 +207,8 @@ class CompleteRawTextFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "fragment":
+        if data.get("type") != "fragment":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CompleteRawTextFragment", '"fragment"', value)
         value = data.get("fragment")
         if value is not None:
@@ -252,8 +252,8 @@ class CompleteRawTextPromptProcessingProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "promptProcessingProgress":
+        if data.get("type") != "promptProcessingProgress":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "CompleteRawTextPromptProcessingProgress", '"promptProcessingProgress"', value
             )
@@ -320,8 +320,8 @@ class CompleteRawTextSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "success":
+        if data.get("type") != "success":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CompleteRawTextSuccess", '"success"', value)
         value = data.get("stats")
         if value is not None:

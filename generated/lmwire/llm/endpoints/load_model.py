@@ -141,8 +141,8 @@ class LoadModelCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancel":
+        if data.get("type") != "cancel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "LoadModelCancel", '"cancel"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -196,8 +196,8 @@ class LoadModelResolved(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "resolved":
+        if data.get("type") != "resolved":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "LoadModelResolved", '"resolved"', value)
         value = data.get("info")
         if value is not None:
@@ -245,8 +245,8 @@ class LoadModelProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "progress":
+        if data.get("type") != "progress":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "LoadModelProgress", '"progress"', value)
         value = data.get("progress")
         if type(value) is float or type(value) is int:
@@ -285,8 +285,8 @@ class LoadModelSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "success":
+        if data.get("type") != "success":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "LoadModelSuccess", '"success"', value)
         value = data.get("info")
         if value is not None:

@@ -157,8 +157,8 @@ class PredictCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancel":
+        if data.get("type") != "cancel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "PredictCancel", '"cancel"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -207,8 +207,8 @@ class PredictFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "fragment":
+        if data.get("type") != "fragment":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "PredictFragment", '"fragment"', value)
         value = data.get("fragment")
         if value is not None:
@@ -250,8 +250,8 @@ class PredictPromptProcessingProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "promptProcessingProgress":
+        if data.get("type") != "promptProcessingProgress":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "PredictPromptProcessingProgress", '"promptProcessingProgress"', value
             )
@@ -303,8 +303,8 @@ class PredictToolCallGenerationStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationStart":
+        if data.get("type") != "toolCallGenerationStart":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "PredictToolCallGenerationStart", '"toolCallGenerationStart"', value
             )
@@ -347,8 +347,8 @@ class PredictToolCallGenerationNameReceived(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationNameReceived":
+        if data.get("type") != "toolCallGenerationNameReceived":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "PredictToolCallGenerationNameReceived",
@@ -396,8 +396,8 @@ class PredictToolCallGenerationArgumentFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationArgumentFragmentGenerated":
+        if data.get("type") != "toolCallGenerationArgumentFragmentGenerated":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "PredictToolCallGenerationArgumentFragmentGenerated",
@@ -449,8 +449,8 @@ class PredictToolCallGenerationEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationEnd":
+        if data.get("type") != "toolCallGenerationEnd":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "PredictToolCallGenerationEnd", '"toolCallGenerationEnd"', value)
         value = data.get("toolCallRequest")
         if value is not None:
@@ -506,8 +506,8 @@ class PredictToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationFailed":
+        if data.get("type") != "toolCallGenerationFailed":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "PredictToolCallGenerationFailed", '"toolCallGenerationFailed"', value
             )
@@ -568,8 +568,8 @@ class PredictSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "success":
+        if data.get("type") != "success":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "PredictSuccess", '"success"', value)
         value = data.get("stats")
         if value is not None:

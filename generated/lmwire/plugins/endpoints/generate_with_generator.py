@@ -141,8 +141,8 @@ class GenerateWithGeneratorCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancel":
+        if data.get("type") != "cancel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "GenerateWithGeneratorCancel", '"cancel"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -194,8 +194,8 @@ class GenerateWithGeneratorFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "fragment":
+        if data.get("type") != "fragment":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "GenerateWithGeneratorFragment", '"fragment"', value)
         value = data.get("fragment")
         if value is not None:
@@ -239,8 +239,8 @@ class GenerateWithGeneratorPromptProcessingProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "promptProcessingProgress":
+        if data.get("type") != "promptProcessingProgress":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "GenerateWithGeneratorPromptProcessingProgress",
@@ -301,8 +301,8 @@ class GenerateWithGeneratorToolCallGenerationStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationStart":
+        if data.get("type") != "toolCallGenerationStart":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "GenerateWithGeneratorToolCallGenerationStart",
@@ -349,8 +349,8 @@ class GenerateWithGeneratorToolCallGenerationNameReceived(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationNameReceived":
+        if data.get("type") != "toolCallGenerationNameReceived":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "GenerateWithGeneratorToolCallGenerationNameReceived",
@@ -402,8 +402,8 @@ class GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationArgumentFragmentGenerated":
+        if data.get("type") != "toolCallGenerationArgumentFragmentGenerated":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated",
@@ -453,8 +453,8 @@ class GenerateWithGeneratorToolCallGenerationEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationEnd":
+        if data.get("type") != "toolCallGenerationEnd":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "GenerateWithGeneratorToolCallGenerationEnd", '"toolCallGenerationEnd"', value
             )
@@ -497,8 +497,8 @@ class GenerateWithGeneratorToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationFailed":
+        if data.get("type") != "toolCallGenerationFailed":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "GenerateWithGeneratorToolCallGenerationFailed",
@@ -530,8 +530,8 @@ class GenerateWithGeneratorSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "success":
+        if data.get("type") != "success":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "GenerateWithGeneratorSuccess", '"success"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))

@@ -85,8 +85,8 @@ class RegisterDevelopmentPluginEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "end":
+        if data.get("type") != "end":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RegisterDevelopmentPluginEnd", '"end"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -146,8 +146,8 @@ class RegisterDevelopmentPluginReady(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "ready":
+        if data.get("type") != "ready":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "RegisterDevelopmentPluginReady", '"ready"', value)
         value = data.get("clientIdentifier")
         if type(value) is str:

@@ -69,8 +69,8 @@ class SetGeneratorComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "complete":
+        if data.get("type") != "complete":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetGeneratorComplete", '"complete"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -108,8 +108,8 @@ class SetGeneratorAborted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "aborted":
+        if data.get("type") != "aborted":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetGeneratorAborted", '"aborted"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -149,8 +149,8 @@ class SetGeneratorError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "error":
+        if data.get("type") != "error":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetGeneratorError", '"error"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -199,8 +199,8 @@ class SetGeneratorFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "fragmentGenerated":
+        if data.get("type") != "fragmentGenerated":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetGeneratorFragmentGenerated", '"fragmentGenerated"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -262,8 +262,8 @@ class SetGeneratorToolCallGenerationStarted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationStarted":
+        if data.get("type") != "toolCallGenerationStarted":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "SetGeneratorToolCallGenerationStarted", '"toolCallGenerationStarted"', value
             )
@@ -321,8 +321,8 @@ class SetGeneratorToolCallGenerationNameReceived(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationNameReceived":
+        if data.get("type") != "toolCallGenerationNameReceived":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "SetGeneratorToolCallGenerationNameReceived",
@@ -388,8 +388,8 @@ class SetGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationArgumentFragmentGenerated":
+        if data.get("type") != "toolCallGenerationArgumentFragmentGenerated":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
@@ -453,8 +453,8 @@ class SetGeneratorToolCallGenerationEnded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationEnded":
+        if data.get("type") != "toolCallGenerationEnded":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "SetGeneratorToolCallGenerationEnded", '"toolCallGenerationEnded"', value
             )
@@ -512,8 +512,8 @@ class SetGeneratorToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallGenerationFailed":
+        if data.get("type") != "toolCallGenerationFailed":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "SetGeneratorToolCallGenerationFailed", '"toolCallGenerationFailed"', value
             )
@@ -607,8 +607,8 @@ class SetGeneratorGenerate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "generate":
+        if data.get("type") != "generate":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetGeneratorGenerate", '"generate"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -707,8 +707,8 @@ class SetGeneratorAbort(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "abort":
+        if data.get("type") != "abort":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetGeneratorAbort", '"abort"', value)
         value = data.get("taskId")
         if type(value) is str:

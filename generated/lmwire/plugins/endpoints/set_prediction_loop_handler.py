@@ -57,8 +57,8 @@ class SetPredictionLoopHandlerComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "complete":
+        if data.get("type") != "complete":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetPredictionLoopHandlerComplete", '"complete"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -100,8 +100,8 @@ class SetPredictionLoopHandlerAborted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "aborted":
+        if data.get("type") != "aborted":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetPredictionLoopHandlerAborted", '"aborted"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -143,8 +143,8 @@ class SetPredictionLoopHandlerError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "error":
+        if data.get("type") != "error":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetPredictionLoopHandlerError", '"error"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -235,8 +235,8 @@ class SetPredictionLoopHandlerHandlePredictionLoop(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "handlePredictionLoop":
+        if data.get("type") != "handlePredictionLoop":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "SetPredictionLoopHandlerHandlePredictionLoop",
@@ -386,8 +386,8 @@ class SetPredictionLoopHandlerAbort(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "abort":
+        if data.get("type") != "abort":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetPredictionLoopHandlerAbort", '"abort"', value)
         value = data.get("taskId")
         if type(value) is str:

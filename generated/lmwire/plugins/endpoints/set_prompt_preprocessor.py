@@ -58,8 +58,8 @@ class SetPromptPreprocessorComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "complete":
+        if data.get("type") != "complete":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetPromptPreprocessorComplete", '"complete"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -111,8 +111,8 @@ class SetPromptPreprocessorAborted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "aborted":
+        if data.get("type") != "aborted":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetPromptPreprocessorAborted", '"aborted"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -154,8 +154,8 @@ class SetPromptPreprocessorError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "error":
+        if data.get("type") != "error":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetPromptPreprocessorError", '"error"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -245,8 +245,8 @@ class SetPromptPreprocessorPreprocess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "preprocess":
+        if data.get("type") != "preprocess":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetPromptPreprocessorPreprocess", '"preprocess"', value)
         value = data.get("taskId")
         if type(value) is str:
@@ -386,8 +386,8 @@ class SetPromptPreprocessorAbort(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "abort":
+        if data.get("type") != "abort":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetPromptPreprocessorAbort", '"abort"', value)
         value = data.get("taskId")
         if type(value) is str:

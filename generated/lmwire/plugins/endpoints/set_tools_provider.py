@@ -64,8 +64,8 @@ class SetToolsProviderSessionInitialized(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "sessionInitialized":
+        if data.get("type") != "sessionInitialized":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "SetToolsProviderSessionInitialized", '"sessionInitialized"', value
             )
@@ -126,8 +126,8 @@ class SetToolsProviderSessionInitializationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "sessionInitializationFailed":
+        if data.get("type") != "sessionInitializationFailed":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "SetToolsProviderSessionInitializationFailed",
@@ -193,8 +193,8 @@ class SetToolsProviderToolCallComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallComplete":
+        if data.get("type") != "toolCallComplete":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetToolsProviderToolCallComplete", '"toolCallComplete"', value)
         value = data.get("sessionId")
         if type(value) is str:
@@ -257,8 +257,8 @@ class SetToolsProviderToolCallError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallError":
+        if data.get("type") != "toolCallError":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetToolsProviderToolCallError", '"toolCallError"', value)
         value = data.get("sessionId")
         if type(value) is str:
@@ -322,8 +322,8 @@ class SetToolsProviderToolCallStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallStatus":
+        if data.get("type") != "toolCallStatus":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetToolsProviderToolCallStatus", '"toolCallStatus"', value)
         value = data.get("sessionId")
         if type(value) is str:
@@ -391,8 +391,8 @@ class SetToolsProviderToolCallWarn(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallWarn":
+        if data.get("type") != "toolCallWarn":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetToolsProviderToolCallWarn", '"toolCallWarn"', value)
         value = data.get("sessionId")
         if type(value) is str:
@@ -483,8 +483,8 @@ class SetToolsProviderInitSession(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "initSession":
+        if data.get("type") != "initSession":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetToolsProviderInitSession", '"initSession"', value)
         value = data.get("pluginConfig")
         if value is not None:
@@ -565,8 +565,8 @@ class SetToolsProviderDiscardSession(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "discardSession":
+        if data.get("type") != "discardSession":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetToolsProviderDiscardSession", '"discardSession"', value)
         value = data.get("sessionId")
         if type(value) is str:
@@ -615,8 +615,8 @@ class SetToolsProviderCallTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "callTool":
+        if data.get("type") != "callTool":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetToolsProviderCallTool", '"callTool"', value)
         value = data.get("sessionId")
         if type(value) is str:
@@ -685,8 +685,8 @@ class SetToolsProviderAbortToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "abortToolCall":
+        if data.get("type") != "abortToolCall":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "SetToolsProviderAbortToolCall", '"abortToolCall"', value)
         value = data.get("sessionId")
         if type(value) is str:

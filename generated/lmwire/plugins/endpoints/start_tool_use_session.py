@@ -117,8 +117,8 @@ class StartToolUseSessionCallTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "callTool":
+        if data.get("type") != "callTool":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "StartToolUseSessionCallTool", '"callTool"', value)
         value = data.get("callId")
         if type(value) is float or type(value) is int:
@@ -176,8 +176,8 @@ class StartToolUseSessionAbortToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "abortToolCall":
+        if data.get("type") != "abortToolCall":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "StartToolUseSessionAbortToolCall", '"abortToolCall"', value)
         value = data.get("callId")
         if type(value) is float or type(value) is int:
@@ -215,8 +215,8 @@ class StartToolUseSessionDiscardSession(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "discardSession":
+        if data.get("type") != "discardSession":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "StartToolUseSessionDiscardSession", '"discardSession"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -275,8 +275,8 @@ class StartToolUseSessionSessionReady(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "sessionReady":
+        if data.get("type") != "sessionReady":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "StartToolUseSessionSessionReady", '"sessionReady"', value)
         value = data.get("toolDefinitions")
         if value is not None:
@@ -323,8 +323,8 @@ class StartToolUseSessionToolCallComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallComplete":
+        if data.get("type") != "toolCallComplete":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "StartToolUseSessionToolCallComplete", '"toolCallComplete"', value
             )
@@ -377,8 +377,8 @@ class StartToolUseSessionToolCallError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallError":
+        if data.get("type") != "toolCallError":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "StartToolUseSessionToolCallError", '"toolCallError"', value)
         value = data.get("callId")
         if type(value) is float or type(value) is int:
@@ -431,8 +431,8 @@ class StartToolUseSessionToolCallStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallStatus":
+        if data.get("type") != "toolCallStatus":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "StartToolUseSessionToolCallStatus", '"toolCallStatus"', value)
         value = data.get("callId")
         if type(value) is float or type(value) is int:
@@ -488,8 +488,8 @@ class StartToolUseSessionToolCallWarn(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "toolCallWarn":
+        if data.get("type") != "toolCallWarn":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "StartToolUseSessionToolCallWarn", '"toolCallWarn"', value)
         value = data.get("callId")
         if type(value) is float or type(value) is int:

@@ -75,8 +75,8 @@ class CreateDownloadPlanCreationTargetArtifact(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "artifact":
+        if data.get("type") != "artifact":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanCreationTargetArtifact", '"artifact"', value)
         value = data.get("owner")
         if type(value) is str:
@@ -139,8 +139,8 @@ class CreateDownloadPlanCreationTargetModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "model":
+        if data.get("type") != "model":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanCreationTargetModel", '"model"', value)
         value = data.get("source")
         if value is not None:
@@ -208,8 +208,8 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "fileName":
+        if data.get("type") != "fileName":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName",
@@ -259,8 +259,8 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "quantName":
+        if data.get("type") != "quantName":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName",
@@ -439,8 +439,8 @@ class CreateDownloadPlanCancelDownload(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancelDownload":
+        if data.get("type") != "cancelDownload":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanCancelDownload", '"cancelDownload"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -477,8 +477,8 @@ class CreateDownloadPlanSetSelectedDownloadOptionIndex(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "setSelectedDownloadOptionIndex":
+        if data.get("type") != "setSelectedDownloadOptionIndex":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"),
                 "CreateDownloadPlanSetSelectedDownloadOptionIndex",
@@ -556,8 +556,8 @@ class CreateDownloadPlanCommit(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "commit":
+        if data.get("type") != "commit":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanCommit", '"commit"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -586,8 +586,8 @@ class CreateDownloadPlanCancelPlan(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancelPlan":
+        if data.get("type") != "cancelPlan":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanCancelPlan", '"cancelPlan"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -647,8 +647,8 @@ class CreateDownloadPlanPlanUpdated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "planUpdated":
+        if data.get("type") != "planUpdated":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanPlanUpdated", '"planUpdated"', value)
         value = data.get("plan")
         if value is not None:
@@ -690,8 +690,8 @@ class CreateDownloadPlanPlanReady(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "planReady":
+        if data.get("type") != "planReady":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanPlanReady", '"planReady"', value)
         value = data.get("plan")
         if value is not None:
@@ -733,8 +733,8 @@ class CreateDownloadPlanDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "downloadProgress":
+        if data.get("type") != "downloadProgress":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanDownloadProgress", '"downloadProgress"', value)
         value = data.get("update")
         if value is not None:
@@ -772,8 +772,8 @@ class CreateDownloadPlanStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "startFinalizing":
+        if data.get("type") != "startFinalizing":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanStartFinalizing", '"startFinalizing"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -800,8 +800,8 @@ class CreateDownloadPlanSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "success":
+        if data.get("type") != "success":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "CreateDownloadPlanSuccess", '"success"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))

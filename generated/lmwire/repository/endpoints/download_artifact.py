@@ -131,8 +131,8 @@ class DownloadArtifactCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancel":
+        if data.get("type") != "cancel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadArtifactCancel", '"cancel"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -184,8 +184,8 @@ class DownloadArtifactDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "downloadProgress":
+        if data.get("type") != "downloadProgress":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadArtifactDownloadProgress", '"downloadProgress"', value)
         value = data.get("update")
         if value is not None:
@@ -223,8 +223,8 @@ class DownloadArtifactStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "startFinalizing":
+        if data.get("type") != "startFinalizing":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadArtifactStartFinalizing", '"startFinalizing"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -251,8 +251,8 @@ class DownloadArtifactSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "success":
+        if data.get("type") != "success":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadArtifactSuccess", '"success"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))

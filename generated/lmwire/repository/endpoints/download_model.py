@@ -86,8 +86,8 @@ class DownloadModelCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancel":
+        if data.get("type") != "cancel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadModelCancel", '"cancel"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -139,8 +139,8 @@ class DownloadModelDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "downloadProgress":
+        if data.get("type") != "downloadProgress":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadModelDownloadProgress", '"downloadProgress"', value)
         value = data.get("update")
         if value is not None:
@@ -178,8 +178,8 @@ class DownloadModelStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "startFinalizing":
+        if data.get("type") != "startFinalizing":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadModelStartFinalizing", '"startFinalizing"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -210,8 +210,8 @@ class DownloadModelSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "success":
+        if data.get("type") != "success":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadModelSuccess", '"success"', value)
         value = data.get("defaultIdentifier")
         if type(value) is str:

@@ -53,8 +53,8 @@ class EnsureAuthenticatedAuthenticationCode(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "authenticationCode":
+        if data.get("type") != "authenticationCode":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "EnsureAuthenticatedAuthenticationCode", '"authenticationCode"', value
             )
@@ -118,8 +118,8 @@ class EnsureAuthenticatedAuthenticated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "authenticated":
+        if data.get("type") != "authenticated":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "EnsureAuthenticatedAuthenticated", '"authenticated"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))

@@ -124,8 +124,8 @@ class PushArtifactMessage(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "message":
+        if data.get("type") != "message":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "PushArtifactMessage", '"message"', value)
         value = data.get("message")
         if type(value) is str:

@@ -110,8 +110,8 @@ class DownloadRuntimeExtensionCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "cancel":
+        if data.get("type") != "cancel":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadRuntimeExtensionCancel", '"cancel"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
@@ -165,8 +165,8 @@ class DownloadRuntimeExtensionDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "downloadProgress":
+        if data.get("type") != "downloadProgress":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "DownloadRuntimeExtensionDownloadProgress", '"downloadProgress"', value
             )
@@ -209,8 +209,8 @@ class DownloadRuntimeExtensionStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "startFinalizing":
+        if data.get("type") != "startFinalizing":
+            value = data.get("type", UNSET)
             decoding.absent(
                 (path, "type"), "DownloadRuntimeExtensionStartFinalizing", '"startFinalizing"', value
             )
@@ -241,8 +241,8 @@ class DownloadRuntimeExtensionSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type", UNSET)
-        if value != "success":
+        if data.get("type") != "success":
+            value = data.get("type", UNSET)
             decoding.absent((path, "type"), "DownloadRuntimeExtensionSuccess", '"success"', value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
