@@ -1,26 +1,34 @@
 """A non-blocking stream of bytes over TCP, plain or TLS, for the synchronous shell.
 
-TLS runs over memory buffers, not over a shared ``SSLSocket``: two threads inside one of those deadlock on some Pythons.
+Ctrl-C may raise between any two bytecodes of the main thread, and most of all behind a system call. So that no byte
+is lost or sent twice by it, each system call and the note of its result are one call of C code:
+``extend(map(call, arguments))``.
+
+TLS runs over memory buffers, not over a shared ``SSLSocket``: two threads inside one of those deadlock on some
+Pythons.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
+from collections import deque
 from typing import Final, Protocol
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.errors import ConnectError, RequestTimeoutError
 
-__all__ = ["ByteStream", "default_ssl_context", "open_stream"]
+__all__ = ["ByteStream", "PlainStream", "TlsStream", "default_ssl_context", "open_stream"]
 
 TLS_RECORD: Final = 16 * 1024
 
 
 class ByteStream(Protocol):
-    """What a link needs of a socket. Never blocks; one thread receives at a time, sends are serialised by the
-    link's lock.
+    """What a link needs of a socket.
+
+    It never blocks. One thread receives at a time; sends are serialised by the link's lock.
     """
 
     @property
@@ -32,12 +40,12 @@ class ByteStream(Protocol):
         """The socket's descriptor for polling, -1 once closed."""
         ...
 
-    def receive(self, size: int) -> bytes | None:
-        """Return what has arrived, empty at the end of the stream, None if nothing is there. Raises OSError."""
+    def receive(self, size: int, arrived: deque[bytes]) -> None:
+        """Append what has arrived, at most ``size`` bytes; empty bytes at the end of the stream. Raises OSError."""
         ...
 
-    def send(self, data: bytearray) -> int:
-        """Take bytes from the start of ``data``; returns how many, 0 if the peer takes none now. Raises OSError.
+    def send(self, data: bytearray) -> bool:
+        """Send from the start of ``data`` and remove that; returns False if the peer takes no more now. Raises OSError.
 
         What was not taken has to be at the start of ``data`` the next time too.
         """
@@ -59,17 +67,20 @@ class PlainStream:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def receive(self, size: int) -> bytes | None:
-        try:
-            return self._socket.recv(size)
-        except (BlockingIOError, InterruptedError):
-            return None
+    def receive(self, size: int, arrived: deque[bytes]) -> None:
+        with contextlib.suppress(BlockingIOError, InterruptedError):
+            arrived.extend(map(self._socket.recv, (size,)))
 
-    def send(self, data: bytearray) -> int:
+    def send(self, data: bytearray) -> bool:
+        taken: list[int] = []
         try:
-            return self._socket.send(data)
+            taken.extend(map(self._socket.send, (data,)))
         except (BlockingIOError, InterruptedError):
-            return 0
+            return False
+        finally:
+            if taken:
+                del data[: taken[0]]
+        return True
 
     def close(self) -> None:
         if not self.closed:
@@ -88,9 +99,11 @@ class TlsStream:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._shake_hands(sock)
         self._plain = PlainStream(sock)
+        # Encrypted bytes on their way in and out.
+        self._received: deque[bytes] = deque()
         self._unsent = bytearray()
-        # How many bytes from the start of what is being sent are encrypted already.
-        self._sealed = 0
+        # How many bytes from the start of what is being sent are encrypted already; one number at most.
+        self._sealed: list[int] = []
 
     @property
     def closed(self) -> bool:
@@ -99,46 +112,48 @@ class TlsStream:
     def fileno(self) -> int:
         return self._plain.fileno()
 
-    def receive(self, size: int) -> bytes | None:
+    def receive(self, size: int, arrived: deque[bytes]) -> None:
         with self._lock:
-            return self._receive(size)
+            while True:
+                try:
+                    arrived.extend(map(self._tls.read, (size,)))
+                    return
+                except ssl.SSLWantReadError:
+                    self._drain()
+                except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                    arrived.append(b"")
+                    return
+                if not self._received:
+                    self._plain.receive(size, self._received)
+                if not self._received:
+                    return
+                data = self._received.popleft()
+                if data:
+                    self._incoming.write(data)
+                else:
+                    self._incoming.write_eof()
 
-    def send(self, data: bytearray) -> int:
+    def send(self, data: bytearray) -> bool:
         with self._lock:
             # A record counts as taken when all of it has left: until then the caller has to come again.
             if not self._sealed:
-                self._sealed = self._tls.write(bytes(data[:TLS_RECORD]))
+                self._sealed.extend(map(self._tls.write, (bytes(data[:TLS_RECORD]),)))
             if not self._drain():
-                return 0
-            taken, self._sealed = self._sealed, 0
-            return taken
+                return False
+            try:
+                del data[: self._sealed[0]]
+            finally:
+                self._sealed.clear()
+            return True
 
     def close(self) -> None:
         self._plain.close()
 
-    def _receive(self, size: int) -> bytes | None:
-        while True:
-            try:
-                return self._tls.read(size)
-            except ssl.SSLWantReadError:
-                self._drain()
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""
-            data = self._plain.receive(size)
-            if data is None:
-                return None
-            if data:
-                self._incoming.write(data)
-            else:
-                self._incoming.write_eof()
-
     def _drain(self) -> bool:
         self._unsent += self._outgoing.read()
         while self._unsent:
-            sent = self._plain.send(self._unsent)
-            if not sent:
+            if not self._plain.send(self._unsent):
                 return False
-            del self._unsent[:sent]
         return True
 
     def _shake_hands(self, sock: socket.socket) -> None:

@@ -18,8 +18,9 @@ Theory of operation
   close is noticed and stalled channels are given up.
 * A connection that has ended is *dropped*: nobody starts to use its socket any more, and whoever leads, or else
   whoever drops it, closes it. No thread closes a socket that another one reads.
-* An exception that hits a thread while it feeds bytes to the session (Ctrl-C between two bytecodes) leaves the
-  frames in an unknown state: the link is lost, with that reason, rather than left hanging.
+* Ctrl-C may hit the main thread between any two bytecodes. Behind a system call it does no harm, for which
+  ``byte_stream`` cares. While bytes become frames, or frames bytes, it leaves both in an unknown state: the link is
+  lost, with that reason, rather than left hanging.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class SyncLink:
         self._clock = settings.clock
         self._lock = threading.Lock()
         self._leadership = Leadership(self._lock, settings.clock)
+        # Bytes that have arrived but were not fed yet, and bytes that wait to be sent.
+        self._arrived: deque[bytes] = deque()
         self._backlog = bytearray()
         self._deferred: deque[Callable[[], object]] = deque()
         self._poller = Poller(stream)
@@ -330,32 +333,34 @@ class SyncLink:
         """Read once without blocking and feed it; returns False if there was nothing to read."""
         if self.session.paused is not None or self._dropped:
             return False
-        intact = False
         try:
-            data = self._stream.receive(READ_SIZE)
-            if data is not None:
-                self._feed(data)
-            intact = True
-            return data is not None
+            if not self._arrived:
+                self._stream.receive(READ_SIZE, self._arrived)
         except OSError as error:
-            intact = True
             self._lose(error)
             return True
-        finally:
-            if not intact:
-                self._lose(ConnectionLostError("the connection was given up: its reader was interrupted"))
-
-    def _feed(self, data: bytes) -> None:
+        if not self._arrived:
+            return False
         with self._lock:
-            transport = self.core.transport
+            self._feed()
+            self._write()
+        return True
+
+    def _feed(self) -> None:
+        """Bring what has arrived to the exchanges; the lock is held."""
+        transport = self.core.transport
+        try:
+            data = self._arrived.popleft()
             if data:
                 self.core.feed(data)
             else:
                 transport.receive_eof()
             self.core.check_ended()
-            self._write()
-            if transport.closed:
-                self._end(ConnectionLostError(f"the connection was lost: {transport.close_reason}"))
+        except BaseException:
+            self._end(ConnectionLostError("the connection was given up: its reader was interrupted"))
+            raise
+        if transport.closed:
+            self._end(ConnectionLostError(f"the connection was lost: {transport.close_reason}"))
 
     def _defer(self, action: Callable[[], object]) -> None:
         """Do something that needs the lock: now, or by whoever holds it, perhaps this very thread further up."""
@@ -369,22 +374,21 @@ class SyncLink:
 
     def _write(self) -> None:
         """Do what was deferred, and write what can be written without blocking; the lock is held."""
-        while self._deferred:
-            self._deferred.popleft()()
-        data = self.core.flush()
-        if data:
-            self._backlog += data
+        try:
+            while self._deferred:
+                self._deferred.popleft()()
+            self._backlog += self.core.flush()
+        except BaseException:
+            self._end(ConnectionLostError("the connection was given up: its writer was interrupted"))
+            raise
         if not self._backlog or self._dropped:
             return
         if os.getpid() != self._owner_pid:
             self._backlog.clear()  # a forked process has no say in its parent's connection
             return
         try:
-            while self._backlog:
-                written = self._stream.send(self._backlog)
-                if not written:
-                    break
-                del self._backlog[:written]
+            while self._backlog and self._stream.send(self._backlog):
+                pass
         except OSError as error:
             self._end(_lost_by(error))
 

@@ -224,9 +224,10 @@ class TestChannels:
         with shell.open(COUNT, {"upTo": 2}) as stream:
             assert [stream.receive()["number"] for _ in range(2)] == [0, 1]
             for _ in range(2):
-                with pytest.raises(IncompleteError, match="the server closed the channel") as caught:
+                with pytest.raises(
+                    IncompleteError, match=r"the server closed the channel.*\[arithmetic\.count"
+                ):
                     stream.receive()
-            assert caught.value.endpoint == "count"
 
     def test_sending_and_receiving(self, shell: Shell) -> None:
         with shell.open(ECHO) as stream:
