@@ -309,7 +309,9 @@ class _Connection(asyncio.Protocol):
         path = request.path.partition("?")[0]
         page = self._server.page(path)
         namespace = self._server.namespaces.get(path.removeprefix("/"))
-        if not all(map(_is_local, request.headers.get_all("Origin"))):
+        if getattr(request, "method", "GET") != "GET":  # older websockets refuse the others by themselves
+            self._websocket.respond(405, "only GET is answered here\n")
+        elif not all(map(_is_local, request.headers.get_all("Origin"))):
             self._websocket.respond(403, "requests from web pages are refused\n")
         elif page is not None:
             self._websocket.respond(200, json.dumps(page), "application/json; charset=utf-8")
