@@ -2,7 +2,8 @@
 
     LMWireError
      ├── UsageError                 the caller broke a rule (also a ValueError)
-     │    └── ClosedError           the client, connection or stream was closed by its own user
+     │    └── StateError            something was used too early, too late or twice
+     │         └── ClosedError      the client, connection or stream was closed by its own user
      ├── ProtocolError              the peer broke the protocol
      │    └── ProtocolMismatchError   a value does not fit the schema; carries the JSON pointer
      ├── UnsupportedEndpointError   the server does not know, or does not handle, this endpoint
@@ -50,6 +51,7 @@ __all__ = [
     "RpcError",
     "ServerNotFoundError",
     "SlowConsumerError",
+    "StateError",
     "UnsupportedEndpointError",
     "UsageError",
 ]
@@ -110,7 +112,11 @@ class UsageError(LMWireError, ValueError):
     """The caller broke a rule of this library; nothing was sent."""
 
 
-class ClosedError(UsageError):
+class StateError(UsageError):
+    """Something was used too early, too late or twice."""
+
+
+class ClosedError(StateError):
     """The client, connection or stream had been closed by its own user."""
 
 

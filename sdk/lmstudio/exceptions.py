@@ -115,7 +115,7 @@ class LMStudioFileNotFoundError(LMStudioOSError, FileNotFoundError):
 # The first class that matches decides.
 _CLASSES: Final[tuple[tuple[type[lmwire.LMWireError], type[LMStudioError]], ...]] = (
     (lmwire.RequestTimeoutError, LMStudioTimeoutError),
-    (lmwire.ClosedError, LMStudioRuntimeError),
+    (lmwire.StateError, LMStudioRuntimeError),
     (lmwire.UsageError, LMStudioValueError),
     (lmwire.CancelledError, LMStudioCancelledError),
     (lmwire.IncompleteError, LMStudioChannelClosedError),

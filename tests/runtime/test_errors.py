@@ -30,6 +30,7 @@ from lmwire_runtime.errors import (
     RpcError,
     ServerNotFoundError,
     SlowConsumerError,
+    StateError,
     UnsupportedEndpointError,
     UsageError,
 )
@@ -43,7 +44,8 @@ MISMATCH = DecodeError("/stats/stopReason", "a string", "an integer (7)")
 TABLE: list[tuple[Exception, str, tuple[type, ...]]] = [
     (LMWireError("it failed"), "it failed", (Exception,)),
     (UsageError("the prompt must be text"), "the prompt must be text", (LMWireError, ValueError)),
-    (ClosedError("this client was closed"), "this client was closed", (UsageError, ValueError)),
+    (StateError("not started"), "not started", (UsageError, ValueError)),
+    (ClosedError("this client was closed"), "this client was closed", (StateError, UsageError, ValueError)),
     (ProtocolError("no such frame"), "no such frame", (LMWireError,)),
     (
         ProtocolMismatchError(MISMATCH, revision="2026-08-21", raw={"stats": {"stopReason": 7}}).at(

@@ -52,8 +52,8 @@ def as_setting(response_format: Any) -> dict[str, Any]:
     if callable(to_wire):
         return _setting_of_mapping(to_wire())
     raise UsageError(
-        "response_format must be a JSON Schema (dict), a setting such as {'type': 'gbnf', 'gbnfGrammar': ...}, or a class"
-        f" with fields (pydantic, attrs, dataclass, msgspec); got {response_format!r}"
+        "response_format must be a JSON Schema (dict), a setting such as {'type': 'gbnf', 'gbnfGrammar': ...},"
+        f" or a class with fields (pydantic, attrs, dataclass, msgspec); got {response_format!r}"
     )
 
 
