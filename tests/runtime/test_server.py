@@ -159,9 +159,11 @@ class TestAuthentication:
 
     def test_a_client_that_never_says_anything(self, handlers: ArithmeticHandlers) -> None:
         server = serve_arithmetic(handlers, authentication_seconds=0.05)
-        with socket.create_connection(("127.0.0.1", server.port), 10) as sock:
-            with contextlib.suppress(ConnectionError):
-                assert sock.recv(100) == b""
+        with (
+            socket.create_connection(("127.0.0.1", server.port), 10) as sock,
+            contextlib.suppress(ConnectionError),
+        ):
+            assert sock.recv(100) == b""
         server.close()
 
     def test_malformed_packets_are_ignored(self, server: RunningServer) -> None:

@@ -108,9 +108,12 @@ def test_unknown_models_and_servers() -> None:
 
 
 def test_server_errors_keep_the_servers_object() -> None:
-    with EmulatorThread() as emulator, lmstudio.Client(emulator.api_host) as client:
-        with pytest.raises(lmstudio.LMStudioServerError) as caught:
-            client.llm.model("nobody/nothing")
+    with (
+        EmulatorThread() as emulator,
+        lmstudio.Client(emulator.api_host) as client,
+        pytest.raises(lmstudio.LMStudioServerError) as caught,
+    ):
+        client.llm.model("nobody/nothing")
 
     assert caught.value.server_error is not None
     assert caught.value.server_error["displayData"]["code"] == "generic.pathNotFound"
