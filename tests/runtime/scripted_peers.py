@@ -197,3 +197,14 @@ class ScriptedPeers:
         if error is None:
             for peer in self._peers:
                 peer.close()
+
+
+def serve_once(connection: ScriptedConnection) -> None:
+    """Authenticate and double numbers until the client closes."""
+    connection.authenticate()
+    while True:
+        try:
+            call = connection.receive()
+        except ConnectionError:
+            return
+        connection.send({"type": "rpcResult", "callId": call["callId"], "result": call["parameter"] * 2})
