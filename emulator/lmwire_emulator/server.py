@@ -80,6 +80,7 @@ class Emulator:
         engines: dict[str, Engine] = {"ngram": NgramEngine(clock=clock, seconds_per_token=seconds_per_token)}
         if script is not None:
             engines = dict.fromkeys(engines, ScriptedEngine(script, clock=clock))
+        self._engines = set(engines.values())
         self._loaded = loaded
         gatekeeper = Gatekeeper(api_tokens)
         handlers: dict[str, object] = {
@@ -105,6 +106,8 @@ class Emulator:
             EmulatorError: A model that shall be loaded is not in the catalogue.
             OSError: The address cannot be used.
         """
+        for engine in self._engines:
+            await engine.prepare()
         for key in self._loaded:
             async with aclosing(self.registry.load(key, DOMAIN)) as events:
                 async for _ in events:

@@ -148,6 +148,16 @@ def test_demo_streams_and_shows_figures() -> None:
         assert figure in done.stdout
 
 
+def test_without_the_extra_it_says_what_to_install() -> None:
+    hidden = "import sys; sys.modules['click'] = None; from lmwire_tools.launcher import main; main()"
+
+    done = run_program(["-c", hidden], check=False)
+
+    assert done.returncode == 1
+    assert "pip install 'lmwire[cli]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def serving() -> object:
     """Starts ``lmwire serve`` with arguments; gives its host. Ends it with Ctrl-C where the platform has one."""

@@ -1,5 +1,5 @@
 """``python -m lmwire_tools`` is the command ``lmwire``."""
 
-from lmwire_tools.cli import main
+from lmwire_tools.launcher import main
 
-main(prog_name="lmwire")
+main()
