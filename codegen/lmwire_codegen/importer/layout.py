@@ -32,8 +32,8 @@ def import_export(export_path: Path, schema_folder: Path, *, revision: str | Non
 
     Args:
         export_path: Upstream's export.
-        schema_folder: Our ``schema`` folder; its ``repairs.yaml`` is read, its surface and descriptions are not
-        touched. revision: Name of the revision; by default the export's file name without its suffix.
+        schema_folder: Our ``schema`` folder; its ``repairs.yaml`` is read, surface and descriptions are not touched.
+        revision: Name of the revision; by default the export's file name without its suffix.
 
     Raises:
         SchemaProblems: The export cannot be understood; nothing was written.
