@@ -13,6 +13,7 @@ import pytest
 
 from lmwire import Client
 from lmwire_emulator import EmulatorThread, parse_script
+from lmwire_runtime.discovery import APPLICATION_PORTS
 from tests.support.emulators import run_program
 
 LMWIRE = ["-m", "lmwire_tools"]
@@ -209,6 +210,23 @@ def test_serve_demands_tokens(serving: object) -> None:
     assert "token" in refused.stderr
     assert TOKEN not in refused.stderr
     assert accepted.returncode == 0
+
+
+def test_serve_refuses_where_a_server_answers_already() -> None:
+    for port in APPLICATION_PORTS:
+        first = EmulatorThread(port=port)
+        try:
+            first.start()
+        except OSError:
+            continue  # something else has this port
+        done = lmwire("serve", check=False)
+        first.close()
+
+        assert done.returncode == 1
+        assert f"answers on 127.0.0.1:{port} already" in done.stderr
+        assert "--port" in done.stderr
+        return
+    pytest.fail(f"all of LM Studio's ports are taken on this machine: {APPLICATION_PORTS}")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no process group to send Ctrl-C to")
