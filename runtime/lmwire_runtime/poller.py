@@ -9,10 +9,9 @@ from typing import Final, Protocol
 
 __all__ = ["Poller"]
 
-# Longest single wait: ``poll`` takes no more than an int of milliseconds. Whoever waits looks again.
-LONGEST: Final = 3600.0
-# On Windows Ctrl-C does not interrupt ``select``.
-LONGEST_SELECT: Final = 0.5
+# Longest single wait, in seconds; whoever waits looks again. A signal that comes between the interpreter's look for
+# signals and the system call interrupts nothing, and on Windows Ctrl-C does not interrupt ``select`` at all.
+LONGEST: Final = 0.5
 
 
 class HasDescriptor(Protocol):
@@ -66,7 +65,7 @@ class Poller:
             poller.poll(int(limit * 1000) + 1)
         else:
             reading = [wake, descriptor] if read else [wake]
-            select.select(reading, [descriptor] if write else [], [], min(limit, LONGEST_SELECT))
+            select.select(reading, [descriptor] if write else [], [], limit)
 
     def close(self) -> None:
         """Close the wake-up sockets; nobody may be waiting."""
