@@ -97,7 +97,7 @@ def test_the_licence_ships(wheel: Wheel) -> None:
 
 def test_what_is_needed_is_little_and_has_no_upper_bound(wheel: Wheel) -> None:
     assert wheel.needs() == {"attrs", "websockets", "orjson"}
-    assert wheel.needs("cli") == {"click", "rich"}
+    assert wheel.needs("cli") == {"click", "pyyaml", "rich"}
     plain = [text for text in wheel.metadata.get_all("Requires-Dist", []) if "extra ==" not in text]
     assert not [text for text in plain if "<" in text or "==" in text.split(";")[0] or "~=" in text]
 
