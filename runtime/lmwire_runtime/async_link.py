@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.byte_stream import default_ssl_context
@@ -36,6 +36,9 @@ from lmwire_runtime.transport import ClientTransport
 from lmwire_runtime.wire import UNSET
 
 __all__ = ["AsyncLink"]
+
+# After so many seconds without a word, look at the socket before the next request.
+QUIET_SECONDS: Final = 0.1
 
 
 class AsyncLink(asyncio.Protocol):
@@ -59,6 +62,8 @@ class AsyncLink(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._reading = True
+        # When the link was last known to be in touch with its socket.
+        self._looked = self._clock.monotonic()
         self._stall_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
 
@@ -125,6 +130,16 @@ class AsyncLink(asyncio.Protocol):
     def usable(self) -> bool:
         """Whether a new exchange may start here: not lost, not closed, and the peer not mute."""
         return self.session.lost is None and not self._closed and not self.session.mute
+
+    async def refresh(self) -> bool:
+        """Take in what has arrived while the program kept the event loop from running; returns ``usable``."""
+        now = self._clock.monotonic()
+        if now - self._looked >= QUIET_SECONDS:
+            self._looked = now
+            # The loop looks at its sockets in the first turn, and calls us back for them before the second.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return self.usable
 
     def start(self, begin: Callable[[], Exchange]) -> Exchange:
         """Queue a request by ``begin`` (which calls the session) and send it; raises as ``SyncLink.start`` does."""
@@ -269,6 +284,7 @@ class AsyncLink(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
+        self._looked = self._clock.monotonic()
         self.core.feed(data)
         self._received()
 

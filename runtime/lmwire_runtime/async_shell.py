@@ -83,7 +83,7 @@ class AsyncConnection:
         """Return a usable link, connecting if there is none."""
         loop = asyncio.get_running_loop()
         link = self._link
-        if link is not None and link.loop is loop and link.usable:
+        if link is not None and link.loop is loop and await link.refresh():
             return link
         self._client.check_open()
         async with self._locks.setdefault(loop, asyncio.Lock()):

@@ -248,6 +248,19 @@ class TestTaskCancellation:
         shell.close()
 
 
+class SlowClock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def unix(self) -> float:
+        return self.now
+
+
 class TestEventLoops:
     @pytest.mark.filterwarnings(
         "ignore::ResourceWarning"
@@ -268,6 +281,19 @@ class TestEventLoops:
         gc.collect()
         assert server.accepted == 3
         server.until_ended(3)
+
+    async def test_a_loop_that_was_kept_from_running_while_the_connection_broke(
+        self, server: RunningServer
+    ) -> None:
+        clock = SlowClock()
+        client = AsyncClient(ClientCore(revision="test", api_host=server.host, clock=clock))
+        connection = client.connection("arithmetic")
+        for number in range(1, 4):
+            assert await connection.call(DOUBLE, number) == number * 2
+            server.drop_connections()  # this thread is the loop's, which does nothing meanwhile
+            server.until_ended(number)
+            clock.now += 10
+        await client.close()
 
     def test_two_open_loops_are_refused(self, server: RunningServer) -> None:
         client = AsyncClient(ClientCore(revision="test", api_host=server.host))

@@ -34,7 +34,6 @@ ONLY: dict[type, dict[str, str]] = {
     SyncLink: {
         "__init__": "made by connect",
         "tick": "housekeeping",
-        "refresh": "an event loop has read already what has arrived",
     },
     AsyncChannel: {"close_now": "for finalizers and handlers, which cannot wait; the sync close never waits"},
     AsyncClient: {"aclose": "the name that contextlib.aclosing calls"},
