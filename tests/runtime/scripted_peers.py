@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -105,7 +106,8 @@ class ScriptedConnection:
 
     def reset(self) -> None:
         """Drop the connection in the rudest way."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        form = "hh" if sys.platform == "win32" else "ii"
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))
         self.sock.close()
 
     def _read(self) -> None:

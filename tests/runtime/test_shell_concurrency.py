@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import subprocess
+import sys
+import textwrap
 import threading
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError as FutureCancelledError
+from pathlib import Path
 
 import pytest
 
@@ -118,13 +122,13 @@ class TestBackPressure:
     def test_a_slow_reader_is_given_up_and_the_others_go_on(
         self, server: RunningServer, shells: Shells, handlers: ArithmeticHandlers
     ) -> None:
-        shell = shells.make(server.host, limits=self.LIMITS, timeouts=Timeouts(stall=0.2))
+        shell = shells.make(server.host, limits=self.LIMITS, timeouts=Timeouts(stall=0.4))
         slow = shell.open(COUNT, {"upTo": 10**9, "padding": 1000})
         assert next(slow)["number"] == 0
         fast = shell.open(COUNT, {"upTo": 300, "padding": 1000})
         assert [packet["number"] for packet in fast] == list(range(300))
         handlers.until("cancelled")
-        with pytest.raises(SlowConsumerError, match=r"bytes lay unread for 0\.2 s") as caught:
+        with pytest.raises(SlowConsumerError, match=r"bytes lay unread for 0\.4 s") as caught:
             shells.read(slow)
         assert caught.value.buffered_bytes > 20_000
         assert caught.value.endpoint == "count"
@@ -330,6 +334,36 @@ class TestForgottenClients:
         gc.collect()
         server.until_ended(1)
         loop.stop()
+
+    @pytest.mark.parametrize(
+        "ending", ["pass", "del client, connection, stream", "raise SystemExit", "client.close()"]
+    )
+    def test_a_program_that_ends_in_mid_stream(self, ending: str, server: RunningServer) -> None:
+        """Without a word on stderr, in development mode too."""
+        program = textwrap.dedent(
+            """
+            import sys
+            from lmwire_runtime.client_core import ClientCore
+            from lmwire_runtime.sync_shell import SyncClient
+            from tests.runtime.arithmetic import COUNT, DOUBLE
+
+            client = SyncClient(ClientCore(revision="test", api_host=sys.argv[1]))
+            connection = client.connection("arithmetic")
+            assert connection.call(DOUBLE, 1) == 2
+            stream = connection.open(COUNT, {"upTo": 10**9})
+            assert next(stream)["number"] == 0
+            """
+        )
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", program + ending, server.host],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        server.until_ended(1)
 
     def test_a_forgotten_stream_is_cancelled(
         self, shell: Shell, handlers: ArithmeticHandlers, server: RunningServer
