@@ -30,6 +30,14 @@ def shells() -> Iterator[Shells]:
         yield shells
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_raises() -> Iterator[None]:
+    """A run that was started in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Interrupts:
     """Ctrl-C that hits the main thread only while it is ``armed``, and once for each time."""
 
