@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -82,7 +83,7 @@ def check(schema: Path | None, out: Path | None, package: str) -> None:
 
 
 def _target(schema: Path, out: Path | None, package: str) -> Path:
-    if not all(part.isidentifier() for part in package.split(".")):
+    if not all(part.isidentifier() and not keyword.iskeyword(part) for part in package.split(".")):
         raise click.BadParameter(f"{package!r} is no import name", param_hint="--package")
     if out is not None:
         return out

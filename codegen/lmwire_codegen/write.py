@@ -63,10 +63,16 @@ def replace(old: Path, new: Path) -> None:
     """Put the folder ``new`` in the place of ``old``.
 
     Raises:
-        ForeignFolderError: ``old`` has files, but none that says it was generated.
+        ForeignFolderError: ``old`` is no folder, or has files that do not say that they were generated.
     """
-    if not _is_ours(old):
-        raise ForeignFolderError(f"{old} has files that lmwire-codegen did not make; nothing was written")
+    if old.exists() and not old.is_dir():
+        raise ForeignFolderError(f"{old} is no folder; nothing was written")
+    foreign = sorted(str(name) for name, path in _files(old).items() if not _is_ours(path))
+    if foreign:
+        shown = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else "")
+        raise ForeignFolderError(
+            f"{old} has files that lmwire-codegen did not make ({shown}); move them elsewhere. Nothing was written"
+        )
     retired = new.with_name(f"{new.name}.old")
     if old.exists():
         old.rename(retired)
@@ -78,16 +84,11 @@ def replace(old: Path, new: Path) -> None:
         raise
 
 
-def _is_ours(folder: Path) -> bool:
-    if not folder.exists():
+def _is_ours(path: Path) -> bool:
+    if path.name == "py.typed":
         return True
-    if not folder.is_dir():
-        return False
-    files = [path for path in folder.rglob("*") if path.is_file() and not _IGNORED & set(path.parts)]
-    if not [path for path in files if path.name != "py.typed"]:
-        return True
-    marker = folder / "revision.py"
-    return marker.is_file() and marker.read_text(encoding="utf-8", errors="replace").startswith(MARKER)
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().startswith(MARKER)
 
 
 def compare(actual: Path, expected: Path) -> list[Difference]:

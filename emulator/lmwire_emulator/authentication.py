@@ -8,7 +8,7 @@ import hmac
 from collections import Counter
 from collections.abc import Iterable
 
-from lmwire_runtime.credentials import Credentials
+from lmwire_runtime.credentials import GUEST_PREFIX, Credentials
 
 __all__ = ["Gatekeeper"]
 
@@ -38,6 +38,8 @@ class Gatekeeper:
         """Return None to accept, or why not; passkeys are compared in constant time."""
         if self._demanded:
             known = self._demanded.get(identifier)
+            if identifier.startswith(GUEST_PREFIX):
+                return "This server wants an API token, and none was given"
             if known is None or not _equal(known, passkey):
                 return "This server wants an API token, and the one given is not valid here"
             return None

@@ -59,7 +59,7 @@ class EmulatorError(Exception):
         suggestion: str | None = None,
         display_data: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(title)
+        super().__init__("\n".join(filter(None, (title, cause, suggestion))))
         self.title = title
         self.cause = cause
         self.suggestion = suggestion

@@ -137,7 +137,8 @@ def _as_of(generation: Generation, namespace: NamespaceDescriptor) -> NamespaceD
 class EmulatorThread:
     """An emulator in a thread of its own, for synchronous programs and tests. A context manager.
 
-    Takes the arguments of ``Emulator``. One model is loaded at the start unless ``loaded`` says otherwise.
+    Takes the arguments of ``Emulator``, and ``host`` and ``port`` to listen on. One model is loaded at the
+    start unless ``loaded`` says otherwise.
     """
 
     default_model_key: Final = DEFAULT_MODEL_KEY

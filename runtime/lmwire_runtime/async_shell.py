@@ -19,6 +19,7 @@ from lmwire_runtime.connection import (
     encode,
     ended_error,
     finish_call,
+    hurried,
     packet_decoder,
     raise_mismatch,
     silence_error,
@@ -59,7 +60,7 @@ class AsyncConnection:
         settings = self.core.settings
         limit = resolve_timeout(timeout, settings.timeouts.rpc)
         raw = encode(descriptor, descriptor.parameter, parameter)
-        link = await self.link()
+        link = await self.link(limit)
         call = cast(Call, link.start(lambda: link.session.call(descriptor.name, raw)))
         try:
             answered = await link.wait(call, limit)
@@ -79,8 +80,8 @@ class AsyncConnection:
         limit = resolve_timeout(timeout, self.core.settings.timeouts.channel)
         return AsyncChannel(self, descriptor, encode(descriptor, descriptor.creation, creation), limit)
 
-    async def link(self) -> AsyncLink:
-        """Return a usable link, connecting if there is none."""
+    async def link(self, limit: float | None = None) -> AsyncLink:
+        """Return a usable link, connecting if there is none, within ``limit`` seconds if that is less than usual."""
         loop = asyncio.get_running_loop()
         link = self._link
         if link is not None and link.loop is loop and await link.refresh():
@@ -100,7 +101,7 @@ class AsyncConnection:
             address = await self.core.find_address_async()
             try:
                 link = self._link = await AsyncLink.connect(
-                    address, self.namespace, self.core.settings, self._set_making
+                    address, self.namespace, hurried(self.core.settings, limit), self._set_making
                 )
             except ConnectError:
                 await self.core.not_reached_async(address)
@@ -175,7 +176,7 @@ class AsyncChannel(Generic[S, T]):
     async def start(self) -> Channel:
         """Open the channel unless it is; returns its exchange."""
         if self._channel is None:
-            link = await self._connection.link()
+            link = await self._connection.link(self._timeout)
             descriptor, creation = self.descriptor, self._creation
             begun = link.start(lambda: link.session.open(descriptor.name, creation, descriptor.cancel))
             self._link, self._channel = link, cast(Channel, begun)
@@ -290,6 +291,9 @@ class AsyncClient:
         """Raise ClosedError if the client was closed."""
         if self._closed:
             raise ClosedError("this client was closed; create a new one")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.core.api_host!r}{', closed' if self._closed else ''})"
 
     @property
     def closed(self) -> bool:

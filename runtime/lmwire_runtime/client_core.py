@@ -53,6 +53,13 @@ class ClientCore:
         clock: Clock = SYSTEM_CLOCK,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        for name, value, kind in (
+            ("timeouts", timeouts, Timeouts),
+            ("limits", limits, Limits),
+            ("strict", strict, bool),
+        ):
+            if not isinstance(value, kind):
+                raise UsageError(f"{name} must be a {kind.__name__}; got {value!r}")
         if on_frame is not None and not callable(on_frame):
             raise UsageError("on_frame must be a function of direction, namespace and JSON text")
         self.settings = Settings(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar
 
@@ -25,6 +26,7 @@ from lmwire_runtime.errors import (
     LMWireError,
     ProtocolMismatchError,
     RequestTimeoutError,
+    StateError,
     UsageError,
 )
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
@@ -38,11 +40,13 @@ T = TypeVar("T")
 
 logger = logging.getLogger("lmwire")
 
+_tapping = threading.local()
+
 # The close code of RFC 6455 for text that is not UTF-8.
 INVALID_DATA: Final = 1007
 
 Direction: TypeAlias = Literal["sent", "received"]
-Tap: TypeAlias = Callable[[Direction, str, bytes], None]
+Tap: TypeAlias = Callable[[Direction, str, bytes], object]
 """Called with direction, namespace and the frame's JSON text for every frame, secrets redacted. Keep it
 quick; it runs on whichever thread moves the frame.
 """
@@ -67,8 +71,26 @@ class Settings:
         return self.decoding.sink
 
 
+def check_not_tapping() -> None:
+    """Raise StateError in a tap: it runs while the link is locked, so that a call of its own would never end."""
+    if getattr(_tapping, "active", False):
+        raise StateError("a frame tap must not use a client; note what it sees, and act on it elsewhere")
+
+
+def hurried(settings: Settings, limit: float | None) -> Settings:
+    """Return settings whose connect timeout is at most ``limit``, the timeout of the request that needs the
+    connection.
+    """
+    connect = settings.timeouts.connect
+    if limit is None or (connect is not None and connect <= limit):
+        return settings
+    return attrs.evolve(settings, timeouts=attrs.evolve(settings.timeouts, connect=limit))
+
+
 class LinkCore:
-    """The part of a link that does no I/O: bytes to frames to exchanges, and back. Not thread-safe; its shell locks."""
+    """The part of a link that does no I/O: bytes to frames to exchanges, and back. Not thread-safe; its shell
+    locks.
+    """
 
     def __init__(self, transport: Transport, namespace: str, settings: Settings) -> None:
         self.transport = transport
@@ -96,7 +118,8 @@ class LinkCore:
         """Hand the session's outgoing frames to the transport; they are dropped if it has ended.
 
         Raises:
-            UsageError: A frame holds what JSON cannot express, or is too large. It is dropped, the others are not.
+            UsageError: A frame holds what JSON cannot express, or is too large. It is dropped, the others
+                are not.
         """
         session, transport = self.session, self.transport
         frames, session.outgoing = session.outgoing, []
@@ -153,11 +176,14 @@ class LinkCore:
 
     def _tapped(self, direction: Direction, text: Payload) -> None:
         assert self._tap is not None
+        _tapping.active = True
         try:
             self._tap(direction, self.session.namespace, redact_text(text))
         except Exception:
             # A tester's tap must not fail the request of somebody else's thread.
             logger.exception("lmwire: the frame tap failed")
+        finally:
+            _tapping.active = False
 
     def _not_json(self, message: Payload, error: ValueError) -> None:
         start = bytes(message[:80])

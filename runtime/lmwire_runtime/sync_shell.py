@@ -14,9 +14,11 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from lmwire_runtime.client_core import ClientCore
 from lmwire_runtime.connection import (
+    check_not_tapping,
     encode,
     ended_error,
     finish_call,
+    hurried,
     packet_decoder,
     raise_mismatch,
     silence_error,
@@ -76,7 +78,7 @@ class SyncConnection:
         settings = self.core.settings
         limit = resolve_timeout(timeout, settings.timeouts.rpc)
         raw = encode(descriptor, descriptor.parameter, parameter)
-        link, call = self.begin(lambda session: session.call(descriptor.name, raw))
+        link, call = self.begin(lambda session: session.call(descriptor.name, raw), limit)
         try:
             answered = link.wait(call, limit)
         except BaseException:
@@ -101,17 +103,18 @@ class SyncConnection:
         limit = resolve_timeout(timeout, self.core.settings.timeouts.channel)
         return SyncChannel(self, descriptor, encode(descriptor, descriptor.creation, creation), limit)
 
-    def begin(self, request: Callable[[ClientSession], E]) -> tuple[SyncLink, E]:
-        """Send a request over a usable link; ``request`` makes the exchange."""
-        link = self.link()
+    def begin(self, request: Callable[[ClientSession], E], limit: float | None) -> tuple[SyncLink, E]:
+        """Send a request over a usable link; ``request`` makes the exchange, ``limit`` also limits connecting."""
+        link = self.link(limit)
         try:
             return link, cast(E, link.start(lambda: request(link.session)))
         except ConnectionLostError:
-            again = self.link()  # it was lost a moment ago: nothing was sent yet
+            again = self.link(limit)  # it was lost a moment ago: nothing was sent yet
             return again, cast(E, again.start(lambda: request(again.session)))
 
-    def link(self) -> SyncLink:
-        """Return a usable link, connecting if there is none."""
+    def link(self, limit: float | None = None) -> SyncLink:
+        """Return a usable link, connecting if there is none, within ``limit`` seconds if that is less than usual."""
+        check_not_tapping()
         link = self._link
         if link is not None and link.refresh():
             return link
@@ -125,7 +128,7 @@ class SyncConnection:
             address = self.core.find_address()
             try:
                 link = self._link = SyncLink.connect(
-                    address, self.namespace, self.core.settings, self._set_making
+                    address, self.namespace, hurried(self.core.settings, limit), self._set_making
                 )
             except ConnectError:
                 self.core.not_reached(address)
@@ -204,7 +207,7 @@ class SyncChannel(Generic[S, T]):
         if self._channel is None:
             descriptor, creation = self.descriptor, self._creation
             self._link, self._channel = self._connection.begin(
-                lambda session: session.open(descriptor.name, creation, descriptor.cancel)
+                lambda session: session.open(descriptor.name, creation, descriptor.cancel), self._timeout
             )
             self._creation = UNSET
         return self._channel
@@ -351,6 +354,9 @@ class SyncClient:
         """Do the housekeeping of all connections once; returns whether it should come again soon."""
         busy = [connection.tick() for connection in list(self._connections.values())]
         return any(busy)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.core.api_host!r}{', closed' if self._closed else ''})"
 
     @property
     def closed(self) -> bool:

@@ -68,10 +68,20 @@ class TestGenerate:
 
     def test_files_of_an_older_schema_go_away(self, schema: Path, package: Path) -> None:
         command("generate", schema, package)
-        (package / "leftover.py").write_text("# stays nowhere\n", encoding="utf-8")
         (schema / "wire" / "namespaces" / "shop.json").unlink()
         assert command("generate", schema, package).exit_code == 0
-        assert not [name for name in tree(package) if name.startswith(("shop/", "leftover"))]
+        assert not [name for name in tree(package) if name.startswith("shop/")]
+
+    def test_files_that_users_put_beside_generated_ones_are_never_lost(
+        self, schema: Path, package: Path
+    ) -> None:
+        command("generate", schema, package)
+        (package / "mine.py").write_text("kept = True\n", encoding="utf-8")
+        before = tree(package)
+        result = command("generate", schema, package)
+        assert result.exit_code == 1
+        assert "mine.py" in result.output
+        assert tree(package) == before
 
     def test_every_file_says_where_it_comes_from(self, schema: Path, package: Path) -> None:
         command("generate", schema, package)

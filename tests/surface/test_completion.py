@@ -4,6 +4,8 @@ both shells.
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,15 +14,18 @@ import pytest
 from lmwire import (
     CancelledError,
     ChannelError,
+    Client,
     ConnectionLostError,
     IncompleteError,
     NoModelLoadedError,
     RequestTimeoutError,
+    StateError,
     UsageError,
 )
 from lmwire_emulator import EmulatorThread
+from lmwire_runtime.limits import Timeouts
 from tests.surface.conftest import KEY, Scripted
-from tests.surface.shells import Shell
+from tests.surface.shells import AsyncShell, Shell
 
 Make = Callable[..., Scripted]
 
@@ -190,6 +195,31 @@ def test_other_ends_are_typed_errors_and_the_next_call_works(
     assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
 
 
+def test_a_second_reader_is_refused_and_the_first_gets_everything(scripted: Make) -> None:
+    one = scripted({"reply": {"fragments": [{"text": " word", "delay": 0.01}] * 30}})
+    stream = one.stream()
+    second: list[Exception] = []
+
+    def interfere(fragment: Any) -> None:
+        if not second:
+            thread = threading.Thread(target=read_too)
+            thread.start()
+            thread.join()
+
+    def read_too() -> None:
+        try:
+            one.shell.call(stream.wait_for_result) if one.shell.name == "sync" else AsyncShell().call(
+                stream.wait_for_result
+            )
+        except StateError as error:
+            second.append(error)
+
+    stream = one.stream(on_prediction_fragment=interfere)
+    assert len(list(one.shell.iterate(stream))) == 30
+    assert "read by another" in str(second[0])
+    assert stream.result().content == " word" * 30
+
+
 def test_a_timeout_cancels_on_the_server(scripted: Make) -> None:
     one = scripted({"reply": {"fragments": [], "end": "hang"}})
 
@@ -207,6 +237,8 @@ def test_a_timeout_cancels_on_the_server(scripted: Make) -> None:
         ({"preset": 5}, "preset"),
         ({"timeout": -1}, "timeout"),
         ({"on_first_token": 5}, "on_first_token"),
+        ({"on_prompt_processing_progress": 5}, "on_prompt_processing_progress"),
+        ({"config": {"temperature": 10**400}}, "temperature"),
         ({"response_format": 5}, "response_format"),
         ({"response_format": {"type": "object"}, "config": {"structured": {"type": "json"}}}, "not both"),
     ],
@@ -267,6 +299,33 @@ def test_an_older_server_is_asked_the_older_way_and_remembered(scripted: Make) -
     created = [frame["endpoint"] for frame in one.frames.received(type="channelCreate")]
     assert created == ["completeRawText", *["predict"] * 8]
     assert len(one.frames.sent(type="communicationWarning")) == 1
+
+
+def test_the_timeout_of_a_call_limits_connecting_too(shell: Shell) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        client = shell.client(f"127.0.0.1:{silent.getsockname()[1]}", timeouts=Timeouts(connect=60))
+        with pytest.raises(RequestTimeoutError) as caught:
+            shell.call(client.llm.list_loaded, timeout=0.1)
+        shell.call(client.close)
+
+    assert caught.value.seconds == 0.1
+
+
+@pytest.mark.parametrize("options", [{"timeouts": 5}, {"limits": 5}, {"strict": "false"}, {"on_frame": 5}])
+def test_settings_of_a_wrong_kind_are_refused(shell: Shell, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(options))):
+        shell.client("127.0.0.1:9", **options)
+
+
+def test_a_tap_that_uses_its_client_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    with EmulatorThread() as emulator:
+        client = Client(emulator.api_host, on_frame=lambda *frame: client.llm.list_loaded())
+        assert client.llm.list_loaded()
+        client.close()
+
+    assert "a frame tap must not use a client" in caplog.text
 
 
 def test_models(shell: Shell) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -150,6 +151,28 @@ def test_demo_streams_and_shows_figures() -> None:
         assert figure in done.stdout
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"replies": 3}'])
+def test_a_script_with_mistakes_is_explained(content: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(content, encoding="utf-8")
+
+    done = lmwire("serve", "--port", "0", "--script", str(script), check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "script.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_token_of_the_environment_is_named() -> None:
+    program = "import os; os.environ['LM_API_TOKEN'] = 'bad'; from lmwire_tools.launcher import main; main()"
+
+    done = run_program(["-c", program, "complete", "x"], check=False)
+
+    assert done.returncode == 1
+    assert "LM_API_TOKEN is malformed" in done.stderr
+
+
 def test_without_the_extra_it_says_what_to_install() -> None:
     hidden = "import sys; sys.modules['click'] = None; from lmwire_tools.launcher import main; main()"
 
@@ -188,6 +211,21 @@ def test_serve_says_where_it_listens_and_ends_with_ctrl_c(serving: object) -> No
 
     with Client(host) as client:
         assert client.llm.model().identifier == "emulator/ngram-small"
+
+
+def test_serve_has_a_model_loaded_unless_told_otherwise(serving: object) -> None:
+    with Client(serving()) as client:  # type: ignore[operator]
+        assert str(client.llm.model().complete("My name is", config={"maxTokens": 3}))
+    with Client(serving("--model", "")) as client:  # type: ignore[operator]
+        assert client.llm.list_loaded() == []
+
+
+def test_serve_names_an_unknown_model() -> None:
+    done = lmwire("serve", "--port", "0", "--model", "nobody/nothing", check=False)
+
+    assert done.returncode == 1
+    assert "nobody/nothing" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_serve_demands_tokens(serving: object) -> None:

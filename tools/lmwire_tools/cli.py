@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from lmwire import LMWireError
+from lmwire_emulator import EmulatorError, ScriptError
 from lmwire_tools.complete import complete
 from lmwire_tools.demo import demo
 from lmwire_tools.serve import serve
@@ -29,7 +30,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except LMWireError as error:
+        except (LMWireError, EmulatorError, ScriptError) as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
             if _stdout_is_gone(error):

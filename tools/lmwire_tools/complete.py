@@ -20,12 +20,7 @@ __all__ = ["complete"]
     metavar="HOST[:PORT]",
     help="The server to talk to; by default one on this machine is looked for.",
 )
-@click.option(
-    "--api-token",
-    metavar="TOKEN",
-    envvar=["LM_API_TOKEN", "LMSTUDIO_API_TOKEN"],
-    help="API token, if the server wants one.",
-)
+@click.option("--api-token", metavar="TOKEN", help="API token, if the server wants one; or set LM_API_TOKEN.")
 @click.option(
     "--model",
     "model_key",

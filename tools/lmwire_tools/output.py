@@ -41,7 +41,8 @@ def stream_text(fragments: Iterable[Any]) -> None:
     """Print fragments as they come, each flushed, and end the line."""
     for fragment in fragments:
         click.echo(str(fragment), nl=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it was closed by whoever started the command
+            sys.stdout.flush()
     click.echo()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lmwire_emulator import Emulator, Generation, load_script
+from lmwire_emulator import Emulator, EmulatorThread, Generation, load_script
 from lmwire_runtime.discovery import APPLICATION_PORTS, LOCAL_ADDRESSES, probe
 
 __all__ = ["serve"]
@@ -35,7 +35,9 @@ __all__ = ["serve"]
     "models",
     multiple=True,
     metavar="KEY",
-    help="Have this model loaded at the start; may be given several times.",
+    default=(EmulatorThread.default_model_key,),
+    show_default=True,
+    help='Have this model loaded at the start; may be given several times, "" for none.',
 )
 @click.option(
     "--generation",
@@ -68,11 +70,16 @@ def serve(
         raise click.UsageError("the scripted engine needs --script FILE")
     if engine == "ngram" and script is not None:
         raise click.UsageError("--script goes with the scripted engine; leave --engine out")
+    host = host.strip().removeprefix("[").removesuffix("]")
+    if not host:
+        raise click.UsageError("--host needs an address, such as 127.0.0.1, or 0.0.0.0 for all")
     if port is None:
         _refuse_beside_another()
         port = APPLICATION_PORTS[0]
     replies = None if script is None else load_script(script)
-    emulator = Emulator(script=replies, loaded=models, generation=generation, api_tokens=api_tokens)
+    emulator = Emulator(
+        script=replies, loaded=[key for key in models if key], generation=generation, api_tokens=api_tokens
+    )
     asyncio.run(_serve(emulator, host, port))
 
 

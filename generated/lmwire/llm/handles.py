@@ -160,9 +160,9 @@ class LLM(HandleCore):
 
         request = _complete_request(self._identifier, prompt, response_format, config, preset, timeout)
         callbacks = Callbacks(
-            on_fragment=on_prediction_fragment,
+            on_prediction_fragment=on_prediction_fragment,
             on_first_token=on_first_token,
-            on_progress=on_prompt_processing_progress,
+            on_prompt_processing_progress=on_prompt_processing_progress,
             on_message=on_message,
         )
         return self.complete_stream_class(self._namespace.connection, plans.COMPLETE_PLAN, request, callbacks)
@@ -413,9 +413,9 @@ class AsyncLLM(HandleCore):
 
         request = _complete_request(self._identifier, prompt, response_format, config, preset, timeout)
         callbacks = Callbacks(
-            on_fragment=on_prediction_fragment,
+            on_prediction_fragment=on_prediction_fragment,
             on_first_token=on_first_token,
-            on_progress=on_prompt_processing_progress,
+            on_prompt_processing_progress=on_prompt_processing_progress,
             on_message=on_message,
         )
         return self.complete_stream_class(self._namespace.connection, plans.COMPLETE_PLAN, request, callbacks)

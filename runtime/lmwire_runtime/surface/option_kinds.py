@@ -184,7 +184,7 @@ class Number(_Simple):
     def to_wire(self, value: Any, path: str) -> float:
         is_float = isinstance(value, float)
         number = float(value) if is_float else _integer(value)
-        if number is None or not math.isfinite(number) or not _within(number, self.minimum, self.maximum):
+        if number is None or not _is_finite(number) or not _within(number, self.minimum, self.maximum):
             raise MisfitError(path, self.words, value)
         return number
 
@@ -414,6 +414,14 @@ def plain_json(value: Any, path: str) -> Any:
     if callable(to_wire):
         return plain_json(to_wire(), path)
     raise MisfitError(path, "a JSON value", value)
+
+
+def _is_finite(number: float) -> bool:
+    """Whether a float can hold the number; integers know no bounds."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _integer(value: Any) -> int | None:

@@ -15,6 +15,8 @@ waiting; ``SyncStream`` and ``AsyncStream`` add that.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -112,9 +114,9 @@ class Callbacks(Generic[F]):
     A callback that raises ends the stream with its exception, and the server is asked to stop.
     """
 
-    on_fragment: Callable[[F], Any] | None = None
+    on_prediction_fragment: Callable[[F], Any] | None = None
     on_first_token: Callable[[], Any] | None = None
-    on_progress: Callable[[float], Any] | None = None
+    on_prompt_processing_progress: Callable[[float], Any] | None = None
     on_message: Callable[[Any], Any] | None = None
 
 
@@ -129,14 +131,21 @@ class StreamCore(Generic[F, R]):
         self._request = request
         self._callbacks = callbacks
         self._text = plan.text
-        self._on_fragment = callbacks.on_fragment
-        self._meter = ProgressMeter(callbacks.on_progress)
+        self._on_fragment = callbacks.on_prediction_fragment
+        self._meter = ProgressMeter(callbacks.on_prompt_processing_progress)
         self._parts: list[str] = []
         self._attempt_number = 0
+        # Who reads: a stream has one reader at a time, or its text would be torn apart.
+        self._claiming = threading.Lock()
+        self._reader: object | None = None
         self._started = False
         self._cancelled = False
         self._result: R | None = None
         self._error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        state = "finished" if self.finished else "started" if self._started else "not started"
+        return f"<{type(self).__name__} {state}, {len(self._parts)} fragments>"
 
     @property
     def finished(self) -> bool:
@@ -165,6 +174,19 @@ class StreamCore(Generic[F, R]):
     @property
     def _attempt(self) -> Attempt:
         return self._plan.attempts[self._attempt_number]
+
+    def _claim(self, reader: object) -> None:
+        """Make ``reader`` the one who reads the stream.
+
+        Raises:
+            StateError: Somebody else reads it.
+        """
+        with self._claiming:
+            if self._reader not in (None, reader):
+                raise StateError(
+                    "this stream is being read by another thread or task; wait for that one, then call result()"
+                )
+            self._reader = reader
 
     def _check_startable(self) -> None:
         if self.finished:
@@ -260,7 +282,12 @@ class SyncStream(StreamCore[F, R]):
         return channel
 
     def __iter__(self) -> Iterator[F]:
-        """Yield the fragments; leaving the loop early asks the server to stop."""
+        """Yield the fragments; leaving the loop early asks the server to stop.
+
+        Raises:
+            StateError: Another thread reads the stream.
+        """
+        self._claim(threading.get_ident())
         self.start()
         return self._fragments()
 
@@ -380,7 +407,18 @@ class AsyncStream(StreamCore[F, R]):
         return _Fragments(self)
 
     async def next_fragment(self) -> F:
-        """Return the next fragment; raises StopAsyncIteration after the last one."""
+        """Return the next fragment; raises StopAsyncIteration after the last one.
+
+        Raises:
+            StateError: Another task is waiting for the next fragment.
+        """
+        self._claim(asyncio.current_task())
+        try:
+            return await self._next_fragment()
+        finally:
+            self._reader = None
+
+    async def _next_fragment(self) -> F:
         channel = self._channel
         if channel is None:
             await self.start()
