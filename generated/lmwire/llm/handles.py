@@ -14,7 +14,8 @@ from lmwire_runtime.surface.coroutines import AsyncCaller, SyncCaller, run
 from lmwire_runtime.surface.handles import HandleCore, check_text, text_request
 from lmwire_runtime.surface.loading import load, load_variables
 from lmwire_runtime.surface.results import TextResult
-from lmwire_runtime.surface.streams import AsyncStream, Callbacks, Request, SyncStream
+from lmwire_runtime.surface.stream_plans import Callbacks, Request
+from lmwire_runtime.surface.streams import AsyncStream, SyncStream
 from lmwire_runtime.surface.templates import fill
 from lmwire_runtime.wire import UNSET
 

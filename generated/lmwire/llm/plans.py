@@ -31,7 +31,7 @@ from lmwire.llm.handles import PredictionResult
 from lmwire.types.chat import ChatMessageData, decode_chat_message_data
 from lmwire.types.prediction import LlmPredictionFragment
 from lmwire_runtime.surface.loading import LoadPlan
-from lmwire_runtime.surface.streams import Attempt, Request, StreamPlan
+from lmwire_runtime.surface.stream_plans import Attempt, Request, StreamPlan
 from lmwire_runtime.surface.templates import fill
 
 __all__ = ["COMPLETE_PLAN", "COMPLETE_REFUSES", "GET_OR_LOAD_PLAN", "LOAD_NEW_INSTANCE_PLAN", "SPECIFIER"]

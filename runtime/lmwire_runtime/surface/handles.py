@@ -10,7 +10,7 @@ from typing import Any
 from lmwire_runtime.errors import UsageError
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.options import OptionTable
-from lmwire_runtime.surface.streams import Request
+from lmwire_runtime.surface.stream_plans import Request
 from lmwire_runtime.surface.structured import as_setting
 
 __all__ = ["HandleCore", "check_text", "text_request"]

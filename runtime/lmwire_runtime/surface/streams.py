@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -33,91 +33,18 @@ from lmwire_runtime.errors import (
     UnsupportedEndpointError,
     UsageError,
 )
-from lmwire_runtime.limits import Timeout, resolve_timeout
+from lmwire_runtime.limits import resolve_timeout
 from lmwire_runtime.surface.progress import ProgressMeter
-from lmwire_runtime.surface.templates import fill
+from lmwire_runtime.surface.stream_plans import Attempt, Callbacks, Request, StreamPlan
 from lmwire_runtime.sync_shell import SyncChannel, SyncConnection
 
-__all__ = ["AsyncStream", "Attempt", "Callbacks", "Request", "StreamCore", "StreamPlan", "SyncStream"]
+__all__ = ["AsyncStream", "StreamCore", "SyncStream"]
 
 F = TypeVar("F")
 R = TypeVar("R")
 Self = TypeVar("Self", bound="StreamCore[Any, Any]")
 SelfSync = TypeVar("SelfSync", bound="SyncStream[Any, Any]")
 SelfAsync = TypeVar("SelfAsync", bound="AsyncStream[Any, Any]")
-
-
-@attrs.frozen(kw_only=True)
-class Attempt:
-    """One endpoint that can serve a stream.
-
-    Attributes:
-        descriptor: The endpoint.
-        template: Its creation parameter, see ``surface.templates``.
-        fragment: The packet class that yields, and the attribute that is yielded.
-        progress: Packet classes that report progress, and the attribute that holds it (0.0 to 1.0).
-        result: The packet class that ends the stream with its result.
-        default_fields: Config fields that are sent where the caller has not set their key.
-    """
-
-    descriptor: ChannelDescriptor[Any, Any, Any]
-    template: Mapping[str, Any]
-    fragment: tuple[type, str]
-    progress: Mapping[type, str]
-    result: type
-    default_fields: Sequence[Mapping[str, Any]] = ()
-
-
-@attrs.frozen(kw_only=True)
-class StreamPlan(Generic[F, R]):
-    """How a stream is asked for and what becomes of it.
-
-    Attributes:
-        attempts: The endpoints, best first.
-        text: The attribute of a fragment that holds its text.
-        result: Makes the result of the whole text, the result packet and the request.
-        message: Makes of the whole text what ``on_message`` gets.
-    """
-
-    attempts: Sequence[Attempt]
-    text: str
-    result: Callable[[str, Any, Request], R]
-    message: Callable[[str], Any]
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """What a caller asked for.
-
-    Attributes:
-        variables: The templates' variables.
-        fields: The config fields, plain JSON.
-        structured: Whether the text is to be read as JSON.
-    """
-
-    variables: Mapping[str, Any]
-    fields: Sequence[Mapping[str, Any]] = ()
-    structured: bool = False
-    timeout: Timeout = attrs.field(kw_only=True)
-
-    def creation(self, attempt: Attempt) -> Any:
-        """Return the creation parameter of one attempt."""
-        given = {field["key"] for field in self.fields}
-        defaults = [dict(field) for field in attempt.default_fields if field["key"] not in given]
-        return fill(attempt.template, {**self.variables, "options": [*self.fields, *defaults]})
-
-
-@attrs.frozen(kw_only=True)
-class Callbacks(Generic[F]):
-    """What a caller wants to be told, in the thread or task that reads the stream.
-
-    A callback that raises ends the stream with its exception, and the server is asked to stop.
-    """
-
-    on_prediction_fragment: Callable[[F], Any] | None = None
-    on_first_token: Callable[[], Any] | None = None
-    on_prompt_processing_progress: Callable[[float], Any] | None = None
-    on_message: Callable[[Any], Any] | None = None
 
 
 class StreamCore(Generic[F, R]):
