@@ -4,9 +4,10 @@ both shells.
 
 from __future__ import annotations
 
+import asyncio
 import socket
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from lmwire import (
 from lmwire_emulator import EmulatorThread
 from lmwire_runtime.limits import Timeouts
 from tests.surface.conftest import KEY, Scripted
-from tests.surface.shells import AsyncShell, Shell
+from tests.surface.shells import Shell
 
 Make = Callable[..., Scripted]
 
@@ -197,27 +198,23 @@ def test_other_ends_are_typed_errors_and_the_next_call_works(
 
 def test_a_second_reader_is_refused_and_the_first_gets_everything(scripted: Make) -> None:
     one = scripted({"reply": {"fragments": [{"text": " word", "delay": 0.01}] * 30}})
-    stream = one.stream()
-    second: list[Exception] = []
+    attempts: list[Any] = []
 
     def interfere(fragment: Any) -> None:
-        if not second:
-            thread = threading.Thread(target=read_too)
-            thread.start()
-            thread.join()
-
-    def read_too() -> None:
-        try:
-            one.shell.call(stream.wait_for_result) if one.shell.name == "sync" else AsyncShell().call(
-                stream.wait_for_result
-            )
-        except StateError as error:
-            second.append(error)
+        if attempts:
+            return
+        if one.shell.name == "async":
+            attempts.append(asyncio.get_running_loop().create_task(stream.wait_for_result()))
+        else:
+            with ThreadPoolExecutor(1) as pool:
+                attempts.append(pool.submit(stream.wait_for_result))
 
     stream = one.stream(on_prediction_fragment=interfere)
+
     assert len(list(one.shell.iterate(stream))) == 30
-    assert "read by another" in str(second[0])
     assert stream.result().content == " word" * 30
+    with pytest.raises(StateError, match="read by another"):
+        attempts[0].result()
 
 
 def test_a_timeout_cancels_on_the_server(scripted: Make) -> None:
