@@ -84,6 +84,12 @@ def test_callbacks_come_in_order_with_rising_progress(scripted: Make) -> None:
     ]  # fmt: skip
 
 
+def test_an_emoji_in_two_halves_becomes_whole(scripted: Make) -> None:
+    one = scripted({"reply": {"fragments": [" a", "\ud83d", "\ude00", "b"]}})
+
+    assert one.shell.call(one.model.complete, "x").content == " a\N{GRINNING FACE}b"
+
+
 def test_a_reply_without_text_has_an_empty_result(scripted: Make) -> None:
     one = scripted({"reply": {"fragments": []}})
 

@@ -44,6 +44,12 @@ def test_complete_finds_its_server_in_the_environment(hello_host: str) -> None:
     assert lmwire("complete", "My name is", api_host=hello_host).stdout == " Anna. Hello\n"
 
 
+def test_complete_prints_an_emoji_that_came_in_two_halves() -> None:
+    halves = {"rules": [{"reply": {"fragments": [" a", "\ud83d", "\ude00", "b"]}}]}
+    with EmulatorThread(script=parse_script(halves)) as emulator:
+        assert lmwire("complete", "x", "--api-host", emulator.api_host).stdout == " a\N{GRINNING FACE}b\n"
+
+
 def test_complete_prints_json(hello_host: str) -> None:
     printed = json.loads(lmwire("complete", "x", "--api-host", hello_host, "--json").stdout)
 

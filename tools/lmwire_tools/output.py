@@ -38,9 +38,16 @@ def progress_bars() -> Iterator[Callable[[str], Callable[[float], None]]]:
 
 
 def stream_text(fragments: Iterable[Any]) -> None:
-    """Print fragments as they come, each flushed, and end the line."""
+    """Print fragments as they come, each flushed, and end the line.
+
+    Half an emoji (servers split some between two fragments) waits for its other half.
+    """
+    held = ""
     for fragment in fragments:
-        click.echo(str(fragment), nl=False)
+        text = held + str(fragment)
+        held = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        text = text[: len(text) - len(held)]
+        click.echo(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), nl=False)
         if sys.stdout is not None:  # it was closed by whoever started the command
             sys.stdout.flush()
     click.echo()

@@ -82,7 +82,14 @@ class StreamCore(Generic[F, R]):
     @property
     def text_so_far(self) -> str:
         """The text of all fragments received until now; all there is after a failure."""
-        return "".join(self._parts)
+        text = "".join(self._parts)
+        try:
+            text.encode()
+        except (
+            UnicodeEncodeError
+        ):  # a server split an emoji between two fragments, so that each has half of it
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        return text
 
     def result(self) -> R:
         """Return the result of a finished stream, without waiting.
