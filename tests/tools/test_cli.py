@@ -189,6 +189,22 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_the_compiler_without_its_extra_says_what_to_install() -> None:
+    hidden = "import sys; sys.modules['yaml'] = None; from lmwire_codegen.launcher import main; main()"
+
+    done = run_program(["-c", hidden], check=False)
+
+    assert done.returncode == 1
+    assert "pip install 'lmwire[codegen]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_complete_runs_with_stdout_closed(hello_host: str) -> None:
+    closed = "import sys; sys.stdout = None; from lmwire_tools.launcher import main; main()"
+
+    assert run_program(["-c", closed, "complete", "x", "--api-host", hello_host]).stderr == ""
+
+
 @pytest.fixture
 def serving() -> object:
     """Starts ``lmwire serve`` with arguments; gives its host. Ends it with Ctrl-C where the platform has one."""
