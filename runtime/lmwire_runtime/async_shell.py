@@ -27,7 +27,7 @@ from lmwire_runtime.connection import (
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
 from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, LMWireError, UsageError
 from lmwire_runtime.limits import Timeout, resolve_timeout
-from lmwire_runtime.session import Call, Channel
+from lmwire_runtime.session import Call, Channel, Lacking
 from lmwire_runtime.wire import ROOT, UNSET, DecodeError
 
 __all__ = ["AsyncChannel", "AsyncClient", "AsyncConnection", "AsyncNamespace"]
@@ -54,6 +54,8 @@ class AsyncConnection:
         self._link: AsyncLink | None = None
         self._making: AsyncLink | None = None
         self._retired: list[AsyncLink] = []
+        # What the last server lacked, as long as it is the same one: a loss forgets it.
+        self._lacking: Lacking = frozenset()
 
     async def call(self, descriptor: RpcDescriptor[P, R], parameter: P, *, timeout: Timeout = UNSET) -> R:
         """Call an endpoint and wait for its answer; see ``SyncConnection.call``."""
@@ -114,6 +116,7 @@ class AsyncConnection:
             if self._client.closed:
                 await link.close()  # by another task, which did not see this link any more, or not yet
             self._client.check_open()
+            link.session.lacking |= self._lacking
             return link
 
     def _set_making(self, link: AsyncLink) -> None:
@@ -122,6 +125,7 @@ class AsyncConnection:
 
     def _retire(self, link: AsyncLink) -> None:
         self._link = None
+        self._lacking = frozenset() if link.session.lost is not None else link.session.lacking
         self._retired = [old for old in self._retired if not self._discard_idle(old)]
         if not self._discard_idle(link):
             self._retired.append(link)  # mute, but still serving what is in flight

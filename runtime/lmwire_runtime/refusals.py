@@ -81,6 +81,15 @@ class PeerWarning:
             pending += channels.values()
         return self._named_in(exchange for exchange in pending if exchange.request is not None)
 
+    def names(self, endpoints: Iterable[tuple[type[Exchange], str]]) -> bool:
+        """Whether it says of one of these endpoints, again, that the server lacks it."""
+        named = _ENDPOINT.search(self.text[:300])
+        return (
+            named is not None
+            and isinstance(self.error(), UnsupportedEndpointError)
+            and any(name == named[1] for _, name in endpoints)
+        )
+
     def error(self) -> LMWireError:
         """Make the error of the request that the warning is about."""
         unsupported = (

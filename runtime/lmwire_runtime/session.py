@@ -21,7 +21,7 @@ not hit another request to the same endpoint.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from lmwire_runtime.errors import (
     AuthenticationError,
@@ -36,7 +36,9 @@ from lmwire_runtime.limits import Limits
 from lmwire_runtime.refusals import PeerWarning
 from lmwire_runtime.wire import UNSET, WarningSink
 
-__all__ = ["WARNING_LIMIT", "Call", "Channel", "ClientSession", "Exchange"]
+__all__ = ["WARNING_LIMIT", "Call", "Channel", "ClientSession", "Exchange", "Lacking"]
+
+Lacking: TypeAlias = frozenset[tuple[type[Exchange], str]]
 
 WARNING_LIMIT: Final = 5
 """A peer sends at most this many warnings over one connection and is mute about bad requests from then on."""
@@ -57,8 +59,8 @@ class ClientSession:
         self.warnings_received = 0
         self.paused: Channel | None = None
         """The channel whose unread packets stop the reading of the socket, None while all budgets hold."""
-        # Endpoints, with their kind, that the server has said it does not have.
-        self._unsupported: set[tuple[type[Exchange], str]] = set()
+        self.lacking: Lacking = frozenset()
+        """Endpoints, with their kind, that the server has said it does not have."""
         self._calls: dict[int, Call] = {}
         self._channels: dict[int, Channel] = {}
         self._next_id = 0
@@ -260,15 +262,22 @@ class ClientSession:
         warning = PeerWarning.of(frame)
         exchange = warning.find(self._calls.values(), self._channels)
         if exchange is None:
-            if not warning.tells_channel_id:
+            if not warning.tells_channel_id and not warning.names(self.lacking):
                 self.warn(
                     ("warning", warning.kind or warning.text),
                     f"{self.namespace}: the server warns: {warning.text[:500]}",
                 )
             return
         error = warning.error()
+        self._refuse(exchange, error)
         if isinstance(error, UnsupportedEndpointError):
-            self._unsupported.add((type(exchange), exchange.endpoint))
+            self.lacking |= {(type(exchange), exchange.endpoint)}
+            # The others that wait for this endpoint might wait for ever: a sixth warning is never sent.
+            for other in list(self._table(exchange).values()):
+                if other.endpoint == exchange.endpoint and other.request is not None:
+                    self._refuse(other, error)
+
+    def _refuse(self, exchange: Exchange, error: LMWireError) -> None:
         self._table(exchange).pop(exchange.id, None)
         self._finish(exchange, self._copy_for(exchange, error))
 
@@ -311,7 +320,7 @@ class ClientSession:
         return self._next_id
 
     def _begin(self, exchange: Exchange, table: dict[int, Any], frame: dict[str, Any]) -> None:
-        if (type(exchange), exchange.endpoint) in self._unsupported:
+        if (type(exchange), exchange.endpoint) in self.lacking:
             # Asking again would cost one of the server's five warnings.
             known = UnsupportedEndpointError("the server has said before that it has no such endpoint")
             self._finish(exchange, self._copy_for(exchange, known))

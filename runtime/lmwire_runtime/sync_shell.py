@@ -26,7 +26,7 @@ from lmwire_runtime.connection import (
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
 from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, ConnectionLostError, LMWireError
 from lmwire_runtime.limits import Timeout, resolve_timeout
-from lmwire_runtime.session import Channel, ClientSession, Exchange
+from lmwire_runtime.session import Channel, ClientSession, Exchange, Lacking
 from lmwire_runtime.sync_link import SyncLink
 from lmwire_runtime.wire import ROOT, UNSET, DecodeError
 
@@ -59,6 +59,8 @@ class SyncConnection:
         self._link: SyncLink | None = None
         self._making: SyncLink | None = None
         self._retired: list[SyncLink] = []
+        # What the last server lacked, as long as it is the same one: a loss forgets it.
+        self._lacking: Lacking = frozenset()
 
     def call(self, descriptor: RpcDescriptor[P, R], parameter: P, *, timeout: Timeout = UNSET) -> R:
         """Call an endpoint and wait for its answer.
@@ -141,6 +143,7 @@ class SyncConnection:
             if self._client.closed:
                 link.close()  # by another thread, which did not see this link any more, or not yet
             self._client.check_open()
+            link.session.lacking |= self._lacking
             self._client.start_housekeeping()
             return link
 
@@ -150,6 +153,7 @@ class SyncConnection:
 
     def _retire(self, link: SyncLink) -> None:
         self._link = None
+        self._lacking = frozenset() if link.session.lost is not None else link.session.lacking
         if link.session.lost is None and not link.session.idle:
             with self._lock:
                 self._retired.append(link)  # mute, but still serving what is in flight

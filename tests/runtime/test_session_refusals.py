@@ -75,7 +75,7 @@ class TestRefusals:
     def test_the_oldest_of_several_is_meant(self, with_kind: bool | str) -> None:
         peer = Peer()
         calls = [peer.session.call("tokenize"), peer.session.call("tokenize")]
-        text, kind, _ = CALL_REFUSALS[0]
+        text, kind, _ = CALL_REFUSALS[2]
         peer.warning(text, self.kind_of(kind, with_kind))
         assert [call.ended for call in calls] == [True, False]
 
@@ -98,7 +98,7 @@ class TestRefusals:
         peer = Peer()
         first, second = peer.session.call("tokenize", 1), peer.session.call("tokenize", 2)
         peer.session.abandon(first, CancelledError("timed out"))
-        text, kind, _ = CALL_REFUSALS[0]
+        text, kind, _ = CALL_REFUSALS[2]
         peer.warning(text, self.kind_of(kind, with_kind))
         assert not second.ended
         peer.warning(text, self.kind_of(kind, with_kind))
@@ -179,6 +179,17 @@ class TestOtherWarnings:
         assert again.ended
         assert not has_ended(channel)
         assert [frame["type"] for frame in peer.sent()] == ["channelCreate"]
+
+    def test_all_who_wait_for_a_lacking_endpoint_are_told(self) -> None:
+        """The server warns five times and no more: with six waiting, one would wait for ever."""
+        peer = Peer()
+        calls = [peer.session.call("tokenize", {"number": number}) for number in range(6)]
+        channel = peer.session.open("tokenize")
+        for _ in range(WARNING_LIMIT):
+            peer.warning(*CALL_REFUSALS[0][:2])
+        assert [type(call.error) for call in calls] == [UnsupportedEndpointError] * 6
+        assert not channel.ended
+        assert peer.lines == []
 
     def test_a_refused_parameter_may_be_mended(self) -> None:
         peer = Peer()
