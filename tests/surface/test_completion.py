@@ -202,6 +202,16 @@ def test_other_ends_are_typed_errors_and_the_next_call_works(
     assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
 
 
+def test_a_stream_is_read_once(scripted: Make) -> None:
+    one = scripted(HELLO)
+    stream = one.stream("My name is")
+    assert "".join(map(str, one.shell.iterate(stream))) == " Anna. Hello"
+
+    with pytest.raises(StateError, match="has ended"):
+        list(one.shell.iterate(stream))
+    assert str(one.shell.call(stream.wait_for_result)) == " Anna. Hello"
+
+
 def test_a_second_reader_is_refused_and_the_first_gets_everything(scripted: Make) -> None:
     one = scripted({"reply": {"fragments": [{"text": " word", "delay": 0.01}] * 30}})
     attempts: list[Any] = []

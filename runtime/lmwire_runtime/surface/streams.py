@@ -124,7 +124,7 @@ class StreamCore(Generic[F, R]):
 
     def _check_startable(self) -> None:
         if self.finished:
-            error = StateError("this stream has ended; make a new one")
+            error = StateError("this stream has ended; result() has its result, a new one needs a new call")
             error.__cause__ = self._error
             raise error
 
@@ -219,9 +219,10 @@ class SyncStream(StreamCore[F, R]):
         """Yield the fragments; leaving the loop early asks the server to stop.
 
         Raises:
-            StateError: Another thread reads the stream.
+            StateError: Another thread reads the stream, or it has ended.
         """
         self._claim(threading.get_ident())
+        self._check_startable()
         self.start()
         return self._fragments()
 
@@ -337,7 +338,12 @@ class AsyncStream(StreamCore[F, R]):
         return channel
 
     def __aiter__(self) -> AsyncIterator[F]:
-        """Yield the fragments; leaving the loop early asks the server to stop."""
+        """Yield the fragments; leaving the loop early asks the server to stop.
+
+        Raises:
+            StateError: The stream has ended.
+        """
+        self._check_startable()
         return _Fragments(self)
 
     async def next_fragment(self) -> F:
