@@ -207,6 +207,7 @@ class AsyncLink(asyncio.Protocol):
         future: asyncio.Future[bool] = self.loop.create_future()
 
         def changed() -> None:
+            exchange.on_change = None  # one wake-up will do
             if not future.done():
                 future.set_result(True)
 

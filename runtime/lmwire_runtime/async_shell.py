@@ -11,24 +11,23 @@ import asyncio
 import weakref
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from lmwire_runtime.async_link import AsyncLink
+from lmwire_runtime.channel_core import ChannelCore
 from lmwire_runtime.client_core import ClientCore
 from lmwire_runtime.connection import (
     encode,
     ended_error,
     finish_call,
     hurried,
-    packet_decoder,
-    raise_mismatch,
     silence_error,
 )
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
 from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, LMWireError, UsageError
 from lmwire_runtime.limits import Timeout, resolve_timeout
 from lmwire_runtime.session import Call, Channel, Lacking
-from lmwire_runtime.wire import ROOT, UNSET, DecodeError
+from lmwire_runtime.wire import UNSET
 
 __all__ = ["AsyncChannel", "AsyncClient", "AsyncConnection", "AsyncNamespace"]
 
@@ -154,7 +153,7 @@ class AsyncConnection:
             link.discard()
 
 
-class AsyncChannel(Generic[S, T]):
+class AsyncChannel(ChannelCore[S, T, AsyncLink]):
     """A typed channel: an asynchronous context manager, and an iterator of packets until the server closes it.
 
     Leaving the ``async with`` block early asks the server to stop, with the endpoint's cancel packet.
@@ -167,15 +166,8 @@ class AsyncChannel(Generic[S, T]):
         creation: Any,
         timeout: float | None,
     ) -> None:
-        self.descriptor = descriptor
+        super().__init__(descriptor, creation, timeout, connection.core.settings)
         self._connection = connection
-        self._creation = creation
-        self._timeout = timeout
-        self._settings = connection.core.settings
-        self._decoding = self._settings.decoding
-        self._decode = packet_decoder(descriptor)
-        self._link: AsyncLink | None = None
-        self._channel: Channel | None = None
 
     async def start(self) -> Channel:
         """Open the channel unless it is; returns its exchange."""
@@ -187,36 +179,27 @@ class AsyncChannel(Generic[S, T]):
             self._creation = UNSET
         return self._channel
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more can arrive; packets that did arrive may still be unread."""
-        return self._channel is not None and self._channel.ended
-
     def __aiter__(self) -> AsyncIterator[T]:
         return self
 
     async def __anext__(self) -> T:
-        channel = self._channel or await self.start()
-        if not channel.inbox:
-            await self._await(channel)
-            if not channel.inbox:
+        while True:
+            for packet in self.ready():
+                return packet
+            if not await self.wait():
                 raise StopAsyncIteration
-        raw = channel.take()
-        link = self._link
-        if link is not None and link.session.paused is not None:
-            link.resume()
-        try:
-            return self._decode(raw, self._decoding, ROOT)
-        except DecodeError as error:
-            self.close_now()
-            raise_mismatch(error, raw, channel, self.descriptor, self._settings)
+
+    async def wait(self) -> bool:
+        """Wait until there is a packet to take; see ``SyncChannel.wait``."""
+        channel = self._channel or await self.start()
+        assert self._link is not None
+        return self._waited(channel, await self._link.wait(channel, self._timeout))
 
     async def receive(self) -> T:
         """Return the next packet; raises as ``SyncChannel.receive`` does."""
-        try:
-            return await self.__anext__()
-        except StopAsyncIteration:
-            raise ended_error(await self.start(), self.descriptor) from None
+        async for packet in self:
+            return packet
+        raise ended_error(await self.start(), self.descriptor)
 
     async def send(self, packet: S) -> bool:
         """Send a packet; returns False if the channel has ended, which is a normal race."""
@@ -230,20 +213,9 @@ class AsyncChannel(Generic[S, T]):
         assert self._link is not None
         return self._link.cancel(channel)
 
-    def close_now(self) -> None:
-        """Give the channel up: the server is asked to stop, and what it still sends is dropped. Does not wait."""
-        channel, link = self._channel, self._link
-        if channel is not None and link is not None and (not channel.ended or channel.inbox):
-            link.abandon(channel, CancelledError("the channel was closed by its user"))
-
     async def close(self) -> None:
         """Give the channel up, as ``close_now``; a coroutine for symmetry with other closers."""
         self.close_now()
-
-    def release(self) -> None:
-        """Stop following the channel after its result: the server is not asked to stop, the rest is dropped."""
-        if self._channel is not None and self._link is not None:
-            self._link.release(self._channel)
 
     async def __aenter__(self) -> AsyncChannel[S, T]:
         await self.start()
@@ -253,20 +225,6 @@ class AsyncChannel(Generic[S, T]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close_now()
-
-    def __del__(self) -> None:
-        # Forgotten half-way, without ``async with``: the server need not go on.
-        if getattr(self, "_channel", None) is not None:
-            self.close_now()
-
-    async def _await(self, channel: Channel) -> None:
-        assert self._link is not None
-        if not await self._link.wait(channel, self._timeout):
-            error = silence_error(channel, self.descriptor, self._timeout or 0.0)
-            self._link.abandon(channel, error)
-            raise error
-        if channel.error is not None and not channel.inbox:
-            raise channel.error
 
 
 class AsyncNamespace:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar
 
 import attrs
@@ -100,19 +100,29 @@ class LinkCore:
 
     def feed(self, data: bytes | bytearray) -> None:
         """Take bytes from the network, down to the exchanges' inboxes."""
-        receive, loads, tap = self.session.receive, json_codec.loads, self._tap
-        for message in self.transport.receive(data):
-            if tap is not None:
+        messages = self.transport.receive(data)
+        if self._tap is not None:
+            for message in messages:
                 self._tapped("received", message)
+        try:
+            frames = list(map(json_codec.loads_first, messages))
+        except ValueError:
+            self._feed_one_by_one(messages)
+        else:
+            self.session.receive(frames, map(len, messages))
+
+    def _feed_one_by_one(self, messages: Iterable[Payload]) -> None:
+        """Take messages one of which, at least, is no plain JSON."""
+        for message in messages:
             try:
-                frame = loads(message)
+                frame = json_codec.loads(message)
             except UnicodeDecodeError:
                 self.transport.fail(INVALID_DATA, "a message was not UTF-8")
                 return
             except ValueError as error:
                 self._not_json(message, error)
-                continue
-            receive(frame, len(message))
+            else:
+                self.session.receive((frame,), (len(message),))
 
     def encode_outgoing(self) -> None:
         """Hand the session's outgoing frames to the transport; they are dropped if it has ended.

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
-__all__ = ["dumps", "loads"]
+__all__ = ["dumps", "loads", "loads_first"]
 
 Text: TypeAlias = "bytes | bytearray | memoryview | str"
 
@@ -71,10 +71,14 @@ Raises:
     TypeError, ValueError: The value holds something that JSON cannot express.
 """
 
+loads_first: Callable[[Text], Any]
+"""Parse one JSON document without the second word: a ValueError means that ``loads`` has to be asked."""
+
 try:
     import orjson
 except ImportError:
     loads, dumps = _loads_slowly, _dumps_slowly
+    loads_first = _loads_slowly
 else:
     # Without its extras, so that both implementations take the same values.
     _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
@@ -95,3 +99,4 @@ else:
         return data
 
     loads, dumps = _loads_quickly, _dumps_quickly
+    loads_first = orjson.loads

@@ -51,12 +51,13 @@ from lmwire_runtime.wire import UNSET
 
 __all__ = ["SyncLink"]
 
-READ_SIZE: Final = 256 * 1024
+# Small enough that what is read at a time stays in the processor's caches until it is used.
+READ_SIZE: Final = 32 * 1024
 # A thread that sends waits once this many bytes have not been taken by the peer.
 SEND_BACKLOG: Final = 8 * 1024 * 1024
 # The housekeeping thread reads at most this many chunks at a time, and a thread that is about to send so many.
-TICK_READS: Final = 64
-REFRESH_READS: Final = 4
+TICK_READS: Final = 512
+REFRESH_READS: Final = 32
 
 
 class SyncLink:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
+from lmwire_runtime.channel_core import ChannelCore
 from lmwire_runtime.client_core import ClientCore
 from lmwire_runtime.connection import (
     check_not_tapping,
@@ -19,8 +21,6 @@ from lmwire_runtime.connection import (
     ended_error,
     finish_call,
     hurried,
-    packet_decoder,
-    raise_mismatch,
     silence_error,
 )
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
@@ -28,7 +28,7 @@ from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, Con
 from lmwire_runtime.limits import Timeout, resolve_timeout
 from lmwire_runtime.session import Channel, ClientSession, Exchange, Lacking
 from lmwire_runtime.sync_link import SyncLink
-from lmwire_runtime.wire import ROOT, UNSET, DecodeError
+from lmwire_runtime.wire import UNSET
 
 __all__ = ["SyncChannel", "SyncClient", "SyncConnection", "SyncNamespace"]
 
@@ -39,6 +39,8 @@ S = TypeVar("S")
 T = TypeVar("T")
 E = TypeVar("E", bound=Exchange)
 
+# How many links a request tries that end before it could be sent.
+BEGINNINGS: Final = 3
 TICK_SECONDS: Final = 1.0
 # While bytes still wait to be sent and nobody waits for anything.
 BUSY_TICK_SECONDS: Final = 0.01
@@ -107,12 +109,14 @@ class SyncConnection:
 
     def begin(self, request: Callable[[ClientSession], E], limit: float | None) -> tuple[SyncLink, E]:
         """Send a request over a usable link; ``request`` makes the exchange, ``limit`` also limits connecting."""
+        for _ in range(BEGINNINGS - 1):
+            link = self.link(limit)
+            try:
+                return link, cast(E, link.start(partial(request, link.session)))
+            except ConnectionLostError:
+                pass  # it was lost, or replaced by another thread, a moment ago: nothing was sent yet
         link = self.link(limit)
-        try:
-            return link, cast(E, link.start(lambda: request(link.session)))
-        except ConnectionLostError:
-            again = self.link(limit)  # it was lost a moment ago: nothing was sent yet
-            return again, cast(E, again.start(lambda: request(again.session)))
+        return link, cast(E, link.start(partial(request, link.session)))
 
     def link(self, limit: float | None = None) -> SyncLink:
         """Return a usable link, connecting if there is none, within ``limit`` seconds if that is less than usual."""
@@ -158,7 +162,7 @@ class SyncConnection:
             with self._lock:
                 self._retired.append(link)  # mute, but still serving what is in flight
         else:
-            link.discard()
+            link.discard(ConnectionLostError("the connection was replaced by another one"))
 
     def tick(self) -> bool:
         """Housekeeping; returns whether it should come again soon."""
@@ -183,7 +187,7 @@ class SyncConnection:
             making.discard(ClosedError("the client was closed"))
 
 
-class SyncChannel(Generic[S, T]):
+class SyncChannel(ChannelCore[S, T, SyncLink]):
     """A typed channel: a context manager, and an iterator of packets until the server closes it.
 
     Leaving the ``with`` block early asks the server to stop, with the endpoint's cancel packet.
@@ -196,15 +200,8 @@ class SyncChannel(Generic[S, T]):
         creation: Any,
         timeout: float | None,
     ) -> None:
-        self.descriptor = descriptor
+        super().__init__(descriptor, creation, timeout, connection.core.settings)
         self._connection = connection
-        self._creation = creation
-        self._timeout = timeout
-        self._settings = connection.core.settings
-        self._decoding = self._settings.decoding
-        self._decode = packet_decoder(descriptor)
-        self._link: SyncLink | None = None
-        self._channel: Channel | None = None
 
     def start(self) -> Channel:
         """Open the channel unless it is; returns its exchange."""
@@ -216,34 +213,25 @@ class SyncChannel(Generic[S, T]):
             self._creation = UNSET
         return self._channel
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more can arrive; packets that did arrive may still be unread."""
-        return self._channel is not None and self._channel.ended
-
     def __iter__(self) -> Iterator[T]:
-        return self
+        """Yield packets until the server closes the channel; raises as ``receive`` does."""
+        while True:
+            yield from self.ready()
+            if not self.wait():
+                return
+
+    def wait(self) -> bool:
+        """Wait until there is a packet to take; returns False if there will be none.
+
+        Raises:
+            LMWireError: As ``receive``.
+        """
+        channel = self._channel or self.start()
+        assert self._link is not None
+        return self._waited(channel, self._link.wait(channel, self._timeout))
 
     def __next__(self) -> T:
-        channel = self._channel or self.start()
-        while True:
-            if not channel.inbox:
-                self._await(channel)
-                if not channel.inbox:
-                    raise StopIteration
-            try:
-                raw = channel.take()
-            except IndexError:
-                continue  # the channel was given up between two lines of this loop
-            break
-        link = self._link
-        if link is not None and link.session.paused is not None:
-            link.resume()
-        try:
-            return self._decode(raw, self._decoding, ROOT)
-        except DecodeError as error:
-            self.close()
-            raise_mismatch(error, raw, channel, self.descriptor, self._settings)
+        return next(iter(self))
 
     def receive(self) -> T:
         """Return the next packet.
@@ -256,10 +244,9 @@ class SyncChannel(Generic[S, T]):
             SlowConsumerError: It was read too slowly and given up.
             ConnectionLostError, UnsupportedEndpointError, RefusedRequestError: See there.
         """
-        try:
-            return next(self)
-        except StopIteration:
-            raise ended_error(self.start(), self.descriptor) from None
+        for packet in self:
+            return packet
+        raise ended_error(self.start(), self.descriptor)
 
     def send(self, packet: S) -> bool:
         """Send a packet; returns False if the channel has ended, which is a normal race."""
@@ -277,15 +264,8 @@ class SyncChannel(Generic[S, T]):
         return self._link.cancel(channel)
 
     def close(self) -> None:
-        """Give the channel up: the server is asked to stop, and what it still sends is dropped."""
-        channel, link = self._channel, self._link
-        if channel is not None and link is not None and (not channel.ended or channel.inbox):
-            link.abandon(channel, CancelledError("the channel was closed by its user"))
-
-    def release(self) -> None:
-        """Stop following the channel after its result: the server is not asked to stop, the rest is dropped."""
-        if self._channel is not None and self._link is not None:
-            self._link.release(self._channel)
+        """Give the channel up, as ``close_now``."""
+        self.close_now()
 
     def __enter__(self) -> SyncChannel[S, T]:
         self.start()
@@ -294,21 +274,7 @@ class SyncChannel(Generic[S, T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        # Forgotten half-way, without ``with``: the server need not go on.
-        if getattr(self, "_channel", None) is not None:
-            self.close()
-
-    def _await(self, channel: Channel) -> None:
-        assert self._link is not None
-        if not self._link.wait(channel, self._timeout):
-            error = silence_error(channel, self.descriptor, self._timeout or 0.0)
-            self._link.abandon(channel, error)
-            raise error
-        if channel.error is not None and not channel.inbox:
-            raise channel.error
+        self.close_now()
 
 
 class SyncNamespace:

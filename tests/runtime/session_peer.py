@@ -24,7 +24,7 @@ class Peer:
 
     def feed(self, *frames: Any, size: int = 10) -> None:
         for frame in frames:
-            self.session.receive(frame, size)
+            self.session.receive((frame,), (size,))
 
     def sent(self) -> list[dict[str, Any]]:
         frames, self.session.outgoing = self.session.outgoing, []

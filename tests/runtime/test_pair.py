@@ -70,7 +70,7 @@ class FrameWire:
         down, self.server.outgoing = self.server.outgoing, []
         for frame in down:
             text = json_codec.dumps(frame)
-            self.client.receive(json_codec.loads(text), len(text))
+            self.client.receive([json_codec.loads(text)], [len(text)])
         return bool(up or down)
 
 

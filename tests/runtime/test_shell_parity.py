@@ -35,7 +35,6 @@ ONLY: dict[type, dict[str, str]] = {
         "__init__": "made by connect",
         "tick": "housekeeping",
     },
-    AsyncChannel: {"close_now": "for finalizers and handlers, which cannot wait; the sync close never waits"},
     AsyncClient: {"aclose": "the name that contextlib.aclosing calls"},
     AsyncLink: {
         "__init__": "made by connect",

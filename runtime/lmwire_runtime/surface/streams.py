@@ -15,9 +15,8 @@ waiting; ``SyncStream`` and ``AsyncStream`` add that.
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -62,9 +61,6 @@ class StreamCore(Generic[F, R]):
         self._meter = ProgressMeter(callbacks.on_prompt_processing_progress)
         self._parts: list[str] = []
         self._attempt_number = 0
-        # Who reads: a stream has one reader at a time, or its text would be torn apart.
-        self._claiming = threading.Lock()
-        self._reader: object | None = None
         self._started = False
         self._cancelled = False
         self._result: R | None = None
@@ -109,18 +105,12 @@ class StreamCore(Generic[F, R]):
     def _attempt(self) -> Attempt:
         return self._plan.attempts[self._attempt_number]
 
-    def _claim(self, reader: object) -> None:
-        """Make ``reader`` the one who reads the stream.
-
-        Raises:
-            StateError: Somebody else reads it.
-        """
-        with self._claiming:
-            if self._reader not in (None, reader):
-                raise StateError(
-                    "this stream is being read by another thread or task; wait for that one, then call result()"
-                )
-            self._reader = reader
+    @staticmethod
+    def second_reader() -> StateError:
+        """Make the error of somebody who wants to read while another one does."""
+        return StateError(
+            "this stream is being read by another thread or task; wait for that one, then call result()"
+        )
 
     def _check_startable(self) -> None:
         if self.finished:
@@ -134,16 +124,25 @@ class StreamCore(Generic[F, R]):
             raise error
         self._attempt_number += 1
 
-    def _take(self, fragment: F) -> bool:
-        """Note a fragment; returns False if it is to be dropped, because it came after a cancel."""
-        if self._cancelled:
-            return False
-        if not self._parts:
-            self._begin_text()
-        self._parts.append(getattr(fragment, self._text))
-        if self._on_fragment is not None:
-            self._on_fragment(fragment)
-        return True
+    def _fragments_of(self, packets: Iterable[Any]) -> Generator[F, None, None]:
+        """Note packets and yield their fragments, until the packets end or one of them ends the stream.
+
+        Fragments that come after a cancel are dropped.
+        """
+        fragment_class, attribute = self._attempt.fragment
+        parts, text, on_fragment = self._parts, self._text, self._on_fragment
+        for packet in packets:
+            if type(packet) is not fragment_class:
+                if self._take_other(packet):
+                    return
+            elif not self._cancelled:
+                fragment: F = getattr(packet, attribute)
+                if not parts:
+                    self._begin_text()
+                parts.append(getattr(fragment, text))
+                if on_fragment is not None:
+                    on_fragment(fragment)
+                yield fragment
 
     def _begin_text(self) -> None:
         """The prompt is processed: say so, before the first fragment."""
@@ -190,6 +189,8 @@ class SyncStream(StreamCore[F, R]):
         self._connection = connection
         self._timeout = resolve_timeout(request.timeout, connection.core.settings.timeouts.channel)
         self._channel: SyncChannel[Any, Any] | None = None
+        # The thread that reads: two of them would tear the text apart. ``setdefault`` is one step.
+        self._readers: dict[str, int] = {}
 
     def start(self) -> None:
         """Send the request, unless it was sent.
@@ -221,8 +222,9 @@ class SyncStream(StreamCore[F, R]):
         Raises:
             StateError: Another thread reads the stream, or it has ended.
         """
-        self._claim(threading.get_ident())
         self._check_startable()
+        if self._readers.setdefault("reader", threading.get_ident()) != threading.get_ident():
+            raise self.second_reader()
         self.start()
         return self._fragments()
 
@@ -245,16 +247,10 @@ class SyncStream(StreamCore[F, R]):
             raise
 
     def _read(self, channel: SyncChannel[Any, Any]) -> Generator[F, None, None]:
-        fragment_class, attribute = self._attempt.fragment
-        for packet in channel:
-            if type(packet) is fragment_class:
-                fragment: F = getattr(packet, attribute)
-                if self._take(fragment):
-                    yield fragment
-            elif self._take_other(packet):
-                channel.release()
-                return
-        raise self._without_result(channel.descriptor)
+        yield from self._fragments_of(channel)
+        if not self.finished:
+            raise self._without_result(channel.descriptor)
+        channel.release()
 
     def wait_for_result(self) -> R:
         """Read the stream to its end and return its result; raises what ended it, if it has none."""
@@ -313,6 +309,10 @@ class AsyncStream(StreamCore[F, R]):
         self._connection = connection
         self._timeout = resolve_timeout(request.timeout, connection.core.settings.timeouts.channel)
         self._channel: AsyncChannel[Any, Any] | None = None
+        self.waiting = False
+        """Whether a task waits for the next fragment; a second one would tear the text apart."""
+        # What the last wait brought, as far as it has not been taken.
+        self._arrived: Iterator[F] = iter(())
 
     def __await__(self: SelfAsync) -> Generator[Any, None, SelfAsync]:
         """Both ``async for x in f()`` and ``async for x in await f()`` are documented spellings."""
@@ -352,45 +352,52 @@ class AsyncStream(StreamCore[F, R]):
         Raises:
             StateError: Another task is waiting for the next fragment.
         """
-        self._claim(asyncio.current_task())
+        if self.waiting:
+            raise self.second_reader()
+        fragment = self._next_arrived()
+        if fragment is not None:
+            return fragment
+        self.waiting = True
         try:
             return await self._next_fragment()
         finally:
-            self._reader = None
+            self.waiting = False
+
+    def _next_arrived(self) -> F | None:
+        """Return the next fragment if it has arrived already."""
+        try:
+            return next(self._arrived, None)
+        except BaseException as error:
+            self._give_up(error)
+            raise
 
     async def _next_fragment(self) -> F:
+        await self.start()
         channel = self._channel
-        if channel is None:
-            await self.start()
-            channel = self._channel
-            assert channel is not None
-        elif self.finished:
-            raise StopAsyncIteration
+        assert channel is not None
         try:
-            while True:
+            while not self.finished:
                 try:
-                    return await self._read(channel)
+                    more = await channel.wait()
                 except UnsupportedEndpointError as error:
                     self._next_attempt(error)
                     channel = await self._open()
-        except StopAsyncIteration:
-            raise
-        except BaseException as error:
-            self._fail(error)
-            channel.close_now()
-            raise
-
-    async def _read(self, channel: AsyncChannel[Any, Any]) -> F:
-        fragment_class, attribute = self._attempt.fragment
-        async for packet in channel:
-            if type(packet) is fragment_class:
-                fragment: F = getattr(packet, attribute)
-                if self._take(fragment):
+                    continue
+                if not more:
+                    raise self._without_result(channel.descriptor)
+                self._arrived = self._fragments_of(channel.ready())
+                for fragment in self._arrived:
                     return fragment
-            elif self._take_other(packet):
-                channel.release()
-                raise StopAsyncIteration
-        raise self._without_result(channel.descriptor)
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        channel.release()
+        raise StopAsyncIteration
+
+    def _give_up(self, error: BaseException) -> None:
+        self._fail(error)
+        if self._channel is not None:
+            self._channel.close_now()
 
     async def wait_for_result(self) -> R:
         """Read the stream to its end and return its result; raises what ended it, if it has none."""
@@ -444,17 +451,23 @@ async def _itself(stream: SelfAsync) -> SelfAsync:
 class _Fragments(AsyncIterator[F]):
     """The iterator of one ``async for``; leaving the loop drops it, which closes the stream."""
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_reading", "_stream")
 
     def __init__(self, stream: AsyncStream[F, Any]) -> None:
         self._stream = stream
+        # Not if somebody else was found reading: then the end of this iterator means nothing.
+        self._reading = False
 
     def __aiter__(self) -> AsyncIterator[F]:
         return self
 
-    async def __anext__(self) -> F:
-        return await self._stream.next_fragment()
+    def __anext__(self) -> Coroutine[Any, Any, F]:
+        stream = self._stream
+        if stream.waiting:
+            raise stream.second_reader()
+        self._reading = True
+        return stream.next_fragment()
 
     def __del__(self) -> None:
-        if not self._stream.finished:
+        if self._reading and not self._stream.finished:
             self._stream.close_now()
