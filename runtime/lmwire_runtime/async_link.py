@@ -1,8 +1,8 @@
-"""One WebSocket for many tasks: an ``asyncio.Protocol`` that feeds the session directly.
+"""One WebSocket for many tasks: an ``asyncio.BufferedProtocol`` that feeds the session directly.
 
 Theory of operation
 -------------------
-* The event loop calls ``data_received``; what arrives ends up in the inboxes of all exchanges in that same
+* The event loop calls ``buffer_updated``; what arrives ends up in the inboxes of all exchanges in that same
   call. There is no reader task and no queue of ours. A task that waits holds one future, which its exchange's
   change resolves.
 * Deadlines share one timer: it is armed for the nearest one, and re-armed only when it fires or a nearer one
@@ -22,7 +22,7 @@ from typing import Any, Final, cast
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.byte_stream import default_ssl_context
-from lmwire_runtime.connection import LinkCore, Settings
+from lmwire_runtime.connection import READ_SIZE, LinkCore, Settings
 from lmwire_runtime.errors import (
     ClosedError,
     ConnectError,
@@ -41,7 +41,7 @@ __all__ = ["AsyncLink"]
 QUIET_SECONDS: Final = 0.1
 
 
-class AsyncLink(asyncio.Protocol):
+class AsyncLink(asyncio.BufferedProtocol):
     """An established, authenticated WebSocket. Made by ``AsyncLink.connect``."""
 
     def __init__(self, core: LinkCore, address: Address, settings: Settings) -> None:
@@ -57,6 +57,7 @@ class AsyncLink(asyncio.Protocol):
         self._deadlines: dict[asyncio.Future[bool], float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
+        self._buffer = memoryview(bytearray(READ_SIZE))
         # While connecting, and while closing: resolved by whatever arrives.
         self._progress: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
@@ -284,9 +285,12 @@ class AsyncLink(asyncio.Protocol):
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         self._looked = self._clock.monotonic()
-        self.core.feed(data)
+        self.core.feed(bytes(self._buffer[:nbytes]))
         self._received()
 
     def eof_received(self) -> bool:

@@ -34,7 +34,7 @@ from typing import Any, Final
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.byte_stream import ByteStream, open_stream
-from lmwire_runtime.connection import LinkCore, Settings
+from lmwire_runtime.connection import READ_SIZE, LinkCore, Settings
 from lmwire_runtime.errors import (
     CancelledError,
     ClosedError,
@@ -51,8 +51,6 @@ from lmwire_runtime.wire import UNSET
 
 __all__ = ["SyncLink"]
 
-# Small enough that what is read at a time stays in the processor's caches until it is used.
-READ_SIZE: Final = 32 * 1024
 # A thread that sends waits once this many bytes have not been taken by the peer.
 SEND_BACKLOG: Final = 8 * 1024 * 1024
 # The housekeeping thread reads at most this many chunks at a time, and a thread that is about to send so many.

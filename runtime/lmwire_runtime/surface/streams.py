@@ -16,7 +16,7 @@ waiting; ``SyncStream`` and ``AsyncStream`` add that.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -311,8 +311,8 @@ class AsyncStream(StreamCore[F, R]):
         self._channel: AsyncChannel[Any, Any] | None = None
         self.waiting = False
         """Whether a task waits for the next fragment; a second one would tear the text apart."""
-        # What the last wait brought, as far as it has not been taken.
-        self._arrived: Iterator[F] = iter(())
+        self.arrived: Iterator[F] = iter(())
+        """What the last wait brought, as far as it has not been taken."""
 
     def __await__(self: SelfAsync) -> Generator[Any, None, SelfAsync]:
         """Both ``async for x in f()`` and ``async for x in await f()`` are documented spellings."""
@@ -346,30 +346,13 @@ class AsyncStream(StreamCore[F, R]):
         self._check_startable()
         return _Fragments(self)
 
-    async def next_fragment(self) -> F:
-        """Return the next fragment; raises StopAsyncIteration after the last one.
-
-        Raises:
-            StateError: Another task is waiting for the next fragment.
-        """
-        if self.waiting:
-            raise self.second_reader()
-        fragment = self._next_arrived()
-        if fragment is not None:
-            return fragment
+    async def wait_for_fragment(self) -> F:
+        """Wait for the next fragment; raises StopAsyncIteration after the last one."""
         self.waiting = True
         try:
             return await self._next_fragment()
         finally:
             self.waiting = False
-
-    def _next_arrived(self) -> F | None:
-        """Return the next fragment if it has arrived already."""
-        try:
-            return next(self._arrived, None)
-        except BaseException as error:
-            self._give_up(error)
-            raise
 
     async def _next_fragment(self) -> F:
         await self.start()
@@ -385,16 +368,17 @@ class AsyncStream(StreamCore[F, R]):
                     continue
                 if not more:
                     raise self._without_result(channel.descriptor)
-                self._arrived = self._fragments_of(channel.ready())
-                for fragment in self._arrived:
+                self.arrived = self._fragments_of(channel.ready())
+                for fragment in self.arrived:
                     return fragment
         except BaseException as error:
-            self._give_up(error)
+            self.give_up(error)
             raise
         channel.release()
         raise StopAsyncIteration
 
-    def _give_up(self, error: BaseException) -> None:
+    def give_up(self, error: BaseException) -> None:
+        """End the stream because of an error of its reader, and ask the server to stop."""
         self._fail(error)
         if self._channel is not None:
             self._channel.close_now()
@@ -461,12 +445,17 @@ class _Fragments(AsyncIterator[F]):
     def __aiter__(self) -> AsyncIterator[F]:
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, F]:
+    async def __anext__(self) -> F:
         stream = self._stream
         if stream.waiting:
             raise stream.second_reader()
         self._reading = True
-        return stream.next_fragment()
+        try:
+            fragment = next(stream.arrived, None)
+        except BaseException as error:
+            stream.give_up(error)
+            raise
+        return await stream.wait_for_fragment() if fragment is None else fragment
 
     def __del__(self) -> None:
         if self._reading and not self._stream.finished:
