@@ -1,8 +1,8 @@
 """The asyncio server: greeting over HTTP, one WebSocket path for each namespace, authentication, typed handlers.
 
 Each call and each channel runs its handler in a task of its own; all of a connection's tasks are cancelled
-when it ends. A handler reports a failure by raising ``ErrorReply``; any other exception is logged and
-reported with its text.
+when it ends. A handler reports a failure by raising ``ErrorReply``, and refuses a request as a bad one by raising
+``WarningReply``; any other exception is logged and reported with its text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from typing import Any, Final, TypeAlias
 from lmwire_runtime.connection import Tap
 from lmwire_runtime.limits import DEFAULT_LIMITS, Limits
 from lmwire_runtime.server_connection import ServerConnection
-from lmwire_runtime.server_handlers import ErrorReply, Namespace, RequestContext, ServerChannel, unhandled
+from lmwire_runtime.server_handlers import (
+    ErrorReply,
+    Namespace,
+    RequestContext,
+    ServerChannel,
+    WarningReply,
+    unhandled,
+)
 
 __all__ = [
     "Authenticator",
@@ -24,6 +31,7 @@ __all__ = [
     "RequestContext",
     "Server",
     "ServerChannel",
+    "WarningReply",
     "unhandled",
 ]
 

@@ -14,7 +14,13 @@ from lmwire_runtime import json_codec
 from lmwire_runtime.connection import INVALID_DATA, Direction
 from lmwire_runtime.credentials import redact_text
 from lmwire_runtime.descriptors import EndpointDescriptor
-from lmwire_runtime.server_handlers import ErrorReply, Namespace, RequestContext, ServerChannel
+from lmwire_runtime.server_handlers import (
+    ErrorReply,
+    Namespace,
+    RequestContext,
+    ServerChannel,
+    WarningReply,
+)
 from lmwire_runtime.server_session import (
     AuthenticationAttempt,
     CallReceived,
@@ -190,6 +196,8 @@ class ServerConnection(asyncio.Protocol):
         try:
             result = await self._method(call.descriptor)(*arguments, self.context)
             self.session.answer_call(call, result)
+        except WarningReply as refusal:
+            self.session.warn(refusal.kind, refusal.text)
         except Exception as error:  # noqa: BLE001  # whatever it is, the client has to hear of it
             self.session.fail_call(call, _error_object(error))
         except asyncio.CancelledError:
@@ -203,6 +211,9 @@ class ServerConnection(asyncio.Protocol):
         arguments = () if created.descriptor.creation.presence == "void" else (created.creation,)
         try:
             await self._method(created.descriptor)(*arguments, channel)
+        except WarningReply as refusal:
+            self.session.forget_channel(created.channel_id)
+            self.session.warn(refusal.kind, refusal.text)
         except Exception as error:  # noqa: BLE001  # whatever it is, the client has to hear of it
             self.session.fail_channel(created.channel_id, _error_object(error))
         except asyncio.CancelledError:
@@ -279,7 +290,7 @@ class ServerConnection(asyncio.Protocol):
         self.abort()
 
 
-def _error_object(error: Exception) -> dict[str, Any]:
+def _error_object(error: Exception) -> Any:
     if isinstance(error, ErrorReply):
         return error.error
     logger.exception("a handler failed", exc_info=error)

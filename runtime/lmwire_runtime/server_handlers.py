@@ -13,7 +13,7 @@ from lmwire_runtime.descriptors import EndpointDescriptor, NamespaceDescriptor
 if TYPE_CHECKING:
     from lmwire_runtime.server_connection import ServerConnection
 
-__all__ = ["ErrorReply", "Namespace", "RequestContext", "ServerChannel", "unhandled"]
+__all__ = ["ErrorReply", "Namespace", "RequestContext", "ServerChannel", "WarningReply", "unhandled"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -51,7 +51,28 @@ class ErrorReply(Exception):
             "displayData": display_data,
             "rootTitle": title,
         }
-        self.error = {key: value for key, value in fields.items() if value is not None}
+        self.error: Any = {key: value for key, value in fields.items() if value is not None}
+
+    @classmethod
+    def verbatim(cls, error: Any) -> ErrorReply:
+        """Make a reply that sends ``error`` as it is: an error object in wire spelling, or what an odd server sends."""
+        reply = cls(str(error))
+        reply.error = error
+        return reply
+
+
+class WarningReply(Exception):
+    """Raised by a handler: the request gets a ``communicationWarning`` and no answer, as bad requests do.
+
+    Args:
+        kind: The wire's machine-readable kind, such as ``rpcEndpointUnhandled``.
+        text: English text; names the endpoint, because the warning has no id.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.text = text
 
 
 @attrs.frozen

@@ -241,9 +241,9 @@ class ServerSession:
             frame["result"] = encoded
         self.outgoing.append(frame)
 
-    def fail_call(self, call: CallReceived, error: Mapping[str, Any]) -> None:
-        """Answer a call with an error object."""
-        self.outgoing.append({"type": "rpcError", "callId": call.call_id, "error": dict(error)})
+    def fail_call(self, call: CallReceived, error: Any) -> None:
+        """Answer a call with an error object (or, as odd servers do, with something else)."""
+        self.outgoing.append({"type": "rpcError", "callId": call.call_id, "error": error})
 
     def send_packet(self, channel_id: int, packet: Any) -> bool:
         """Send a typed packet; returns False if the channel has ended."""
@@ -262,10 +262,14 @@ class ServerSession:
         if self._channels.pop(channel_id, None) is not None:
             self.outgoing.append({"type": "channelClose", "channelId": channel_id})
 
-    def fail_channel(self, channel_id: int, error: Mapping[str, Any]) -> None:
+    def fail_channel(self, channel_id: int, error: Any) -> None:
         """End a channel with an error object; does nothing if it has ended."""
         if self._channels.pop(channel_id, None) is not None:
-            self.outgoing.append({"type": "channelError", "channelId": channel_id, "error": dict(error)})
+            self.outgoing.append({"type": "channelError", "channelId": channel_id, "error": error})
+
+    def forget_channel(self, channel_id: int) -> None:
+        """Go on as if a channel had never been made; the client hears nothing of it."""
+        self._channels.pop(channel_id, None)
 
     def replace(self, frame: Mapping[str, Any], error: Exception) -> None:
         """Queue what stands in for a frame that JSON cannot express, so that no client waits for it.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lmwire_runtime.limits import Limits
-from lmwire_runtime.server import ErrorReply, Namespace, Server, unhandled
+from lmwire_runtime.server import ErrorReply, Namespace, RequestContext, Server, WarningReply, unhandled
 from tests.runtime.arithmetic import (
     ARITHMETIC,
     DOUBLE,
@@ -267,6 +267,42 @@ class TestHandlers:
             error = {"title": "division by zero", "rootTitle": "division by zero"}
             assert client.receive() == {"type": "rpcError", "callId": 1, "error": error}
         assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+    @pytest.mark.parametrize("error", ["bare text", None, {"title": 5}])
+    def test_an_odd_error_is_sent_as_it_is(self, error: Any) -> None:
+        class Odd(ArithmeticHandlers):
+            async def fail(self, context: RequestContext) -> None:
+                raise ErrorReply.verbatim(error)
+
+            async def count(self, creation: dict[str, Any], channel: Any) -> None:
+                raise ErrorReply.verbatim(error)
+
+        server = serve_arithmetic(Odd())
+        with RawClient(server.port).authenticate() as client:
+            assert client.ask({"type": "rpcCall", "endpoint": "fail", "callId": 1})["error"] == error
+            assert client.ask(create(upTo=1))["error"] == error
+        server.close()
+
+    def test_a_handler_can_refuse_a_request_with_a_warning_alone(self) -> None:
+        class Refusing(ArithmeticHandlers):
+            async def fail(self, context: RequestContext) -> None:
+                raise WarningReply("rpcEndpointUnhandled", "no such call")
+
+            async def count(self, creation: dict[str, Any], channel: Any) -> None:
+                raise WarningReply("channelEndpointUnhandled", "no such channel")
+
+        server = serve_arithmetic(Refusing())
+        with RawClient(server.port).authenticate() as client:
+            call = client.ask({"type": "rpcCall", "endpoint": "fail", "callId": 1})
+            assert call == {
+                "type": "communicationWarning",
+                "warning": "no such call",
+                "kind": "rpcEndpointUnhandled",
+            }
+            assert client.ask(create(3, upTo=1))["kind"] == "channelEndpointUnhandled"
+            late = client.ask({"type": "channelSend", "channelId": 3, "message": {}})
+            assert late["kind"] == "channelUnknown"
+        server.close()
 
     def test_a_channel_of_a_failing_handler_ends_once(self, server: RunningServer) -> None:
         with RawClient(server.port).authenticate() as client:
