@@ -182,16 +182,20 @@ _WORDS: Final[Mapping[type, str]] = {
     type(None): "null",
     Unset: "nothing",
 }
+_LETTERS_SHOWN: Final = 60
+_BITS_SHOWN: Final = 1024  # Python refuses to write integers of some thousand digits
 
 
 def describe(value: Any) -> str:
-    """Say in words what a received value is, short enough for an error message."""
+    """Say in words what a received value is, short enough for an error message, however large the value is."""
     word = _WORDS.get(type(value), type(value).__name__)
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        text = repr(value)
-        return f"{word} ({text if len(text) <= 60 else text[:57] + '...'})"
     if isinstance(value, bool):
         return f"a boolean ({str(value).lower()})"
+    if isinstance(value, int) and value.bit_length() > _BITS_SHOWN:
+        return f"{word} (of {value.bit_length()} bits)"
+    if isinstance(value, (str, int, float)):
+        text = repr(value[:_LETTERS_SHOWN]) if isinstance(value, str) else repr(value)
+        return f"{word} ({text if len(text) <= _LETTERS_SHOWN else text[: _LETTERS_SHOWN - 3] + '...'})"
     return word
 
 
@@ -250,7 +254,8 @@ class Decoding:
         if self.strict or type(value) is not dict:
             names = ", ".join(sorted(map(str, known)))
             self.deviation(path, f"a member of {union} ({names})", value if type(value) is not dict else tag)
-        name = repr(tag)[:100]
+        # Only strings are repeated: writing out nested data may exceed the recursion limit.
+        name = repr(tag[:100]) if type(tag) is str else f"with {describe(tag)} for its tag"
         self.sink.warn(
             ("member", union, name), f"unknown {union} {name} received; a newer server? It is kept raw"
         )
