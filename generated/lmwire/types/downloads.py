@@ -198,7 +198,7 @@ class HuggingFaceModelDownloadSource(Message):
                     where,
                     value,
                     pattern=re.compile(
-                        "^[\\w!@#$%^&()\\-+=,.;'[\\]{}~`][\\w!@#$%^&()\\-+=,.;'[\\]{}~` ]*(?<![. ])$"
+                        "^[\\w!@#$%^&()\\-+=,.;'[\\]{}~`][\\w!@#$%^&()\\-+=,.;'[\\]{}~` ]*(?<![. ])\\Z"
                     ),
                 )
             value = new.repo
@@ -208,7 +208,7 @@ class HuggingFaceModelDownloadSource(Message):
                     where,
                     value,
                     pattern=re.compile(
-                        "^[\\w!@#$%^&()\\-+=,.;'[\\]{}~`][\\w!@#$%^&()\\-+=,.;'[\\]{}~` ]*(?<![. ])$"
+                        "^[\\w!@#$%^&()\\-+=,.;'[\\]{}~`][\\w!@#$%^&()\\-+=,.;'[\\]{}~` ]*(?<![. ])\\Z"
                     ),
                 )
         return new
