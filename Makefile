@@ -5,6 +5,7 @@
 #   make lint       format, lint, types, layers, and whether generated/ is what schema/ says
 #   make generate   write generated/ anew from schema/
 #   make check      only: is generated/ what schema/ says?
+#   make bench      measure what users pay, against other clients; FIGURES="stream rpc" chooses, see benchmarks/README.md
 #   make clean      remove the environment, what tests installed, and caches
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=folder the environment, TESTS="tests/runtime -k cancel" the tests.
@@ -13,6 +14,7 @@ SHELL := /bin/sh
 PYTHON ?=
 VENV ?= .venv
 TESTS ?=
+FIGURES ?=
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
 # A Python that is too old, a launcher without its version behind it: only running them tells.
@@ -20,7 +22,7 @@ CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 
 FITS = import sys; sys.exit(sys.version_info < (3, 10))
 HAS_VENV = import venv, ensurepip
 
-.PHONY: demo test lint generate check clean
+.PHONY: demo test lint generate check bench clean
 
 demo: $(VENV)/.installed-demo
 	$(VENV)/bin/lmwire demo
@@ -42,6 +44,9 @@ generate: $(VENV)/.installed-all
 check: $(VENV)/.installed-all
 	$(VENV)/bin/lmwire-codegen check
 
+bench: $(VENV)/.installed-bench
+	$(VENV)/bin/python -m benchmarks $(FIGURES)
+
 clean:
 	rm -rf $(VENV) .interop build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -56,6 +61,10 @@ $(VENV)/.installed-all: pyproject.toml sdk/pyproject.toml | $(VENV)/bin/python
 	@echo "lmwire: installing into $(VENV), with all extras; a minute or two the first time"
 	$(PIP) install --quiet -e '.[cli,codegen,test]' -e ./sdk
 	@touch $@ $(VENV)/.installed-demo
+
+$(VENV)/.installed-bench: $(VENV)/.installed-all
+	$(PIP) install --quiet -e '.[bench]'
+	@touch $@
 
 $(VENV)/bin/python:
 	@found=; bare=; \

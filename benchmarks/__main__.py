@@ -1,0 +1,73 @@
+"""``python -m benchmarks``: measures, compares, prints."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks import report
+from benchmarks.figures import FIGURES, Figure
+from benchmarks.running import PEERS, blast_server, run_peer, unavailable
+
+
+def _scaled(figure: Figure, quick: bool) -> tuple[dict[str, Any], int]:
+    """Return options and rounds; a quick run shows that everything works, not how fast."""
+    options = dict(figure.options)
+    if quick:
+        for name, least in (("count", 200), ("runs", 2), ("rounds", 1), ("streams", 1)):
+            if name in options:
+                options[name] = max(least, options[name] // 50)
+    return options, 1 if quick else figure.rounds
+
+
+def measure(names: list[str], host: str, *, quick: bool, progress: Progress) -> dict[str, dict[str, float]]:
+    """Run the peers of each figure in turn, so that what slows the machine slows all of them; medians of the rounds."""
+    absent = {name: why for name in PEERS if (why := unavailable(name)) is not None}
+    for name, why in absent.items():
+        progress.console.print(f"without {PEERS[name].title}: {why}")
+    measured = {}
+    for name in progress.track(names, description="measuring"):
+        figure = FIGURES[name]
+        options, rounds = _scaled(figure, quick)
+        peers = {peer: scenario for peer, scenario in figure.scenarios.items() if peer not in absent}
+        numbers: dict[str, list[float]] = {peer: [] for peer in peers}
+        for _ in range(rounds):
+            for peer, scenario in peers.items():
+                numbers[peer].append(figure.reading(run_peer(peer, scenario, host, options), options))
+        measured[name] = {peer: statistics.median(all_of) for peer, all_of in numbers.items()}
+    return measured
+
+
+@click.command()
+@click.argument("figures", nargs=-1, type=click.Choice(list(FIGURES)), metavar="[FIGURE]...")
+@click.option(
+    "--quick", is_flag=True, help="A small fraction of the work: shows that everything runs, not how fast."
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write everything to this file.")
+@click.option(
+    "--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the comparisons into this PNG."
+)
+def main(figures: tuple[str, ...], quick: bool, json_file: Path | None, plot_file: Path | None) -> None:
+    """Measure FIGUREs, by default all of them, and print a table of ratios."""
+    console = Console() if sys.stdout.isatty() else Console(width=140)
+    with blast_server() as host, Progress(console=Console(stderr=True)) as progress:
+        measured = measure(list(figures or FIGURES), host, quick=quick, progress=progress)
+    report.print_table(measured, console)
+    if json_file is not None:
+        json_file.write_text(report.as_json(measured), encoding="utf-8")
+    if plot_file is not None:
+        report.draw(measured, plot_file)
+    missed = [
+        name for name in measured if not all(verdict.met for verdict in report.verdicts(name, measured))
+    ]
+    console.print(f"missed: {', '.join(missed)}" if missed else "every reach was met")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
