@@ -5,17 +5,17 @@
 """
 
 from lmwire_emulator.errors import EmulatorError
-from lmwire_emulator.models import LoadFailure, LoadPlan, Model, Quantization
+from lmwire_emulator.generations import Generation
+from lmwire_emulator.models import LoadPlan, Model, Quantization
 from lmwire_emulator.script_reader import ScriptError, load_script, parse_script
 from lmwire_emulator.scripts import Script
-from lmwire_emulator.server import Emulator, EmulatorThread, Generation
+from lmwire_emulator.server import Emulator, EmulatorThread
 
 __all__ = [
     "Emulator",
     "EmulatorError",
     "EmulatorThread",
     "Generation",
-    "LoadFailure",
     "LoadPlan",
     "Model",
     "Quantization",

@@ -1,16 +1,82 @@
-"""The models that the emulator has downloaded unless it is given others. All of them are invented."""
+"""The models that the emulator has downloaded unless it is given others. All of them are invented.
+
+Some are there to go wrong: their keys say how.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from lmwire_emulator.models import LoadFailure, LoadPlan, Model, Quantization
+from lmwire_emulator.faults import CloseWithoutResult, DropTheConnection, Fail, Hang, UnloadTheModel
+from lmwire_emulator.models import LoadPlan, Model, Quantization
 
 __all__ = ["DEFAULT_CATALOGUE", "DEFAULT_MODEL_KEY"]
 
 DEFAULT_MODEL_KEY: Final = "emulator/ngram-small"
 
 _MEGABYTE: Final = 1_000_000
+
+
+def _faulty(name: str, **how: Any) -> Model:
+    return Model(
+        model_key=f"emulator/{name}",
+        path=f"emulator/{name}-GGUF/{name}-F16.gguf",
+        display_name=name.replace("-", " ").capitalize(),
+        publisher="emulator",
+        format="gguf",
+        size_bytes=1 * _MEGABYTE,
+        domain="llm",
+        max_context_length=2_048,
+        default_context_length=2_048,
+        architecture="ngram",
+        engine="ngram",
+        **how,
+    )
+
+
+_FAULTY: Final = (
+    _faulty(
+        "fails-to-load",
+        loading=LoadPlan(
+            progress=(0.0, 0.25, 0.5),
+            fault=Fail(
+                {
+                    "title": "Failed to load the model",
+                    "cause": "This model is made to fail half way.",
+                    "suggestion": "Load another model.",
+                }
+            ),
+        ),
+    ),
+    _faulty(
+        "too-large",
+        loading=LoadPlan(
+            progress=(),
+            fault=Fail(
+                {
+                    "title": "The model needs more memory than there is",
+                    "cause": "This model is made to be refused before it is loaded.",
+                    "suggestion": "Load a smaller model.",
+                    "errorData": {"requiredBytes": 10**15, "availableBytes": 10**10},
+                }
+            ),
+        ),
+    ),
+    _faulty(
+        "fails-in-mid-stream",
+        fault=Fail(
+            {
+                "title": "Failed to go on with the prediction",
+                "cause": "This model is made to fail in the middle of a text.",
+                "suggestion": "Ask another model.",
+            }
+        ),
+    ),
+    _faulty("closes-in-mid-stream", fault=CloseWithoutResult()),
+    _faulty("hangs-in-mid-stream", fault=Hang()),
+    _faulty("drops-in-mid-stream", fault=DropTheConnection()),
+    _faulty("unloads-in-mid-stream", fault=UnloadTheModel()),
+)
 
 DEFAULT_CATALOGUE: Final = (
     Model(
@@ -57,27 +123,6 @@ DEFAULT_CATALOGUE: Final = (
         engine="ngram",
     ),
     Model(
-        model_key="emulator/broken",
-        path="emulator/broken-GGUF/broken-F16.gguf",
-        display_name="Broken",
-        publisher="emulator",
-        format="gguf",
-        size_bytes=1 * _MEGABYTE,
-        domain="llm",
-        max_context_length=2_048,
-        default_context_length=2_048,
-        architecture="ngram",
-        engine="ngram",
-        loading=LoadPlan(
-            failure=LoadFailure(
-                at=0.5,
-                title="Failed to load the model",
-                cause="This model is made to fail half way.",
-                suggestion="Load another model.",
-            )
-        ),
-    ),
-    Model(
         model_key="emulator/embed-small",
         path="emulator/embed-small-GGUF/embed-small-F16.gguf",
         display_name="Embed Small",
@@ -90,4 +135,5 @@ DEFAULT_CATALOGUE: Final = (
         architecture="hashing",
         quantization=Quantization(name="F16", bits=16),
     ),
+    *_FAULTY,
 )

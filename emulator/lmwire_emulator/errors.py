@@ -13,14 +13,17 @@
      ├── LoadFailedError          a model was made to fail while loading
      └── PredictionFailedError    a prediction was made to fail
 
-Each knows what an error object on the wire needs: ``title``, ``cause``, ``suggestion``, ``display_data`` (in wire
-spelling, None if there is none). Nothing here knows how it is sent.
+Each knows what an error object on the wire needs, ``title``, ``cause``, ``suggestion``, ``display_data`` (in wire
+spelling, None if there is none), and the whole of it, ``wire``. Nothing here knows how it is sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "DeviceNotFoundError",
@@ -64,6 +67,26 @@ class EmulatorError(Exception):
         self.cause = cause
         self.suggestion = suggestion
         self.display_data = display_data
+        facts = {"title": title, "cause": cause, "suggestion": suggestion, "displayData": display_data}
+        self.wire: Any = {
+            **{key: fact for key, fact in facts.items() if fact is not None},
+            "rootTitle": title,
+        }
+
+    @classmethod
+    def told(cls, error: Mapping[str, Any] | str | None) -> Self:
+        """Make a failure of what somebody wants to be sent: an error object in wire spelling, bare text, or null."""
+        facts: Mapping[str, Any] = (
+            error if isinstance(error, Mapping) else {"title": error or "Unknown error"}
+        )
+        made = cls(
+            facts.get("title", "Unknown error"),
+            cause=facts.get("cause"),
+            suggestion=facts.get("suggestion"),
+            display_data=facts.get("displayData"),
+        )
+        made.wire = {**made.wire, **error} if isinstance(error, Mapping) else error
+        return made
 
 
 class ModelNotFoundError(EmulatorError):

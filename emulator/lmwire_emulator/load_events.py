@@ -10,6 +10,7 @@ from lmwire_emulator.models import LoadedModel, Model
 
 __all__ = [
     "AlreadyLoaded",
+    "ConnectionDropped",
     "LoadEvent",
     "LoadProgress",
     "Loaded",
@@ -63,4 +64,11 @@ class Loaded:
     instance: LoadedModel
 
 
-LoadEvent: TypeAlias = AlreadyLoaded | Resolved | UnloadingOther | StartLoading | LoadProgress | Loaded
+@attrs.frozen
+class ConnectionDropped:
+    """The whole connection shall be dropped without a word; the last event."""
+
+
+LoadEvent: TypeAlias = (
+    AlreadyLoaded | Resolved | UnloadingOther | StartLoading | LoadProgress | Loaded | ConnectionDropped
+)

@@ -10,9 +10,10 @@ from typing import Literal, TypeAlias
 import attrs
 
 from lmwire_emulator.cancellation import Cancellation
+from lmwire_emulator.faults import Fault, LoadFault
 from lmwire_emulator.kv_config import KVConfig
 
-__all__ = ["Domain", "LoadFailure", "LoadPlan", "LoadedModel", "Model", "Quantization"]
+__all__ = ["Domain", "LoadPlan", "LoadedModel", "Model", "Quantization"]
 
 Domain: TypeAlias = Literal["llm", "embedding"]
 
@@ -26,28 +27,24 @@ class Quantization:
 
 
 @attrs.frozen(kw_only=True)
-class LoadFailure:
-    """What a model that cannot be loaded reports, and at which progress (0..1)."""
-
-    at: float
-    title: str
-    cause: str | None = None
-    suggestion: str | None = None
-
-
-@attrs.frozen(kw_only=True)
 class LoadPlan:
     """How loading a model goes.
 
     Attributes:
-        steps: Progress that is reported, each 0..1.
-        seconds: How long the whole load takes; the pauses between the steps are equal.
-        failure: Set for a model that cannot be loaded.
+        progress: What is reported, each 0..1, in this order.
+        delay: Seconds to wait before each of them.
+        fault: What it ends with instead of the loaded model. Where no progress is reported before it, the load is
+            refused at once: it does not even begin.
     """
 
-    steps: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
-    seconds: float = 0.0
-    failure: LoadFailure | None = None
+    progress: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    delay: float = 0.0
+    fault: LoadFault | None = None
+
+    @property
+    def begins(self) -> bool:
+        """Whether anything is told before the end."""
+        return self.fault is None or bool(self.progress)
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +59,7 @@ class Model:
         default_context_length: Tokens of the context if nothing is asked for.
         engine: Name of the engine that makes the text; None for models that make none.
         loading: How loading it goes.
+        fault: What each of its predictions ends with instead of a result.
     """
 
     model_key: str
@@ -80,6 +78,7 @@ class Model:
     trained_for_tool_use: bool = False
     engine: str | None = None
     loading: LoadPlan = attrs.field(factory=LoadPlan)
+    fault: Fault | None = None
 
     @property
     def repository(self) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lmwire_emulator.cancellation import Cancellation, first_of
@@ -33,9 +33,11 @@ from lmwire_emulator.errors import (
     ModelNotFoundError,
     NoMatchingModelError,
 )
+from lmwire_emulator.faults import CloseWithoutResult, DropTheConnection, Fail, Hang, LoadFault
 from lmwire_emulator.kv_config import ConfigLayer
 from lmwire_emulator.load_events import (
     AlreadyLoaded,
+    ConnectionDropped,
     Loaded,
     LoadEvent,
     LoadProgress,
@@ -43,7 +45,7 @@ from lmwire_emulator.load_events import (
     StartLoading,
     UnloadingOther,
 )
-from lmwire_emulator.models import Domain, LoadedModel, Model
+from lmwire_emulator.models import Domain, LoadedModel, LoadPlan, Model
 from lmwire_emulator.sampling import LoadParameters, read_load_config
 
 __all__ = [
@@ -65,6 +67,8 @@ class ModelRegistry:
         catalogue: The downloaded models; keys and paths are unique.
         clock: Measures idle times and the duration of loads.
         evict_just_in_time: Keep at most one idle instance that was loaded just in time, as the application does.
+        plan_of: How a load of this model goes this time; each model's own plan if None.
+        defaults: The load config below the one that a client sends.
 
     Raises:
         ValueError: Two models have the same key or path.
@@ -76,6 +80,8 @@ class ModelRegistry:
         *,
         clock: Clock = SYSTEM_CLOCK,
         evict_just_in_time: bool = True,
+        plan_of: Callable[[Model], LoadPlan] | None = None,
+        defaults: ConfigLayer | None = None,
     ) -> None:
         self.downloaded: tuple[Model, ...] = tuple(catalogue)
         for names in (
@@ -86,6 +92,8 @@ class ModelRegistry:
                 raise ValueError(f"models of a catalogue must differ in key and path: {', '.join(names)}")
         self.evict_just_in_time = evict_just_in_time
         self._clock = clock
+        self._plan_of = plan_of or (lambda model: model.loading)
+        self._defaults = () if defaults is None else (defaults,)
         self._loaded: list[LoadedModel] = []
         self._loading: dict[str, asyncio.Event] = {}
         self._numbers = itertools.count(1)
@@ -173,7 +181,7 @@ class ModelRegistry:
         """Use the instance with this identifier, or load the model with this key just in time (wire: ``getOrLoad``).
 
         Yields ``AlreadyLoaded``; or, if there was one to evict, ``UnloadingOther``, then ``StartLoading``, any number
-        of ``LoadProgress`` and ``Loaded``. If cancelled it ends without ``Loaded``.
+        of ``LoadProgress`` and ``Loaded``. If cancelled, or made to go wrong, it ends without ``Loaded``.
 
         Args:
             key: An identifier, model key or path.
@@ -185,7 +193,7 @@ class ModelRegistry:
 
         Raises:
             ModelNotFoundError, DomainMismatchError, DeviceNotFoundError: There is nothing to load.
-            LoadFailedError: The model is made to fail.
+            LoadFailedError: The load is made to fail.
         """
         cancellation = cancellation or Cancellation()
         _refuse_devices(device_identifier)
@@ -220,7 +228,8 @@ class ModelRegistry:
     ) -> AsyncGenerator[LoadEvent, None]:
         """Load another instance of a model, whatever is loaded (wire: ``loadModel``).
 
-        Yields ``Resolved``, ``StartLoading``, any number of ``LoadProgress``, and ``Loaded`` unless it is cancelled.
+        Yields ``Resolved``, ``StartLoading``, any number of ``LoadProgress``, and ``Loaded`` unless it is cancelled
+        or made to go wrong.
 
         Args:
             key: A model key or path.
@@ -231,7 +240,7 @@ class ModelRegistry:
         Raises:
             ModelNotFoundError, DomainMismatchError, DeviceNotFoundError: There is nothing to load.
             IdentifierTakenError: The identifier is in use.
-            LoadFailedError: The model is made to fail.
+            LoadFailedError: The load is made to fail.
         """
         _refuse_devices(device_identifier)
         found = self.find_downloaded(key, domain)
@@ -264,16 +273,24 @@ class ModelRegistry:
                 raise IdentifierTakenError(identifier)
             identifier = self._free_identifier(identifier)
         ended = self._loading[identifier] = asyncio.Event()
+        plan = self._plan_of(model)
         try:
-            if just_in_time and self.evict_just_in_time:
-                # Anything may happen while an event is taken, so the table is looked at again each time.
-                while evictable := self._evictable():
-                    self._remove(evictable[0])
-                    yield UnloadingOther(evictable[0])
-            yield StartLoading(identifier, model)
-            async for progress in self._progress(model, cancellation):
+            if plan.begins:
+                if just_in_time and self.evict_just_in_time:
+                    # Anything may happen while an event is taken, so the table is looked at again each time.
+                    while evictable := self._evictable():
+                        self._remove(evictable[0])
+                        yield UnloadingOther(evictable[0])
+                yield StartLoading(identifier, model)
+            for progress in plan.progress:
+                if not await cancellation.pause(self._clock, plan.delay):
+                    return
                 yield LoadProgress(progress)
             if cancellation.requested:
+                return
+            if plan.fault is not None:
+                async for event in _gone_wrong(plan.fault, cancellation):
+                    yield event
                 return
             instance = self._instance(model, identifier, ttl_ms, layers, just_in_time)
             self._loaded.append(instance)
@@ -281,18 +298,6 @@ class ModelRegistry:
             del self._loading[identifier]
             ended.set()
         yield Loaded(instance)
-
-    async def _progress(self, model: Model, cancellation: Cancellation) -> AsyncGenerator[float, None]:
-        plan = model.loading
-        failure = plan.failure
-        for step in plan.steps:
-            if failure is not None and step > failure.at:
-                break
-            yield step
-            if not await cancellation.pause(self._clock, plan.seconds / len(plan.steps)):
-                return
-        if failure is not None:
-            raise LoadFailedError(failure.title, cause=failure.cause, suggestion=failure.suggestion)
 
     def _instance(
         self,
@@ -303,7 +308,7 @@ class ModelRegistry:
         just_in_time: bool,
     ) -> LoadedModel:
         config = read_load_config(
-            layers,
+            (*self._defaults, *layers),
             domain=model.domain,
             default_context_length=model.default_context_length,
             max_context_length=model.max_context_length,
@@ -406,6 +411,18 @@ def _matches(instance: LoadedModel, query: Mapping[str, Any]) -> bool:
     if any(key in query and query[key] != fact for key, fact in facts.items()):
         return False
     return "path" not in query or instance.model.has_path(query["path"])
+
+
+async def _gone_wrong(fault: LoadFault, cancellation: Cancellation) -> AsyncGenerator[LoadEvent, None]:
+    """End a load without a model."""
+    if isinstance(fault, Fail):
+        raise LoadFailedError.told(fault.error)
+    if isinstance(fault, Hang):
+        await cancellation.wait()
+    elif isinstance(fault, DropTheConnection):
+        yield ConnectionDropped()
+    else:
+        assert isinstance(fault, CloseWithoutResult)
 
 
 def _refuse_devices(device_identifier: str | None) -> None:

@@ -1,6 +1,6 @@
 """Scripts from files: YAML or JSON, checked through, with all mistakes told at once.
 
-    rules:
+    rules:                                 # of three kinds, each may have `times`
       - match: {exact: My name is}         # or {regex: "^My"}, or {any: true}; left out: any prompt
         model: emulator/ngram-small        # optional, as is all that follows
         times: 1                           # after that the next rule that fits is taken
@@ -11,17 +11,29 @@
           fragments:
             - " Ada"
             - {text: " Lovelace", tokens: 2, delay: 0.05, reasoning: none, drafted: false, structural: false}
-          end: eosFound                    # any stop reason, or close, hang, drop
+          end: eosFound                    # any stop reason, or close, hang, drop, unload
           ignore_cancel: false
           statistics: {tokens_per_second: 41.7}
+      - load: emulator/ngram-small         # or {exact: ...}, {regex: ...}, {any: true}
+        reply:
+          progress: [0, 0.5]
+          progress_delay: 0.1
+          end: {error: out of memory}      # or close, hang, drop; left out: the model is loaded
+      - endpoint: llm.countTokens          # any endpoint, handled by the emulator or not
+        reply:
+          delay: 0.1
+          result: {tokenCount: 3}          # of a call; of a channel it is `packets`, a list
+          end: hang                        # or drop, unknown, unhandled, bad_parameter; close of a channel
 
-``end`` may also be ``{stop: stopStringFound, stop_string: "."}`` or ``{error: {title, cause, suggestion,
-display_data}}``. A fragment may have ``details``: a list of ``{text, id, log_prob, candidates: [{text, id,
-log_prob}]}``.
+``end`` may also be ``{error: ...}`` with text, null, or an object that has ``title`` and perhaps ``root_title``,
+``cause``, ``suggestion``, ``display_data``, ``error_data``, ``stack``; and that of a reply to a prompt ``{stop:
+stopStringFound, stop_string: "."}``. A fragment may have ``details``: a list of ``{text, id, log_prob, candidates:
+[{text, id, log_prob}]}``.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -29,29 +41,58 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from lmwire_emulator.checked_data import Node
+from lmwire_emulator.endpoints import ENDPOINTS
 from lmwire_emulator.engines.base import Candidate, ReasoningType, StopReason, Token
+from lmwire_emulator.faults import CloseWithoutResult, DropTheConnection, Fail, Hang, UnloadTheModel
+from lmwire_emulator.models import LoadPlan
 from lmwire_emulator.scripts import (
-    CloseWithoutResult,
-    DropTheConnection,
-    Ending,
-    Fail,
-    Hang,
+    Answer,
+    EndpointRule,
+    LoadRule,
+    Refuse,
     Reply,
+    Rule,
     Script,
     ScriptedFragment,
     ScriptRule,
     Stop,
 )
+from lmwire_runtime.descriptors import RpcDescriptor
 
 __all__ = ["ScriptError", "load_script", "parse_script"]
 
 _STOP_REASONS: Final[tuple[StopReason, ...]] = get_args(StopReason)
 _REASONING_TYPES: Final[tuple[ReasoningType, ...]] = get_args(ReasoningType)
-_FAULTS: Final[dict[str, Ending]] = {
+
+# The words for `end`, of each kind of rule.
+_LOAD_ENDS: Final[Mapping[str, Any]] = {
     "close": CloseWithoutResult(),
     "hang": Hang(),
     "drop": DropTheConnection(),
 }
+_REPLY_ENDS: Final[Mapping[str, Any]] = {
+    **{reason: Stop(reason) for reason in _STOP_REASONS},
+    **_LOAD_ENDS,
+    "unload": UnloadTheModel(),
+}
+_CALL_ENDS: Final[Mapping[str, Any]] = {
+    "hang": Hang(),
+    "drop": DropTheConnection(),
+    "unknown": Refuse("unknown"),
+    "unhandled": Refuse("unhandled"),
+    "bad_parameter": Refuse("bad_parameter"),
+}
+_CHANNEL_ENDS: Final[Mapping[str, Any]] = {**_CALL_ENDS, "close": CloseWithoutResult()}
+
+# Members of an error object, as scripts and as the wire spell them.
+_ERROR_TEXTS: Final = {
+    "title": "title",
+    "root_title": "rootTitle",
+    "cause": "cause",
+    "suggestion": "suggestion",
+    "stack": "stack",
+}
+_ERROR_TABLES: Final = {"display_data": "displayData", "error_data": "errorData"}
 _COUNTS: Final = (
     "predicted_tokens",
     "drafted_tokens",
@@ -127,15 +168,19 @@ def parse_script(data: Any, *, source: str = "script") -> Script:
     return Script(rules)
 
 
-def _rule(node: Node) -> ScriptRule:
-    readers: dict[str, Callable[[Node], Any]] = {
-        "match": _match,
-        "model": Node.text,
-        "times": lambda times: times.integer(1),
-        "reply": _reply,
-    }
+def _rule(node: Node) -> Rule:
+    names = node.value if isinstance(node.value, dict) else {}
+    if "load" in names:
+        return LoadRule(**_read(node, {"load": _pattern, "times": _times, "reply": _course}))
+    if "endpoint" in names:
+        return _endpoint_rule(node)
+    readers = {"match": _match, "model": Node.text, "times": _times, "reply": _reply}
     read = _read(node, readers)
     return ScriptRule(prompt=read.pop("match", None), **read)
+
+
+def _times(node: Node) -> int:
+    return node.integer(1)
 
 
 def _read(
@@ -143,6 +188,10 @@ def _read(
 ) -> dict[str, Any]:
     """Read the members of an object that are there, each by the reader of its name."""
     return {name: readers[name](member) for name, member in node.members(readers, required=required).items()}
+
+
+def _pattern(node: Node) -> str | re.Pattern[str] | None:
+    return node.value if isinstance(node.value, str) else _match(node)
 
 
 def _match(node: Node) -> str | re.Pattern[str] | None:
@@ -169,14 +218,64 @@ def _regex(node: Node) -> re.Pattern[str]:
 def _reply(node: Node) -> Reply:
     readers: dict[str, Callable[[Node], Any]] = {
         "fragments": lambda fragments: tuple(_fragment(item) for item in fragments.items()),
-        "end": _end,
-        "progress": lambda progress: tuple(step.number(0, 1) for step in progress.items()),
-        "progress_delay": lambda delay: delay.number(0),
+        "end": lambda end: _end(end, _REPLY_ENDS, also=("stop",)),
+        "progress": _progress,
+        "progress_delay": _seconds,
         "prompt_tokens": lambda tokens: tokens.integer(0),
         "ignore_cancel": Node.boolean,
         "statistics": _statistics,
     }
     return Reply(**_read(node, readers))
+
+
+def _progress(node: Node) -> tuple[float, ...]:
+    return tuple(step.number(0, 1) for step in node.items())
+
+
+def _seconds(node: Node) -> float:
+    return node.number(0)
+
+
+def _course(node: Node) -> LoadPlan:
+    readers: dict[str, Callable[[Node], Any]] = {
+        "progress": _progress,
+        "progress_delay": _seconds,
+        "end": lambda end: _end(end, _LOAD_ENDS),
+    }
+    read = _read(node, readers)
+    names = {"progress_delay": "delay", "end": "fault"}
+    return LoadPlan(**{names.get(name, name): value for name, value in read.items()})
+
+
+def _endpoint_rule(node: Node) -> EndpointRule:
+    name = node.value["endpoint"]
+    is_call = isinstance(ENDPOINTS.get(name) if isinstance(name, str) else None, RpcDescriptor)
+    only = (
+        {"result": _anything}
+        if is_call
+        else {"packets": lambda packets: [item.value for item in packets.items()]}
+    )
+    ends = _CALL_ENDS if is_call else _CHANNEL_ENDS
+    answer: dict[str, Callable[[Node], Any]] = {"delay": _seconds, "end": lambda end: _end(end, ends), **only}
+    readers: dict[str, Callable[[Node], Any]] = {
+        "endpoint": _endpoint,
+        "times": _times,
+        "reply": lambda reply: Answer(**_read(reply, answer)),
+    }
+    return EndpointRule(**_read(node, readers))
+
+
+def _endpoint(node: Node) -> str:
+    name = node.text()
+    if name and name not in ENDPOINTS:
+        near = difflib.get_close_matches(name, ENDPOINTS, n=1)
+        hint = f"did you mean {near[0]}?" if near else "they are called namespace.name, such as llm.tokenize"
+        node.problem(f'there is no endpoint "{name}"; {hint}')
+    return name
+
+
+def _anything(node: Node) -> Any:
+    return node.value
 
 
 def _fragment(node: Node) -> ScriptedFragment:
@@ -191,7 +290,7 @@ def _fragment(node: Node) -> ScriptedFragment:
         "reasoning": lambda reasoning: reasoning.choice(_REASONING_TYPES),
         "drafted": Node.boolean,
         "structural": Node.boolean,
-        "delay": lambda delay: delay.number(0),
+        "delay": _seconds,
         "details": lambda details: tuple(_token(item) for item in details.items()),
     }
     return ScriptedFragment(**{"text": "", **_read(node, readers, required=["text"])})
@@ -215,37 +314,38 @@ def _candidate(node: Node) -> Candidate:
     return Candidate(given["text"].text(), given["id"].integer(0), given["log_prob"].number(-1e9, 0))
 
 
-def _end(node: Node) -> Ending:
+def _end(node: Node, words: Mapping[str, Any], *, also: Sequence[str] = ()) -> Any:
+    """Read an end: one of some words, or an object with ``error`` or with what is in ``also``."""
     if not isinstance(node.value, dict):
-        if node.value in _FAULTS:
-            return _FAULTS[node.value]
-        return Stop(
-            node.choice(_STOP_REASONS, also=f", {', '.join(_FAULTS)}, or an object with stop or error")
-        )
-    given = node.members(["stop", "stop_string", "error"])
+        if isinstance(node.value, str) and node.value in words:
+            return words[node.value]
+        node.wrong(f"one of {', '.join(words)}, or an object with {' or '.join((*also, 'error'))}")
+        return None
+    given = node.members([*also, *(["stop_string"] if "stop" in also else []), "error"])
     if "error" in given:
         if len(given) > 1:
             node.problem("has either error, or stop")
-        return _failure(given["error"])
+        return Fail(_error(given["error"]))
     if "stop" not in given:
-        node.problem("stop or error is missing")
-        return Stop()
+        node.problem(f"{' or '.join((*also, 'error'))} is missing")
+        return None
     stop_string = given["stop_string"].text() if "stop_string" in given else None
     return Stop(given["stop"].choice(_STOP_REASONS), stop_string)
 
 
-def _failure(node: Node) -> Fail:
-    given = node.members(["title", "cause", "suggestion", "display_data"], required=["title"])
-    display_data = given.get("display_data")
-    if display_data is not None and not isinstance(display_data.value, dict):
-        display_data.wrong("an object")
-    texts = {name: given[name].text() for name in ("title", "cause", "suggestion") if name in given}
-    return Fail(
-        title=texts.get("title", ""),
-        cause=texts.get("cause"),
-        suggestion=texts.get("suggestion"),
-        display_data=None if display_data is None else display_data.value,
-    )
+def _error(node: Node) -> dict[str, Any] | str | None:
+    if node.value is None or isinstance(node.value, str):
+        return node.value
+    given = node.members([*_ERROR_TEXTS, *_ERROR_TABLES], required=["title"])
+    error: dict[str, Any] = {}
+    for name, member in given.items():
+        if name in _ERROR_TEXTS:
+            error[_ERROR_TEXTS[name]] = member.text()
+        else:
+            error[_ERROR_TABLES[name]] = member.value
+            if not isinstance(member.value, dict):
+                member.wrong("an object")
+    return error
 
 
 def _statistics(node: Node) -> dict[str, Any]:

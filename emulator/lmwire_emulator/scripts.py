@@ -1,31 +1,42 @@
-"""Scripts: what the scripted engine replies to which prompt, and what goes wrong then.
+"""Scripts: what the emulator does on which request, and what goes wrong then.
 
-A script is a list of rules; the first one that fits a prompt and is not used up gives the reply. ``script_reader``
-makes scripts of YAML and JSON files; tests may write them with the classes below.
+A script is a list of rules of three kinds: replies to prompts, courses of loads, and answers to requests of any
+endpoint. Of the rules of the kind that is asked for, the first one that fits and is not used up counts.
+``script_reader`` makes scripts of YAML and JSON files; tests may write them with the classes below.
 """
 
 from __future__ import annotations
 
+import collections
 import re
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
+from lmwire import UNSET
 from lmwire_emulator.engines.base import ReasoningType, StopReason, Token
+from lmwire_emulator.faults import CloseWithoutResult, DropTheConnection, Fail, Fault, Hang
+from lmwire_emulator.models import LoadPlan
 
 __all__ = [
-    "CloseWithoutResult",
-    "DropTheConnection",
+    "Answer",
+    "AnswerEnd",
+    "EndpointRule",
     "Ending",
-    "Fail",
-    "Hang",
+    "LoadRule",
+    "Playlist",
+    "Refuse",
     "Reply",
+    "Rule",
     "Script",
     "ScriptRule",
     "ScriptedFragment",
     "Stop",
 ]
+
+
+# Replies to prompts.
 
 
 @attrs.frozen(kw_only=True)
@@ -59,32 +70,7 @@ class Stop:
     stop_string: str | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Fail:
-    """The reply ends with an error; ``display_data`` is in wire spelling."""
-
-    title: str
-    cause: str | None = None
-    suggestion: str | None = None
-    display_data: Mapping[str, Any] | None = None
-
-
-@attrs.frozen
-class CloseWithoutResult:
-    """The channel closes without a result."""
-
-
-@attrs.frozen
-class Hang:
-    """Nothing more comes until the client cancels."""
-
-
-@attrs.frozen
-class DropTheConnection:
-    """The connection drops."""
-
-
-Ending: TypeAlias = Stop | Fail | CloseWithoutResult | Hang | DropTheConnection
+Ending: TypeAlias = Stop | Fault
 
 
 @attrs.frozen(kw_only=True)
@@ -128,15 +114,112 @@ class ScriptRule:
 
     def fits(self, prompt: str, model_key: str) -> bool:
         """Whether the rule is meant for this prompt to this model."""
-        if self.model not in (None, model_key):
-            return False
-        if isinstance(self.prompt, re.Pattern):
-            return self.prompt.search(prompt) is not None
-        return self.prompt in (None, prompt)
+        return self.model in (None, model_key) and _fits(self.prompt, prompt)
+
+
+# Loads.
+
+
+@attrs.frozen(kw_only=True)
+class LoadRule:
+    """How a load goes, and of which models.
+
+    Attributes:
+        load: The exact model key, a pattern that is searched in it, or None for any model.
+        times: How often the rule can be used, None for ever.
+        reply: How the load goes.
+    """
+
+    load: str | re.Pattern[str] | None = None
+    times: int | None = None
+    reply: LoadPlan = attrs.field(factory=LoadPlan)
+
+    def fits(self, model_key: str) -> bool:
+        """Whether the rule is meant for this model."""
+        return _fits(self.load, model_key)
+
+
+# Any endpoint.
+
+
+@attrs.frozen
+class Refuse:
+    """The request gets one of the warnings without an id that servers send to a bad request, and nothing else."""
+
+    why: Literal["unknown", "unhandled", "bad_parameter"]
+
+
+AnswerEnd: TypeAlias = Refuse | Fail | CloseWithoutResult | Hang | DropTheConnection
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What a request of an endpoint gets, whatever the emulator knows of that endpoint.
+
+    Attributes:
+        delay: Seconds to wait first.
+        result: Of a call: what is returned, plain JSON, sent as it is; UNSET for void.
+        packets: Of a channel: its packets, plain JSON, sent as they are.
+        end: What comes after that; None for the result of a call, and for the close of a channel.
+    """
+
+    delay: float = 0.0
+    result: Any = UNSET
+    packets: Sequence[Any] = ()
+    end: AnswerEnd | None = None
+
+
+@attrs.frozen(kw_only=True)
+class EndpointRule:
+    """An answer and the endpoint that gives it.
+
+    Attributes:
+        endpoint: ``namespace.name``, as the wire has them.
+        times: How often the rule can be used, None for ever.
+        reply: The answer.
+    """
+
+    endpoint: str
+    times: int | None = None
+    reply: Answer = attrs.field(factory=Answer)
+
+
+Rule: TypeAlias = ScriptRule | LoadRule | EndpointRule
+R = TypeVar("R", bound=Rule)
 
 
 @attrs.frozen
 class Script:
-    """Rules, the first of which that fits counts."""
+    """Rules; of those of a kind, the first one that fits counts."""
 
-    rules: tuple[ScriptRule, ...]
+    rules: tuple[Rule, ...]
+
+
+class Playlist(Generic[R]):
+    """The rules of one kind of a script that is being played: knows which of them are used up."""
+
+    def __init__(self, script: Script, kind: type[R]) -> None:
+        self._rules = [rule for rule in script.rules if isinstance(rule, kind)]
+        self._used: collections.Counter[int] = collections.Counter()
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def take(self, fits: Callable[[R], bool]) -> R | None:
+        """Return the first rule that fits and is not used up, and count it as used; None if there is none."""
+        for number, rule in enumerate(self._rules):
+            used_up = rule.times is not None and self._used[number] >= rule.times
+            if not used_up and fits(rule):
+                self._used[number] += 1
+                return rule
+        return None
+
+    def mentions(self, fits: Callable[[R], bool]) -> bool:
+        """Whether there is a rule that fits, used up or not."""
+        return any(fits(rule) for rule in self._rules)
+
+
+def _fits(wanted: str | re.Pattern[str] | None, text: str) -> bool:
+    if isinstance(wanted, re.Pattern):
+        return wanted.search(text) is not None
+    return wanted in (None, text)

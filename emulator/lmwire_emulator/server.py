@@ -3,54 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
-from lmwire import diagnostics, embedding, files, llm, plugins, repository, runtime, system
 from lmwire_emulator.authentication import Gatekeeper
 from lmwire_emulator.catalogue import DEFAULT_CATALOGUE, DEFAULT_MODEL_KEY
 from lmwire_emulator.clock import SYSTEM_CLOCK, Clock
+from lmwire_emulator.embedding_handlers import EmulatedEmbedding
+from lmwire_emulator.endpoints import NAMESPACES
 from lmwire_emulator.engines.base import Engine
 from lmwire_emulator.engines.ngram import NgramEngine
 from lmwire_emulator.engines.scripted import ScriptedEngine
-from lmwire_emulator.llm_handlers import DOMAIN, EmulatedLlm
-from lmwire_emulator.models import Model
+from lmwire_emulator.generations import GENERATIONS, Generation, Traits, as_of, load_defaults
+from lmwire_emulator.llm_handlers import EmulatedLlm
+from lmwire_emulator.models import LoadPlan, Model
 from lmwire_emulator.presets import DEFAULT_PRESETS, Preset
 from lmwire_emulator.registry import ModelRegistry
-from lmwire_emulator.system_handlers import BUILD, VERSION, EmulatedSystem
-from lmwire_runtime.descriptors import NamespaceDescriptor
+from lmwire_emulator.scripted_handlers import ScriptedHandlers, taking_verbatim
+from lmwire_emulator.scripts import (
+    EndpointRule,
+    LoadRule,
+    Playlist,
+    Reply,
+    Script,
+    ScriptedFragment,
+    ScriptRule,
+)
+from lmwire_emulator.system_handlers import EmulatedSystem
 from lmwire_runtime.server import Namespace, Server
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from lmwire_emulator.scripts import Script
     from lmwire_runtime.connection import Tap
 
 __all__ = ["Emulator", "EmulatorThread", "Generation"]
-
-Generation: TypeAlias = Literal["2025", "2026"]
-
-_LATER_CHANNELS: Final = frozenset({"completeRawText"})
-"""Channels that servers of 2025 did not know."""
-
-_NAMESPACES: Final = (diagnostics, embedding, files, llm, plugins, repository, runtime, system)
 
 
 class Emulator:
     """A stand-in for LM Studio, for one event loop. An asynchronous context manager; ``start`` listens.
 
     Args:
-        script: What the scripted engine replies; every language model then answers by script. None: the
-            ``ngram`` engine.
+        script: What goes by script. If it has replies to prompts, every language model answers by script, but
+            those that are made to fail; without it, the ``ngram`` engine makes the texts.
         loaded: Keys of models that are loaded at the start.
-        generation: Which servers to resemble: those of ``2026``, or those of ``2025``, which had no
-            ``completeRawText``, no ``details`` of prompt progress and no ``kind`` of warnings.
+        generation: Which servers to resemble: those of ``2026``, or those of ``2025``, see ``generations``.
         seconds_per_token: Pause of the ``ngram`` engine after each token, to look like a large model; 0 for
             none.
         api_tokens: Tokens of which one is demanded; none makes an open server.
@@ -76,26 +77,33 @@ class Emulator:
         clock: Clock = SYSTEM_CLOCK,
         on_frame: Tap | None = None,
     ) -> None:
-        self.registry = ModelRegistry(catalogue, clock=clock)
-        engines: dict[str, Engine] = {"ngram": NgramEngine(clock=clock, seconds_per_token=seconds_per_token)}
-        if script is not None:
-            engines = dict.fromkeys(engines, ScriptedEngine(script, clock=clock))
+        traits = GENERATIONS[generation]
+        script = script or Script(())
+        loads = Playlist(script, LoadRule)
+        self.registry = ModelRegistry(
+            catalogue,
+            clock=clock,
+            plan_of=functools.partial(_plan_of, loads),
+            defaults=load_defaults(traits),
+        )
+        ngram: Engine = NgramEngine(clock=clock, seconds_per_token=seconds_per_token)
+        engines = {"ngram": ScriptedEngine(script, clock=clock) if Playlist(script, ScriptRule) else ngram}
+        faulty = ScriptedEngine(_faults_of(self.registry.downloaded), clock=clock)
         self._engines = set(engines.values())
         self._loaded = loaded
         gatekeeper = Gatekeeper(api_tokens)
         handlers: dict[str, object] = {
-            "llm": EmulatedLlm(self.registry, engines, presets, progress_details=generation != "2025"),
-            "system": EmulatedSystem(self.registry),
+            "llm": EmulatedLlm(self.registry, engines, presets, faulty=faulty),
+            "embedding": EmulatedEmbedding(self.registry),
+            "system": EmulatedSystem(self.registry, version=traits.version, build=traits.build),
         }
+        status = {"package": "lmwire-emulator", "version": f"{traits.version}+{traits.build}"}
         self._server = Server(
-            [
-                Namespace(_as_of(generation, module.NAMESPACE), handlers.get(module.NAMESPACE.name))
-                for module in _NAMESPACES
-            ],
-            warning_kinds=generation != "2025",
+            list(_namespaces(traits, handlers, Playlist(script, EndpointRule), clock)),
+            warning_kinds=traits.warning_kinds,
             authenticate=gatekeeper.authenticate,
             released=gatekeeper.released,
-            status={"package": "lmwire-emulator", "version": f"{VERSION}+{BUILD}"},
+            status=status if traits.status_page else None,
             on_frame=on_frame,
         )
 
@@ -109,7 +117,7 @@ class Emulator:
         for engine in self._engines:
             await engine.prepare()
         for key in self._loaded:
-            async with aclosing(self.registry.load(key, DOMAIN)) as events:
+            async with aclosing(self.registry.load(key, EmulatedLlm.domain)) as events:
                 async for _ in events:
                     pass
         return await self._server.start(host, port)
@@ -127,11 +135,34 @@ class Emulator:
         await self.close()
 
 
-def _as_of(generation: Generation, namespace: NamespaceDescriptor) -> NamespaceDescriptor:
-    if generation == "2026":
-        return namespace
-    known = {name: channel for name, channel in namespace.channel.items() if name not in _LATER_CHANNELS}
-    return attrs.evolve(namespace, channel=known)
+def _plan_of(loads: Playlist[LoadRule], model: Model) -> LoadPlan:
+    rule = loads.take(lambda rule: rule.fits(model.model_key))
+    return model.loading if rule is None else rule.reply
+
+
+def _faults_of(models: Iterable[Model]) -> Script:
+    """Make the script of models that are made to fail: a little text, and their fault."""
+    fragments = tuple(ScriptedFragment(text=text) for text in (" This", " goes", " wrong"))
+    return Script(
+        tuple(
+            ScriptRule(model=model.model_key, reply=Reply(fragments=fragments, end=model.fault))
+            for model in models
+            if model.fault is not None
+        )
+    )
+
+
+def _namespaces(
+    traits: Traits, handlers: dict[str, object], rules: Playlist[EndpointRule], clock: Clock
+) -> Iterator[Namespace]:
+    for name, whole in NAMESPACES.items():
+        if name in traits.lacks_namespaces:
+            continue
+        namespace, handler = as_of(traits, whole), handlers.get(name)
+        if rules:
+            yield Namespace(taking_verbatim(namespace), ScriptedHandlers(namespace, handler, rules, clock))
+        else:
+            yield Namespace(namespace, handler)
 
 
 class EmulatorThread:

@@ -15,8 +15,6 @@ from lmwire_emulator.models import LoadedModel, Model
 from lmwire_runtime.server import ErrorReply
 
 __all__ = [
-    "any_instance_info",
-    "any_model_info",
     "config_layers",
     "error_replies",
     "fragment",
@@ -36,9 +34,7 @@ def error_replies() -> Iterator[None]:
     try:
         yield
     except EmulatorError as error:
-        raise ErrorReply(
-            error.title, cause=error.cause, suggestion=error.suggestion, display_data=error.display_data
-        ) from error
+        raise ErrorReply.verbatim(error.wire) from error
 
 
 def _unless_none(value: T | None) -> T | Unset:
@@ -84,22 +80,12 @@ def _instance_fields(instance: LoadedModel) -> dict[str, Any]:
     }
 
 
-def model_info(model: Model) -> llm.LlmInfo:
-    """Return what the wire says of a downloaded language model."""
-    return llm.LlmInfo.from_wire(_model_fields(model))
-
-
-def any_model_info(model: Model) -> system.ModelInfo:
+def model_info(model: Model) -> system.ModelInfo:
     """Return what the wire says of a downloaded model of any domain."""
     return decode_model_info(_model_fields(model))
 
 
-def instance_info(instance: LoadedModel) -> llm.LlmInstanceInfo:
-    """Return what the wire says of a loaded language model."""
-    return llm.LlmInstanceInfo.from_wire(_instance_fields(instance))
-
-
-def any_instance_info(instance: LoadedModel) -> llm.ModelInstanceInfo:
+def instance_info(instance: LoadedModel) -> llm.ModelInstanceInfo:
     """Return what the wire says of a loaded model of any domain."""
     return decode_model_instance_info(_instance_fields(instance))
 

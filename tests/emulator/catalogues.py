@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from lmwire_emulator.faults import Fail
 from lmwire_emulator.load_events import AlreadyLoaded, Loaded, LoadEvent
-from lmwire_emulator.models import LoadedModel, LoadFailure, LoadPlan, Model
+from lmwire_emulator.models import LoadedModel, LoadPlan, Model
 from lmwire_emulator.registry import ModelRegistry
 
 __all__ = [
@@ -43,7 +44,8 @@ SMALL_Q4 = model("small@q4", path="acme/small-GGUF/small-Q4_K_M.gguf")
 SEEING = model("seeing", vision=True)
 VECTORS = model("vectors", domain="embedding", default_context_length=512)
 BROKEN = model(
-    "broken", loading=LoadPlan(failure=LoadFailure(at=0.5, title="no luck", cause="c", suggestion="s"))
+    "broken",
+    loading=LoadPlan(progress=(0.0, 0.5), fault=Fail({"title": "no luck", "cause": "c", "suggestion": "s"})),
 )
 CATALOGUE = (TINY, SMALL_Q8, SMALL_Q4, SEEING, VECTORS, BROKEN)
 

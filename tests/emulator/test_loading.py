@@ -55,7 +55,7 @@ class TestGetOrLoad:
         assert registry.loaded("llm") == [last.instance]
 
     async def test_takes_the_time_that_the_model_needs(self, clock: JumpingClock) -> None:
-        slow = attrs.evolve(TINY, loading=LoadPlan(steps=(0.5, 1.0), seconds=3.0))
+        slow = attrs.evolve(TINY, loading=LoadPlan(progress=(0.5, 1.0), delay=1.5))
         await loaded(ModelRegistry([slow], clock=clock).get_or_load("tiny", "llm"))
 
         assert sum(clock.slept) == 3.0
@@ -98,7 +98,7 @@ class TestGetOrLoad:
         assert [type(outcome) for outcome in both] == [LoadFailedError, LoadFailedError]
 
     async def test_waiting_for_another_load_can_be_cancelled(self) -> None:
-        slow = attrs.evolve(TINY, loading=LoadPlan(seconds=1))
+        slow = attrs.evolve(TINY, loading=LoadPlan(delay=1))
         registry = ModelRegistry([slow], clock=StandingClock())
         cancellation = Cancellation()
         async with aclosing(registry.get_or_load("tiny", "llm")) as first:
@@ -278,7 +278,7 @@ class TestCancellingALoad:
 
     async def test_while_it_waits(self) -> None:
         clock = StandingClock()
-        registry = ModelRegistry([attrs.evolve(TINY, loading=LoadPlan(seconds=9))], clock=clock)
+        registry = ModelRegistry([attrs.evolve(TINY, loading=LoadPlan(delay=9))], clock=clock)
         cancellation = Cancellation()
         load = asyncio.create_task(events_of(registry.load("tiny", "llm", cancellation=cancellation)))
         await clock.sleeping.wait()

@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 
 from lmwire_emulator.engines.base import Candidate, Token
-from lmwire_emulator.script_reader import ScriptError, load_script, parse_script
-from lmwire_emulator.scripts import (
+from lmwire_emulator.faults import (
     CloseWithoutResult,
     DropTheConnection,
-    Ending,
     Fail,
     Hang,
+    UnloadTheModel,
+)
+from lmwire_emulator.script_reader import ScriptError, load_script, parse_script
+from lmwire_emulator.scripts import (
+    Ending,
     Reply,
     Script,
     ScriptedFragment,
@@ -82,7 +85,14 @@ SCRIPT = Script(
         ScriptRule(
             prompt=re.compile("^Hello"),
             reply=Reply(
-                end=Fail(title="Out of memory", cause="c", suggestion="s", display_data={"code": "x"})
+                end=Fail(
+                    {
+                        "title": "Out of memory",
+                        "cause": "c",
+                        "suggestion": "s",
+                        "displayData": {"code": "x"},
+                    }
+                )
             ),
         ),
         ScriptRule(),
@@ -101,7 +111,10 @@ def test_json(tmp_path: Path) -> None:
     path = tmp_path / "replies.JSON"
     path.write_text(json.dumps({"rules": [{"reply": {"fragments": ["é \ud83d"]}}]}), encoding="utf-8")
 
-    assert load_script(str(path)).rules[0].reply.fragments[0].text == "é \ud83d"
+    (rule,) = load_script(str(path)).rules
+
+    assert isinstance(rule, ScriptRule)
+    assert rule.reply.fragments[0].text == "é \ud83d"
 
 
 @pytest.mark.parametrize(
@@ -113,11 +126,21 @@ def test_json(tmp_path: Path) -> None:
         ("hang", Hang()),
         ("drop", DropTheConnection()),
         ({"stop": "userStopped"}, Stop("userStopped")),
-        ({"error": {"title": "t"}}, Fail(title="t")),
+        ("unload", UnloadTheModel()),
+        ({"error": {"title": "t"}}, Fail({"title": "t"})),
+        ({"error": "bare text"}, Fail("bare text")),
+        ({"error": None}, Fail(None)),
+        (
+            {"error": {"title": "t", "root_title": "r", "stack": "s", "error_data": {"a": 1}}},
+            Fail({"title": "t", "rootTitle": "r", "stack": "s", "errorData": {"a": 1}}),
+        ),
     ],
 )
 def test_ends(written: Any, meant: Ending) -> None:
-    assert parse_script({"rules": [{"reply": {"end": written}}]}).rules[0].reply.end == meant
+    (rule,) = parse_script({"rules": [{"reply": {"end": written}}]}).rules
+
+    assert isinstance(rule, ScriptRule)
+    assert rule.reply.end == meant
 
 
 def problems(data: Any) -> list[str]:
@@ -207,7 +230,7 @@ def test_an_unknown_end_lists_all_there_are(end: Any) -> None:
     (problem,) = problems({"rules": [{"reply": {"end": end}}]})
 
     assert problem.startswith("rules[0].reply.end: must be one of userStopped, modelUnloaded, ")
-    assert ", close, hang, drop, or an object with stop or error, not " in problem
+    assert ", close, hang, drop, unload, or an object with stop or error, not " in problem
 
 
 def test_a_bad_regular_expression_is_told() -> None:

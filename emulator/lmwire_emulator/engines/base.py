@@ -1,9 +1,9 @@
 """What every engine offers, what it is asked for, and the events of a generation.
 
 An engine turns a prompt into an asynchronous generator of events: any number of ``PromptProgress``, then
-``Fragment``, and at the end ``Finished`` with statistics. Two other ends exist for faults: ``DropConnection``, and no
-last event at all, which stands for a channel that closes without a result. A failure is raised as an
-``EmulatorError``. Whoever stops taking events closes the generator (``contextlib.aclosing``).
+``Fragment``, and at the end ``Finished`` with statistics. Other ends exist for faults: ``DropConnection``,
+``UnloadModel``, and no last event at all, which stands for a channel that closes without a result. A failure is raised
+as an ``EmulatorError``. Whoever stops taking events closes the generator (``contextlib.aclosing``).
 
 Cancellation is cooperative: engines look at it between tokens and then finish with the reason it carries.
 """
@@ -33,6 +33,7 @@ __all__ = [
     "StopReason",
     "Stopwatch",
     "Token",
+    "UnloadModel",
 ]
 
 StopReason: TypeAlias = Literal[
@@ -166,7 +167,12 @@ class DropConnection:
     """The whole connection shall be dropped without a word; the last event."""
 
 
-GenerationEvent: TypeAlias = PromptProgress | Fragment | Finished | DropConnection
+@attrs.frozen
+class UnloadModel:
+    """The model shall be unloaded, so that the generation cannot go on; the last event."""
+
+
+GenerationEvent: TypeAlias = PromptProgress | Fragment | Finished | DropConnection | UnloadModel
 
 
 class Engine(Protocol):

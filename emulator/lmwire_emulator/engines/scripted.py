@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 from collections.abc import AsyncGenerator
 from typing import Final
 
@@ -19,17 +18,12 @@ from lmwire_emulator.engines.base import (
     GenerationRequest,
     PromptProgress,
     Stopwatch,
+    UnloadModel,
 )
 from lmwire_emulator.engines.tokenizer import primer_tokenizer
 from lmwire_emulator.errors import PredictionFailedError
-from lmwire_emulator.scripts import (
-    DropTheConnection,
-    Fail,
-    Hang,
-    Reply,
-    Script,
-    Stop,
-)
+from lmwire_emulator.faults import DropTheConnection, Fail, Hang, UnloadTheModel
+from lmwire_emulator.scripts import Playlist, Reply, Script, ScriptRule, Stop
 
 __all__ = ["ScriptedEngine"]
 
@@ -47,9 +41,8 @@ class ScriptedEngine:
     """
 
     def __init__(self, script: Script, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._script = script
+        self._rules = Playlist(script, ScriptRule)
         self._clock = clock
-        self._used: collections.Counter[int] = collections.Counter()
 
     @property
     def name(self) -> str:
@@ -104,7 +97,7 @@ class ScriptedEngine:
             )
 
         stop = await self._stop(reply, cancellation, going_on)
-        if isinstance(stop, DropConnection):
+        if isinstance(stop, (DropConnection, UnloadModel)):
             yield stop
         if not isinstance(stop, Stop):
             return
@@ -121,11 +114,9 @@ class ScriptedEngine:
         yield Finished(attrs.evolve(statistics, **reply.statistics))
 
     def _reply(self, request: GenerationRequest) -> Reply:
-        for number, rule in enumerate(self._script.rules):
-            used_up = rule.times is not None and self._used[number] >= rule.times
-            if not used_up and rule.fits(request.prompt, request.model_key):
-                self._used[number] += 1
-                return rule.reply
+        rule = self._rules.take(lambda rule: rule.fits(request.prompt, request.model_key))
+        if rule is not None:
+            return rule.reply
         shown = request.prompt if len(request.prompt) <= _SHOWN else f"{request.prompt[:_SHOWN]}..."
         raise PredictionFailedError(
             "The script has no reply to this prompt",
@@ -141,7 +132,7 @@ class ScriptedEngine:
 
     async def _stop(
         self, reply: Reply, cancellation: Cancellation, going_on: bool
-    ) -> Stop | DropConnection | None:
+    ) -> Stop | DropConnection | UnloadModel | None:
         """What the reply ends with; None for nothing at all."""
         if going_on and isinstance(reply.end, Hang):
             await (asyncio.Event().wait() if reply.ignore_cancel else cancellation.wait())
@@ -149,12 +140,9 @@ class ScriptedEngine:
         if not going_on or (cancellation.requested and not reply.ignore_cancel):
             return Stop(cancellation.reason or "userStopped")
         if isinstance(reply.end, Fail):
-            raise PredictionFailedError(
-                reply.end.title,
-                cause=reply.end.cause,
-                suggestion=reply.end.suggestion,
-                display_data=reply.end.display_data,
-            )
+            raise PredictionFailedError.told(reply.end.error)
         if isinstance(reply.end, DropTheConnection):
             return DropConnection()
+        if isinstance(reply.end, UnloadTheModel):
+            return UnloadModel()
         return reply.end if isinstance(reply.end, Stop) else None
