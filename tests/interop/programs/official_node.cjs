@@ -174,7 +174,7 @@ async function models(client) {
   tell("load config", loadedWith);
   tell("loaded now", await identifiers(client));
   tell("unknown key", await attempt(() => client.llm.model("nobody/nothing", { verbose: false })));
-  tell("load failure", await attempt(() => client.llm.model("emulator/broken", { verbose: false })));
+  tell("load failure", await attempt(() => client.llm.model("emulator/fails-to-load", { verbose: false })));
   await second.unload();
   tell("unloaded model", await attempt(() => second.complete(PROMPT)));
   tell("unloaded model counts", await attempt(() => second.countTokens(PROMPT)));
