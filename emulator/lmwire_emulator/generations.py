@@ -1,9 +1,9 @@
-"""Generations of servers: what the one of 2025 did not have, as data, and namespaces made to be like it.
+"""Generations of servers: namespaces as servers of some day had them.
 
-The emulator's handlers speak the newest protocol. What a client of an older server would not see is taken out on the
-way, in both directions: endpoints from the tables of a namespace, so that they are unknown; fields from messages, by
-message class; keys from KV configs. A server of 2025 was built from the schema of July 2025; where that schema had
-something optional that is gone now (``logprobs`` beside a fragment), it is simply not sent.
+The emulator's handlers speak the newest protocol. What came after the day of a generation (``history``) is taken out
+on the way, in both directions: endpoints from the tables of a namespace, so that they are unknown; fields from
+messages, by message class; keys from KV configs. What a server of that day could say and today's schema has no place
+for is not said: the optional ``logprobs`` beside a fragment, the channel ``createArtifactDownloadPlan``.
 """
 
 from __future__ import annotations
@@ -16,210 +16,127 @@ import attrs
 from lmwire import UNSET, llm
 from lmwire.message import Message
 from lmwire_emulator.endpoints import with_codecs
+from lmwire_emulator.history import HISTORY, Change
 from lmwire_emulator.kv_config import ConfigLayer
 from lmwire_runtime.descriptors import Codec, NamespaceDescriptor
 
-__all__ = ["GENERATIONS", "Generation", "Traits", "as_of", "load_defaults"]
+__all__ = ["GENERATIONS", "Generation", "ServerGeneration"]
 
-Generation: TypeAlias = Literal["2025", "2026"]
-
-Fields: TypeAlias = tuple[str, ...]
+Generation: TypeAlias = Literal["2025-07", "2025", "2026"]
 
 
-@attrs.frozen(kw_only=True)
-class Traits:
-    """What servers of a generation are like.
+@attrs.frozen(eq=False)
+class ServerGeneration:
+    """Servers of one day.
 
     Attributes:
-        version: What ``system.version`` says.
-        warning_kinds: Whether warnings have a ``kind``.
-        status_page: Whether there is ``GET /lms-status``.
-        load_defaults: Load config that differs from today's.
-        lacks_namespaces: Namespaces that do not exist.
-        lacks_endpoints: Endpoints that do not exist, by namespace, by wire name.
-        lacks_fields: Fields that do not exist, by message class, by wire name.
-        lacks_keys: KV config keys that do not exist.
+        day: ISO date of the protocol that they speak.
+        version: What they say of themselves (wire: ``system.version``).
+        build: The same.
     """
 
+    day: str
     version: str
     build: int = 1
-    warning_kinds: bool = True
-    status_page: bool = True
-    load_defaults: Mapping[str, Any] = attrs.field(factory=dict)
-    lacks_namespaces: frozenset[str] = frozenset()
-    lacks_endpoints: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
-    lacks_fields: Mapping[str, Fields] = attrs.field(factory=dict)
-    lacks_keys: frozenset[str] = frozenset()
+
+    @property
+    def to_come(self) -> tuple[Change, ...]:
+        """The changes that these servers do not know."""
+        return tuple(change for change in HISTORY if change.day > self.day)
+
+    @property
+    def warning_kinds(self) -> bool:
+        """Whether warnings have a ``kind``."""
+        return not any(change.warning_kinds for change in self.to_come)
+
+    @property
+    def status_page(self) -> bool:
+        """Whether there is ``GET /lms-status``."""
+        return not any(change.status_page for change in self.to_come)
+
+    @property
+    def lacking_fields(self) -> Mapping[str, frozenset[str]]:
+        """Fields that do not exist yet, by message class, in wire spelling."""
+        lacking: dict[str, frozenset[str]] = {}
+        for change in self.to_come:
+            for kind, names in change.fields.items():
+                lacking[kind] = lacking.get(kind, frozenset()).union(names)
+        return lacking
+
+    @property
+    def lacking_keys(self) -> frozenset[str]:
+        """KV config keys that do not exist yet."""
+        return frozenset(key for change in self.to_come for key in change.keys)
+
+    def load_defaults(self) -> ConfigLayer:
+        """Return the load defaults that differ from today's, as the lowest layer of a config."""
+        defaults = {key: value for change in reversed(self.to_come) for key, value in change.defaults.items()}
+        return ConfigLayer("modelDefault", [{"key": key, "value": value} for key, value in defaults.items()])
+
+    def has(self, namespace: NamespaceDescriptor) -> bool:
+        """Whether the namespace exists."""
+        return not any(namespace.name in change.namespaces for change in self.to_come)
+
+    def namespace(self, today: NamespaceDescriptor) -> NamespaceDescriptor:
+        """Return a namespace as these servers have it, endpoints and messages."""
+        lacking = {name for change in self.to_come for name in change.endpoints}
+        kept = attrs.evolve(
+            today,
+            rpc={name: call for name, call in today.rpc.items() if f"{today.name}.{name}" not in lacking},
+            channel={
+                name: channel
+                for name, channel in today.channel.items()
+                if f"{today.name}.{name}" not in lacking
+            },
+        )
+        if not self.to_come:
+            return kept
+        reducer = _Reducer(self.lacking_fields, self.lacking_keys)
+        return with_codecs(kept, reducer.codec)
 
 
-_MODEL: Final[Fields] = (
-    "publisher",
-    "deviceIdentifier",
-    "indexedModelIdentifier",
-    "quantization",
-    "variants",
-    "selectedVariant",
-)
-_INSTANCE: Final[Fields] = (*_MODEL, "ttlMs", "lastUsedTime")
-_DEVICE: Final[Fields] = ("deviceIdentifier",)
-_MODEL_ENDPOINTS: Final = frozenset(
-    {"estimateModelUsage", "getBasePredictionConfig", "getInstanceProcessingState"}
-)
-
-GENERATIONS: Final[Mapping[Generation, Traits]] = {
-    "2026": Traits(version="0.4.99"),
-    "2025": Traits(
-        version="0.3.20",
-        warning_kinds=False,
-        status_page=False,
-        load_defaults={
-            "llm.load.llama.evalBatchSize": 512,
-            "embedding.load.llama.evalBatchSize": 512,
-        },
-        lacks_namespaces=frozenset({"runtime"}),
-        lacks_endpoints={
-            "llm": _MODEL_ENDPOINTS | {"completeRawText"},
-            "embedding": _MODEL_ENDPOINTS,
-            "system": frozenset(
-                {
-                    "info",
-                    "listDownloadedModelVariants",
-                    "requestShutdown",
-                    "startHttpServer",
-                    "stopHttpServer",
-                }
-            ),
-            "repository": frozenset(
-                {
-                    "createDownloadPlan",
-                    "deauthenticate",
-                    "fuzzyFindStaffPicks",
-                    "getAuthenticationStatus",
-                    "getModelCatalog",
-                    "getWritableArtifactOwners",
-                    "installLocalPlugin",
-                    "isAuthenticated",
-                    "lmLinkSetDisabled",
-                    "lmLinkSetPreferredDevice",
-                    "lmLinkStatus",
-                    "lmLinkUpdateDeviceName",
-                    "loginAsComputeDevice",
-                }
-            ),
-            "plugins": frozenset({"reportError"}),
-        },
-        lacks_fields={
-            "LlmInfo": _MODEL,
-            "LlmInstanceInfo": _INSTANCE,
-            "EmbeddingModelInfo": _MODEL,
-            "EmbeddingModelInstanceInfo": _INSTANCE,
-            "LlmPredictionFragment": ("isStructural", "tokens"),
-            "LlmPredictionStats": ("stopString", "totalTimeSec"),
-            "PredictPromptProcessingProgress": ("details",),
-            "ModelQuery": _DEVICE,
-            "UnloadModelParameter": _DEVICE,
-            "LoadModelCreation": _DEVICE,
-            "GetOrLoadCreation": _DEVICE,
-        },
-        lacks_keys=frozenset(
-            {
-                *(
-                    f"llm.prediction.{key}"
-                    for key in (
-                        "toolChoice",
-                        "toolNaming",
-                        "reasoning.enableThinking",
-                        "reasoning.budgetTokens",
-                        "vision.userMaxImageDimensionPixels",
-                        "vision.ignoreModelPreferredMaxImageDimension",
-                    )
-                ),
-                *(
-                    f"llm.load.{key}"
-                    for key in (
-                        "autoFitMinContextLength",
-                        "promptTemplate",
-                        "numCpuExpertLayersRatio",
-                        "numParallelSessions",
-                        "useUnifiedKvCache",
-                        "llama.autoFit",
-                        "llama.physicalBatchSize",
-                        "llama.contextCheckpoints",
-                        "llama.reasoningBudgetMessage",
-                        "llama.tryDirectIO",
-                        "mlx.autoFit",
-                        "mlx.diskCache",
-                    )
-                ),
-                *(
-                    f"llm.load.llama.speculativeDecoding.{key}"
-                    for key in (
-                        "draftMtp",
-                        "draftSimple",
-                        "draftDflashSidecar",
-                        "draftDsparkSidecar",
-                        "draftMtpSidecar",
-                        "draftModel",
-                        "draftMaxTokens",
-                        "draftMinTokens",
-                        "draftMinContinueProbability",
-                    )
-                ),
-            }
-        ),
-    ),
+GENERATIONS: Final[Mapping[Generation, ServerGeneration]] = {
+    # The protocol that the official Python SDK 1.5.0 was made for.
+    "2025-07": ServerGeneration("2025-07-29", "0.3.20"),
+    # That of the official JavaScript SDK 1.5.0, which takes no fragments of servers of July.
+    "2025": ServerGeneration("2025-08-14", "0.3.22"),
+    "2026": ServerGeneration("2026-08-21", "0.4.99"),
 }
 
 
-def load_defaults(traits: Traits) -> ConfigLayer:
-    """Return the load defaults of a generation as the lowest layer of a config."""
-    return ConfigLayer(
-        "modelDefault", [{"key": key, "value": value} for key, value in traits.load_defaults.items()]
-    )
+@attrs.frozen
+class _Reducer:
+    """Takes out of messages what does not exist yet."""
 
+    fields: Mapping[str, frozenset[str]]
+    keys: frozenset[str]
 
-def as_of(traits: Traits, namespace: NamespaceDescriptor) -> NamespaceDescriptor:
-    """Return a namespace as servers of a generation have it, endpoints and messages."""
-    lacking = traits.lacks_endpoints.get(namespace.name, frozenset())
-    kept = attrs.evolve(
-        namespace,
-        rpc={name: endpoint for name, endpoint in namespace.rpc.items() if name not in lacking},
-        channel={name: endpoint for name, endpoint in namespace.channel.items() if name not in lacking},
-    )
-    if not traits.lacks_fields and not traits.lacks_keys:
-        return kept
-    return with_codecs(kept, lambda codec: _reduced_codec(codec, traits))
+    def codec(self, codec: Codec[Any]) -> Codec[Any]:
+        return attrs.evolve(
+            codec,
+            decoder=lambda data, decoding, path: self.reduced(codec.decoder(data, decoding, path)),
+            encoder=lambda value: codec.encoder(self.reduced(value)),
+        )
 
+    def reduced(self, value: Any) -> Any:
+        """Reduce a message, or a list of messages, in place; returns it."""
+        if isinstance(value, list):
+            for item in value:
+                self.reduced(item)
+        elif isinstance(value, llm.KvConfig):
+            value.fields = [field for field in value.fields if field.key not in self.keys]
+        elif isinstance(value, Message):
+            self._reduce(value)
+        return value
 
-def _reduced_codec(codec: Codec[Any], traits: Traits) -> Codec[Any]:
-    return attrs.evolve(
-        codec,
-        decoder=lambda data, decoding, path: _reduced(codec.decoder(data, decoding, path), traits),
-        encoder=lambda value: codec.encoder(_reduced(value, traits)),
-    )
-
-
-def _reduced(value: Any, traits: Traits) -> Any:
-    """Take out of a message, in place, what the generation does not have; returns it."""
-    if isinstance(value, list):
-        for item in value:
-            _reduced(item, traits)
-    elif isinstance(value, Message):
-        _reduce_message(value, traits)
-    return value
-
-
-def _reduce_message(message: Message, traits: Traits) -> None:
-    if isinstance(message, llm.KvConfig):
-        message.fields = [field for field in message.fields if field.key not in traits.lacks_keys]
-        return
-    kind = type(message)
-    lacking = traits.lacks_fields.get(kind.__name__, ())
-    fields: Mapping[str, Any] = attrs.fields_dict(cast(Any, kind))
-    for attribute, name in kind.wire_names.items():
-        if name not in lacking:
-            _reduced(getattr(message, attribute, UNSET), traits)
-        elif fields[attribute].default is UNSET:
-            setattr(message, attribute, UNSET)
-        elif hasattr(message, attribute):
-            delattr(message, attribute)  # an empty slot is left out on the wire
+    def _reduce(self, message: Message) -> None:
+        kind = type(message)
+        lacking = self.fields.get(kind.__name__, frozenset())
+        attributes: Mapping[str, Any] = attrs.fields_dict(cast(Any, kind))
+        for attribute, name in kind.wire_names.items():
+            if name not in lacking:
+                self.reduced(getattr(message, attribute, UNSET))
+            elif attributes[attribute].default is UNSET:
+                setattr(message, attribute, UNSET)
+            elif hasattr(message, attribute):
+                delattr(message, attribute)  # an empty slot is left out on the wire

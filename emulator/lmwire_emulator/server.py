@@ -18,7 +18,7 @@ from lmwire_emulator.endpoints import NAMESPACES
 from lmwire_emulator.engines.base import Engine
 from lmwire_emulator.engines.ngram import NgramEngine
 from lmwire_emulator.engines.scripted import ScriptedEngine
-from lmwire_emulator.generations import GENERATIONS, Generation, Traits, as_of, load_defaults
+from lmwire_emulator.generations import GENERATIONS, Generation, ServerGeneration
 from lmwire_emulator.llm_handlers import EmulatedLlm
 from lmwire_emulator.models import LoadPlan, Model
 from lmwire_emulator.presets import DEFAULT_PRESETS, Preset
@@ -51,7 +51,9 @@ class Emulator:
         script: What goes by script. If it has replies to prompts, every language model answers by script, but
             those that are made to fail; without it, the ``ngram`` engine makes the texts.
         loaded: Keys of models that are loaded at the start.
-        generation: Which servers to resemble: those of ``2026``, or those of ``2025``, see ``generations``.
+        generation: Which servers to resemble: those of August ``2026``, August ``2025`` or July 2025 (``2025-07``).
+            Older ones lack ``completeRawText``, ``details`` of prompt progress, ``kind`` of warnings and more, see
+            ``history``.
         seconds_per_token: Pause of the ``ngram`` engine after each token, to look like a large model; 0 for
             none.
         api_tokens: Tokens of which one is demanded; none makes an open server.
@@ -77,14 +79,14 @@ class Emulator:
         clock: Clock = SYSTEM_CLOCK,
         on_frame: Tap | None = None,
     ) -> None:
-        traits = GENERATIONS[generation]
+        servers = GENERATIONS[generation]
         script = script or Script(())
         loads = Playlist(script, LoadRule)
         self.registry = ModelRegistry(
             catalogue,
             clock=clock,
             plan_of=functools.partial(_plan_of, loads),
-            defaults=load_defaults(traits),
+            defaults=servers.load_defaults(),
         )
         ngram: Engine = NgramEngine(clock=clock, seconds_per_token=seconds_per_token)
         engines = {"ngram": ScriptedEngine(script, clock=clock) if Playlist(script, ScriptRule) else ngram}
@@ -95,15 +97,15 @@ class Emulator:
         handlers: dict[str, object] = {
             "llm": EmulatedLlm(self.registry, engines, presets, faulty=faulty),
             "embedding": EmulatedEmbedding(self.registry),
-            "system": EmulatedSystem(self.registry, version=traits.version, build=traits.build),
+            "system": EmulatedSystem(self.registry, version=servers.version, build=servers.build),
         }
-        status = {"package": "lmwire-emulator", "version": f"{traits.version}+{traits.build}"}
+        status = {"package": "lmwire-emulator", "version": f"{servers.version}+{servers.build}"}
         self._server = Server(
-            list(_namespaces(traits, handlers, Playlist(script, EndpointRule), clock)),
-            warning_kinds=traits.warning_kinds,
+            list(_namespaces(servers, handlers, Playlist(script, EndpointRule), clock)),
+            warning_kinds=servers.warning_kinds,
             authenticate=gatekeeper.authenticate,
             released=gatekeeper.released,
-            status=status if traits.status_page else None,
+            status=status if servers.status_page else None,
             on_frame=on_frame,
         )
 
@@ -153,12 +155,12 @@ def _faults_of(models: Iterable[Model]) -> Script:
 
 
 def _namespaces(
-    traits: Traits, handlers: dict[str, object], rules: Playlist[EndpointRule], clock: Clock
+    servers: ServerGeneration, handlers: dict[str, object], rules: Playlist[EndpointRule], clock: Clock
 ) -> Iterator[Namespace]:
-    for name, whole in NAMESPACES.items():
-        if name in traits.lacks_namespaces:
+    for name, today in NAMESPACES.items():
+        if not servers.has(today):
             continue
-        namespace, handler = as_of(traits, whole), handlers.get(name)
+        namespace, handler = servers.namespace(today), handlers.get(name)
         if rules:
             yield Namespace(taking_verbatim(namespace), ScriptedHandlers(namespace, handler, rules, clock))
         else:

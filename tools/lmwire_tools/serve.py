@@ -41,10 +41,10 @@ __all__ = ["serve"]
 )
 @click.option(
     "--generation",
-    type=click.Choice(["2025", "2026"]),
+    type=click.Choice(["2025-07", "2025", "2026"]),
     default="2026",
     show_default=True,
-    help="Which servers to resemble.",
+    help="Which servers to resemble: those of July 2025, August 2025 or August 2026.",
 )
 @click.option(
     "--api-token",
