@@ -7,7 +7,8 @@ namespace; everything else in lmwire takes descriptors as arguments and knows no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
@@ -45,12 +46,14 @@ class Codec(Generic[T]):
         encoder: Makes plain JSON data of the typed value.
         presence: ``void`` values have no key on the wire, ``optional`` ones may lack it; both are None in Python.
         type_name: What a reader calls the value; for messages and documentation.
+        annotations: Which parts are no plain JSON at a superjson endpoint (see ``superjson.Annotations``).
     """
 
     decoder: Callable[[Any, Decoding, Path], T]
     encoder: Callable[[T], Any]
     presence: Presence = "required"
     type_name: str = ""
+    annotations: tuple[tuple[tuple[str | int | None, ...], str], ...] = ()
 
     def decode(self, value: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> T:
         """Decode a received value; ``value`` is UNSET where the wire had no key.
@@ -89,6 +92,40 @@ VOID: Final[Codec[None]] = Codec(
 """The codec of values that are never sent."""
 
 
+@attrs.frozen
+class _EnvelopeCodec(Codec[T]):
+    """The same values inside superjson's envelope, void ones too; pointers of errors begin at the envelope."""
+
+    def decode(self, value: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> T:
+        return self.decoder(value, decoding, path)
+
+    def encode(self, value: T) -> Any:
+        return self.encoder(value)
+
+
+def _in_envelope(codec: Codec[T]) -> Codec[T]:
+    if isinstance(codec, _EnvelopeCodec):
+        return codec
+    return _EnvelopeCodec(
+        decoder=partial(_decode_envelope, codec),
+        encoder=partial(_encode_envelope, codec),
+        presence=codec.presence,
+        type_name=codec.type_name,
+    )
+
+
+def _decode_envelope(codec: Codec[T], value: Any, decoding: Decoding, path: Path) -> T:
+    from lmwire_runtime import superjson  # few programs use such an endpoint
+
+    return codec.decode(superjson.opened(value, path), decoding, (path, "json"))
+
+
+def _encode_envelope(codec: Codec[T], value: T) -> Any:
+    from lmwire_runtime import superjson
+
+    return superjson.enveloped(codec.encode(value), codec.annotations)
+
+
 @attrs.frozen(kw_only=True)
 class EndpointDescriptor:
     """What all kinds of endpoints have.
@@ -97,7 +134,9 @@ class EndpointDescriptor:
         namespace: The wire's name of the namespace, which is also the path of its WebSocket.
         name: The wire's name of the endpoint.
         method: Name of the stub method and of the server's handler method.
-        serialization: ``raw`` JSON, or ``superjson`` (a static property of the endpoint, never signalled on the wire).
+        serialization: ``raw`` JSON, or ``superjson`` (a static property of the endpoint, never signalled on the wire):
+            then all that is sent is wrapped in superjson's envelope, by codecs that the descriptor makes of those that
+            it is given.
         description: One or more sentences for documentation and help.
     """
 
@@ -107,10 +146,19 @@ class EndpointDescriptor:
     serialization: Serialization = "raw"
     description: str = ""
 
+    _enveloped: ClassVar[tuple[str, ...]] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if self.serialization == "superjson":
+            for part in self._enveloped:
+                object.__setattr__(self, part, _in_envelope(getattr(self, part)))
+
 
 @attrs.frozen(kw_only=True)
 class RpcDescriptor(EndpointDescriptor, Generic[Parameter, Result]):
     """One call and its answer (frames ``rpcCall``, ``rpcResult``, ``rpcError``)."""
+
+    _enveloped: ClassVar[tuple[str, ...]] = ("parameter", "result")
 
     parameter: Codec[Parameter]
     result: Codec[Result]
@@ -124,18 +172,27 @@ class ChannelDescriptor(EndpointDescriptor, Generic[Creation, ToServer, ToClient
     endpoint has no such packet, so that only closing the connection ends it.
     """
 
+    _enveloped: ClassVar[tuple[str, ...]] = ("creation", "to_server", "to_client")
+
     creation: Codec[Creation]
     to_server: Codec[ToServer]
     to_client: Codec[ToClient]
     cancel: Mapping[str, Any] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.serialization == "superjson" and self.cancel is not None and self.cancel.keys() != {"json"}:
+            object.__setattr__(self, "cancel", {"json": self.cancel})
 
 
 @attrs.frozen(kw_only=True)
 class SignalDescriptor(EndpointDescriptor, Generic[Creation, T]):
     """One observed value (frames ``signalSubscribe``, ``signalUpdate``, ...).
 
-    ``writable`` ones take updates from clients.
+    ``writable`` ones take updates from clients. At a superjson endpoint each patch has an envelope, the value has none.
     """
+
+    _enveloped: ClassVar[tuple[str, ...]] = ("creation",)
 
     creation: Codec[Creation]
     value: Codec[T]
