@@ -98,7 +98,9 @@ class DecodeError(ValueError):
         self.found = found
 
     def __str__(self) -> str:
-        return f"at {self.pointer or '(root)'}: expected {self.expected}, found {self.found}"
+        # Keys are the peer's: half a surrogate pair could not even be printed, a line break would forge a line.
+        place = self.pointer if self.pointer.isprintable() else repr(self.pointer)[1:-1]
+        return f"at {place or '(root)'}: expected {self.expected}, found {self.found}"
 
 
 class MissingFieldError(AttributeError):

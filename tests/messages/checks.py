@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import pytest
@@ -20,9 +20,24 @@ EFFORT: Final = int(os.environ.get("LMWIRE_EFFORT", "1"))
 """How many times as many random instances are tried; see CONTRIBUTING.md."""
 
 
-def named(target: Target) -> str:
-    """The id of a parametrised test."""
-    return target.name
+def for_each(targets: Iterable[Target]) -> Callable[[Callable[[Target], None]], Any]:
+    """Make tests of a check: one for each module of the package, because one for each target would cost its time."""
+    groups: dict[str, list[Target]] = {}
+    for target in targets:
+        groups.setdefault(target.group, []).append(target)
+
+    def decorate(check: Callable[[Target], None]) -> Any:
+        def test(group: list[Target]) -> None:
+            for target in group:
+                try:
+                    check(target)
+                except Exception as error:
+                    raise AssertionError(f"{target.name} ({target.place[0]}#{target.place[1]})") from error
+
+        test.__doc__ = check.__doc__
+        return pytest.mark.parametrize("group", groups.values(), ids=groups)(test)
+
+    return decorate
 
 
 def assert_survives(target: Target, value: Any) -> None:
@@ -54,18 +69,16 @@ def assert_valid(target: Target, values: Iterable[Any]) -> None:
 
 
 def assert_judged(target: Target, miss: NearMiss) -> Judgement:
-    """Decode ``miss`` in each mode and compare with the oracle; the data stays as it was."""
+    """Decode ``miss`` in each mode and compare with the oracle."""
     value = miss.value
-    before = json.dumps(value)
     judgement = judge(target.schema, value)
-    for extra_keys in (False, True):
+    for extra_keys in {False, any(each.extra for each in judgement.deviations)}:
         refused, decoded = _outcome(target, value, Decoding(strict=True, extra_keys=extra_keys))
         deviations = judgement.strict(extra_keys=extra_keys)
         assert refused in deviations if deviations else refused is None, miss
         if refused is None:
             assert same(target.encode(decoded), judgement.wire), miss
     _assert_lenient(target, miss, judgement)
-    assert json.dumps(value) == before, miss
     return judgement
 
 
@@ -93,7 +106,10 @@ def _outcome(target: Target, value: Any, decoding: Decoding) -> tuple[str | None
         error = caught
     assert error.expected
     assert error.found
-    assert str(error).startswith(f"at {error.pointer or '(root)'}: expected ")
+    assert str(error).isprintable()
+    assert (
+        str(error).startswith(f"at {error.pointer or '(root)'}: expected ") or not error.pointer.isprintable()
+    )
     return error.pointer, None
 
 

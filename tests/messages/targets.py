@@ -14,8 +14,9 @@ import attrs
 
 from lmwire_codegen.pipeline import compile_model
 from lmwire_codegen.shapes import EnumDefinition, MessageDefinition, UnionDefinition
+from lmwire_runtime import superjson
 from lmwire_runtime.descriptors import Codec
-from lmwire_runtime.wire import ROOT, Decoding, Message
+from lmwire_runtime.wire import ROOT, DecodeError, Decoding, Message
 from tests.messages.reference import objects_of
 from tests.messages.schemas import FOLDER, PARTS, Schema, SchemaFiles
 
@@ -35,6 +36,7 @@ class Target:
         kind: The class, for messages.
         codec: The descriptor's codec, for parts of endpoints.
         optional: Whether a part may be absent.
+        wrapped: Whether superjson's envelope is around it; ``decode`` and ``encode`` do without.
     """
 
     name: str
@@ -45,6 +47,12 @@ class Target:
     kind: type[Message] | None = None
     codec: Codec[Any] | None = None
     optional: bool = False
+    wrapped: bool = False
+
+    @property
+    def group(self) -> str:
+        """The module that has the class or union, or the namespace and kind of the endpoint."""
+        return "/".join(self.name.split("/")[:2]) if self.codec else self.name.rpartition(".")[0]
 
 
 @attrs.frozen
@@ -126,12 +134,27 @@ def _members_of(module: ModuleType, enum: str) -> Any:
 def _parts(files: SchemaFiles, package: str) -> Iterator[Target]:
     for namespace, kind, name, part, file, optional in files.endpoint_parts():
         module: Any = importlib.import_module(f"{package}.{namespace}.descriptor")
-        codec = getattr(getattr(module.NAMESPACE, kind)[name], PARTS[part])
+        endpoint = getattr(module.NAMESPACE, kind)[name]
+        codec = getattr(endpoint, PARTS[part])
         place = (file, f"/{kind}/{name}/{part}")
+        wrapped = endpoint.serialization == "superjson"
+        decode, encode = _inside_envelope(codec) if wrapped else (_by(codec.decoder), codec.encoder)
         yield Target(
-            f"{namespace}/{kind}/{name}/{part}", files.at(*place), place, _by(codec.decoder), codec.encoder,
-            codec=codec, optional=optional,
+            f"{namespace}/{kind}/{name}/{part}", files.at(*place), place, decode, encode,
+            codec=codec, optional=optional, wrapped=wrapped,
         )  # fmt: skip
+
+
+def _inside_envelope(codec: Codec[Any]) -> tuple[Callable[[Any, Decoding], Any], Callable[[Any], Any]]:
+    """What superjson wraps, without the wrapping: the schema describes only that."""
+
+    def decode(value: Any, decoding: Decoding) -> Any:
+        try:
+            return codec.decoder({"json": value}, decoding, ROOT)
+        except DecodeError as error:
+            raise DecodeError(error.pointer.removeprefix("/json"), error.expected, error.found) from None
+
+    return decode, lambda value: superjson.opened(codec.encoder(value))
 
 
 FILES: Final = SchemaFiles(FOLDER)
