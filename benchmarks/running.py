@@ -59,7 +59,7 @@ class Peer:
         if scenario == "import":
             return [python, "-c", f"import {self.module}" if self.module else ""], HERE
         if scenario.startswith(("decode-", "encode-")):
-            return [python, f"{HERE}/peers/codecs.py", name, scenario], HERE
+            return [python, f"{HERE}/peers/message_codecs.py", name, scenario], HERE
         return [python, f"{HERE}/peers/{self.program}", scenario, *arguments], HERE
 
 

@@ -87,11 +87,6 @@ class FieldPlan:
     checks: tuple[Check, ...]
     description: str
 
-    @property
-    def absent_is_null(self) -> bool:
-        """Whether neither absence nor null is legal, so that decoding need not tell them apart."""
-        return self.required and not self.nullable
-
 
 @attrs.frozen(kw_only=True)
 class TagPlan:
@@ -118,6 +113,12 @@ class MessagePlan:
     def keys(self) -> tuple[str, ...]:
         """All wire names, sorted."""
         return tuple(sorted(item.wire_name for item in self.order))
+
+    @property
+    def demanded(self) -> tuple[str, ...]:
+        """Wire names that decoding looks up as if they were there; of tolerant types only the tags."""
+        fields = [] if self.tolerant else [field.wire_name for field in self.fields if field.required]
+        return (*(tag.wire_name for tag in self.tags), *fields)
 
     @property
     def checked(self) -> tuple[FieldPlan, ...]:

@@ -81,26 +81,23 @@ class AuthenticationPacket(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("authVersion")
-        if value != 1 or type(value) is bool:
-            value = data.get("authVersion", UNSET)
-            decoding.absent((path, "authVersion"), "AuthenticationPacket", "1", value)
-        value = data.get("clientIdentifier")
-        if type(value) is str:
-            new.client_identifier = value
-        else:
-            decoding.absent(
-                (path, "clientIdentifier"),
-                "AuthenticationPacket",
-                "a string",
-                data.get("clientIdentifier", UNSET),
-            )
-        value = data.get("clientPasskey")
-        if type(value) is str:
-            new.client_passkey = value
-        else:
-            decoding.absent(
-                (path, "clientPasskey"), "AuthenticationPacket", "a string", data.get("clientPasskey", UNSET)
+        try:
+            value = data["authVersion"]
+            if value != 1 or type(value) is bool:
+                decoding.absent((path, "authVersion"), "AuthenticationPacket", "1", value)
+            value = data["clientIdentifier"]
+            if type(value) is str:
+                new.client_identifier = value
+            else:
+                decoding.absent((path, "clientIdentifier"), "AuthenticationPacket", "a string", value)
+            value = data["clientPasskey"]
+            if type(value) is str:
+                new.client_passkey = value
+            else:
+                decoding.absent((path, "clientPasskey"), "AuthenticationPacket", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("authVersion", "clientIdentifier", "clientPasskey")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authVersion", "clientIdentifier", "clientPasskey")))
@@ -139,9 +136,12 @@ class AuthenticationAccepted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("success") is not True:
-            value = data.get("success", UNSET)
-            decoding.absent((path, "success"), "AuthenticationAccepted", "true", value)
+        try:
+            value = data["success"]
+            if value is not True:
+                decoding.absent((path, "success"), "AuthenticationAccepted", "true", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("success",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("success",)))
         return new
@@ -172,14 +172,17 @@ class AuthenticationRefused(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("success") is not False:
-            value = data.get("success", UNSET)
-            decoding.absent((path, "success"), "AuthenticationRefused", "false", value)
-        value = data.get("error")
-        if type(value) is str:
-            new.error = value
-        else:
-            decoding.absent((path, "error"), "AuthenticationRefused", "a string", data.get("error", UNSET))
+        try:
+            value = data["success"]
+            if value is not False:
+                decoding.absent((path, "success"), "AuthenticationRefused", "false", value)
+            value = data["error"]
+            if type(value) is str:
+                new.error = value
+            else:
+                decoding.absent((path, "error"), "AuthenticationRefused", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("success", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "success")))
         return new
@@ -230,11 +233,14 @@ class Greeting(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("lmstudio")
-        if type(value) is bool:
-            new.lmstudio = value
-        else:
-            decoding.absent((path, "lmstudio"), "Greeting", "a boolean", data.get("lmstudio", UNSET))
+        try:
+            value = data["lmstudio"]
+            if type(value) is bool:
+                new.lmstudio = value
+            else:
+                decoding.absent((path, "lmstudio"), "Greeting", "a boolean", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("lmstudio",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("lmstudio",)))
         return new
@@ -267,16 +273,19 @@ class ServerStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("package")
-        if type(value) is str:
-            new.package = value
-        else:
-            decoding.absent((path, "package"), "ServerStatus", "a string", data.get("package", UNSET))
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent((path, "version"), "ServerStatus", "a string", data.get("version", UNSET))
+        try:
+            value = data["package"]
+            if type(value) is str:
+                new.package = value
+            else:
+                decoding.absent((path, "package"), "ServerStatus", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "ServerStatus", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("package", "version")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("package", "version")))
         return new
@@ -317,21 +326,24 @@ class RpcCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "rpcCall":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RpcCall", '"rpcCall"', value)
-        value = data.get("endpoint")
-        if type(value) is str:
-            new.endpoint = value
-        else:
-            decoding.absent((path, "endpoint"), "RpcCall", "a string", data.get("endpoint", UNSET))
-        value = data.get("callId")
-        if type(value) is int:
-            new.call_id = value
-        elif (number := decoding.integer((path, "callId"), value)) is not None:
-            new.call_id = number
-        else:
-            decoding.absent((path, "callId"), "RpcCall", "an integer", data.get("callId", UNSET))
+        try:
+            value = data["type"]
+            if value != "rpcCall":
+                decoding.absent((path, "type"), "RpcCall", '"rpcCall"', value)
+            value = data["endpoint"]
+            if type(value) is str:
+                new.endpoint = value
+            else:
+                decoding.absent((path, "endpoint"), "RpcCall", "a string", value)
+            value = data["callId"]
+            if type(value) is int:
+                new.call_id = value
+            elif (number := decoding.integer((path, "callId"), value)) is not None:
+                new.call_id = number
+            else:
+                decoding.absent((path, "callId"), "RpcCall", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "endpoint", "callId")), decoding, path)
         value = data.get("parameter", UNSET)
         new.parameter = value
         if decoding.strict:
@@ -373,16 +385,19 @@ class RpcResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "rpcResult":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RpcResult", '"rpcResult"', value)
-        value = data.get("callId")
-        if type(value) is int:
-            new.call_id = value
-        elif (number := decoding.integer((path, "callId"), value)) is not None:
-            new.call_id = number
-        else:
-            decoding.absent((path, "callId"), "RpcResult", "an integer", data.get("callId", UNSET))
+        try:
+            value = data["type"]
+            if value != "rpcResult":
+                decoding.absent((path, "type"), "RpcResult", '"rpcResult"', value)
+            value = data["callId"]
+            if type(value) is int:
+                new.call_id = value
+            elif (number := decoding.integer((path, "callId"), value)) is not None:
+                new.call_id = number
+            else:
+                decoding.absent((path, "callId"), "RpcResult", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "callId")), decoding, path)
         value = data.get("result", UNSET)
         new.result = value
         if decoding.strict:
@@ -422,21 +437,24 @@ class RpcError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "rpcError":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RpcError", '"rpcError"', value)
-        value = data.get("callId")
-        if type(value) is int:
-            new.call_id = value
-        elif (number := decoding.integer((path, "callId"), value)) is not None:
-            new.call_id = number
-        else:
-            decoding.absent((path, "callId"), "RpcError", "an integer", data.get("callId", UNSET))
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent((path, "error"), "RpcError", "an object", data.get("error", UNSET))
+        try:
+            value = data["type"]
+            if value != "rpcError":
+                decoding.absent((path, "type"), "RpcError", '"rpcError"', value)
+            value = data["callId"]
+            if type(value) is int:
+                new.call_id = value
+            elif (number := decoding.integer((path, "callId"), value)) is not None:
+                new.call_id = number
+            else:
+                decoding.absent((path, "callId"), "RpcError", "an integer", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "RpcError", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "callId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "error", "type")))
         return new
@@ -477,21 +495,24 @@ class ChannelCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "channelCreate":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ChannelCreate", '"channelCreate"', value)
-        value = data.get("endpoint")
-        if type(value) is str:
-            new.endpoint = value
-        else:
-            decoding.absent((path, "endpoint"), "ChannelCreate", "a string", data.get("endpoint", UNSET))
-        value = data.get("channelId")
-        if type(value) is int:
-            new.channel_id = value
-        elif (number := decoding.integer((path, "channelId"), value)) is not None:
-            new.channel_id = number
-        else:
-            decoding.absent((path, "channelId"), "ChannelCreate", "an integer", data.get("channelId", UNSET))
+        try:
+            value = data["type"]
+            if value != "channelCreate":
+                decoding.absent((path, "type"), "ChannelCreate", '"channelCreate"', value)
+            value = data["endpoint"]
+            if type(value) is str:
+                new.endpoint = value
+            else:
+                decoding.absent((path, "endpoint"), "ChannelCreate", "a string", value)
+            value = data["channelId"]
+            if type(value) is int:
+                new.channel_id = value
+            elif (number := decoding.integer((path, "channelId"), value)) is not None:
+                new.channel_id = number
+            else:
+                decoding.absent((path, "channelId"), "ChannelCreate", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "endpoint", "channelId")), decoding, path)
         value = data.get("creationParameter", UNSET)
         new.creation_parameter = value
         if decoding.strict:
@@ -536,16 +557,19 @@ class ChannelSend(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "channelSend":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ChannelSend", '"channelSend"', value)
-        value = data.get("channelId")
-        if type(value) is int:
-            new.channel_id = value
-        elif (number := decoding.integer((path, "channelId"), value)) is not None:
-            new.channel_id = number
-        else:
-            decoding.absent((path, "channelId"), "ChannelSend", "an integer", data.get("channelId", UNSET))
+        try:
+            value = data["type"]
+            if value != "channelSend":
+                decoding.absent((path, "type"), "ChannelSend", '"channelSend"', value)
+            value = data["channelId"]
+            if type(value) is int:
+                new.channel_id = value
+            elif (number := decoding.integer((path, "channelId"), value)) is not None:
+                new.channel_id = number
+            else:
+                decoding.absent((path, "channelId"), "ChannelSend", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "channelId")), decoding, path)
         value = data.get("message", UNSET)
         new.message = value
         value = data.get("ackId", UNSET)
@@ -594,23 +618,26 @@ class ChannelAck(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "channelAck":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ChannelAck", '"channelAck"', value)
-        value = data.get("channelId")
-        if type(value) is int:
-            new.channel_id = value
-        elif (number := decoding.integer((path, "channelId"), value)) is not None:
-            new.channel_id = number
-        else:
-            decoding.absent((path, "channelId"), "ChannelAck", "an integer", data.get("channelId", UNSET))
-        value = data.get("ackId")
-        if type(value) is int:
-            new.ack_id = value
-        elif (number := decoding.integer((path, "ackId"), value)) is not None:
-            new.ack_id = number
-        else:
-            decoding.absent((path, "ackId"), "ChannelAck", "an integer", data.get("ackId", UNSET))
+        try:
+            value = data["type"]
+            if value != "channelAck":
+                decoding.absent((path, "type"), "ChannelAck", '"channelAck"', value)
+            value = data["channelId"]
+            if type(value) is int:
+                new.channel_id = value
+            elif (number := decoding.integer((path, "channelId"), value)) is not None:
+                new.channel_id = number
+            else:
+                decoding.absent((path, "channelId"), "ChannelAck", "an integer", value)
+            value = data["ackId"]
+            if type(value) is int:
+                new.ack_id = value
+            elif (number := decoding.integer((path, "ackId"), value)) is not None:
+                new.ack_id = number
+            else:
+                decoding.absent((path, "ackId"), "ChannelAck", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "channelId", "ackId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("ackId", "channelId", "type")))
         return new
@@ -645,16 +672,19 @@ class ChannelClose(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "channelClose":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ChannelClose", '"channelClose"', value)
-        value = data.get("channelId")
-        if type(value) is int:
-            new.channel_id = value
-        elif (number := decoding.integer((path, "channelId"), value)) is not None:
-            new.channel_id = number
-        else:
-            decoding.absent((path, "channelId"), "ChannelClose", "an integer", data.get("channelId", UNSET))
+        try:
+            value = data["type"]
+            if value != "channelClose":
+                decoding.absent((path, "type"), "ChannelClose", '"channelClose"', value)
+            value = data["channelId"]
+            if type(value) is int:
+                new.channel_id = value
+            elif (number := decoding.integer((path, "channelId"), value)) is not None:
+                new.channel_id = number
+            else:
+                decoding.absent((path, "channelId"), "ChannelClose", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "channelId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("channelId", "type")))
         return new
@@ -690,21 +720,24 @@ class ChannelError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "channelError":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ChannelError", '"channelError"', value)
-        value = data.get("channelId")
-        if type(value) is int:
-            new.channel_id = value
-        elif (number := decoding.integer((path, "channelId"), value)) is not None:
-            new.channel_id = number
-        else:
-            decoding.absent((path, "channelId"), "ChannelError", "an integer", data.get("channelId", UNSET))
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent((path, "error"), "ChannelError", "an object", data.get("error", UNSET))
+        try:
+            value = data["type"]
+            if value != "channelError":
+                decoding.absent((path, "type"), "ChannelError", '"channelError"', value)
+            value = data["channelId"]
+            if type(value) is int:
+                new.channel_id = value
+            elif (number := decoding.integer((path, "channelId"), value)) is not None:
+                new.channel_id = number
+            else:
+                decoding.absent((path, "channelId"), "ChannelError", "an integer", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "ChannelError", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "channelId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("channelId", "error", "type")))
         return new
@@ -745,22 +778,25 @@ class SignalSubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "signalSubscribe":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SignalSubscribe", '"signalSubscribe"', value)
-        value = data.get("endpoint")
-        if type(value) is str:
-            new.endpoint = value
-        else:
-            decoding.absent((path, "endpoint"), "SignalSubscribe", "a string", data.get("endpoint", UNSET))
-        value = data.get("subscribeId")
-        if type(value) is int:
-            new.subscribe_id = value
-        elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
-            new.subscribe_id = number
-        else:
-            decoding.absent(
-                (path, "subscribeId"), "SignalSubscribe", "an integer", data.get("subscribeId", UNSET)
+        try:
+            value = data["type"]
+            if value != "signalSubscribe":
+                decoding.absent((path, "type"), "SignalSubscribe", '"signalSubscribe"', value)
+            value = data["endpoint"]
+            if type(value) is str:
+                new.endpoint = value
+            else:
+                decoding.absent((path, "endpoint"), "SignalSubscribe", "a string", value)
+            value = data["subscribeId"]
+            if type(value) is int:
+                new.subscribe_id = value
+            elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
+                new.subscribe_id = number
+            else:
+                decoding.absent((path, "subscribeId"), "SignalSubscribe", "an integer", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "endpoint", "subscribeId")), decoding, path
             )
         value = data.get("creationParameter", UNSET)
         new.creation_parameter = value
@@ -802,18 +838,19 @@ class SignalUnsubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "signalUnsubscribe":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SignalUnsubscribe", '"signalUnsubscribe"', value)
-        value = data.get("subscribeId")
-        if type(value) is int:
-            new.subscribe_id = value
-        elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
-            new.subscribe_id = number
-        else:
-            decoding.absent(
-                (path, "subscribeId"), "SignalUnsubscribe", "an integer", data.get("subscribeId", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "signalUnsubscribe":
+                decoding.absent((path, "type"), "SignalUnsubscribe", '"signalUnsubscribe"', value)
+            value = data["subscribeId"]
+            if type(value) is int:
+                new.subscribe_id = value
+            elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
+                new.subscribe_id = number
+            else:
+                decoding.absent((path, "subscribeId"), "SignalUnsubscribe", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "subscribeId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("subscribeId", "type")))
         return new
@@ -854,28 +891,31 @@ class SignalUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "signalUpdate":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SignalUpdate", '"signalUpdate"', value)
-        value = data.get("subscribeId")
-        if type(value) is int:
-            new.subscribe_id = value
-        elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
-            new.subscribe_id = number
-        else:
-            decoding.absent(
-                (path, "subscribeId"), "SignalUpdate", "an integer", data.get("subscribeId", UNSET)
+        try:
+            value = data["type"]
+            if value != "signalUpdate":
+                decoding.absent((path, "type"), "SignalUpdate", '"signalUpdate"', value)
+            value = data["subscribeId"]
+            if type(value) is int:
+                new.subscribe_id = value
+            elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
+                new.subscribe_id = number
+            else:
+                decoding.absent((path, "subscribeId"), "SignalUpdate", "an integer", value)
+            value = data["patches"]
+            if value is not UNSET and value is not None:
+                new.patches = _decode_array_of_any(value, decoding, (path, "patches"))
+            else:
+                decoding.absent((path, "patches"), "SignalUpdate", "an array", value)
+            value = data["tags"]
+            if value is not UNSET and value is not None:
+                new.tags = _decode_array_of_string(value, decoding, (path, "tags"))
+            else:
+                decoding.absent((path, "tags"), "SignalUpdate", "an array", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "subscribeId", "patches", "tags")), decoding, path
             )
-        value = data.get("patches")
-        if value is not None:
-            new.patches = _decode_array_of_any(value, decoding, (path, "patches"))
-        else:
-            decoding.absent((path, "patches"), "SignalUpdate", "an array", data.get("patches", UNSET))
-        value = data.get("tags")
-        if value is not None:
-            new.tags = _decode_array_of_string(value, decoding, (path, "tags"))
-        else:
-            decoding.absent((path, "tags"), "SignalUpdate", "an array", data.get("tags", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("patches", "subscribeId", "tags", "type")))
         return new
@@ -915,23 +955,24 @@ class SignalError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "signalError":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SignalError", '"signalError"', value)
-        value = data.get("subscribeId")
-        if type(value) is int:
-            new.subscribe_id = value
-        elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
-            new.subscribe_id = number
-        else:
-            decoding.absent(
-                (path, "subscribeId"), "SignalError", "an integer", data.get("subscribeId", UNSET)
-            )
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent((path, "error"), "SignalError", "an object", data.get("error", UNSET))
+        try:
+            value = data["type"]
+            if value != "signalError":
+                decoding.absent((path, "type"), "SignalError", '"signalError"', value)
+            value = data["subscribeId"]
+            if type(value) is int:
+                new.subscribe_id = value
+            elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
+                new.subscribe_id = number
+            else:
+                decoding.absent((path, "subscribeId"), "SignalError", "an integer", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "SignalError", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "subscribeId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "subscribeId", "type")))
         return new
@@ -972,24 +1013,25 @@ class WritableSignalSubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "writableSignalSubscribe":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "WritableSignalSubscribe", '"writableSignalSubscribe"', value)
-        value = data.get("endpoint")
-        if type(value) is str:
-            new.endpoint = value
-        else:
-            decoding.absent(
-                (path, "endpoint"), "WritableSignalSubscribe", "a string", data.get("endpoint", UNSET)
-            )
-        value = data.get("subscribeId")
-        if type(value) is int:
-            new.subscribe_id = value
-        elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
-            new.subscribe_id = number
-        else:
-            decoding.absent(
-                (path, "subscribeId"), "WritableSignalSubscribe", "an integer", data.get("subscribeId", UNSET)
+        try:
+            value = data["type"]
+            if value != "writableSignalSubscribe":
+                decoding.absent((path, "type"), "WritableSignalSubscribe", '"writableSignalSubscribe"', value)
+            value = data["endpoint"]
+            if type(value) is str:
+                new.endpoint = value
+            else:
+                decoding.absent((path, "endpoint"), "WritableSignalSubscribe", "a string", value)
+            value = data["subscribeId"]
+            if type(value) is int:
+                new.subscribe_id = value
+            elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
+                new.subscribe_id = number
+            else:
+                decoding.absent((path, "subscribeId"), "WritableSignalSubscribe", "an integer", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "endpoint", "subscribeId")), decoding, path
             )
         value = data.get("creationParameter", UNSET)
         new.creation_parameter = value
@@ -1031,21 +1073,21 @@ class WritableSignalUnsubscribe(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "writableSignalUnsubscribe":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "WritableSignalUnsubscribe", '"writableSignalUnsubscribe"', value)
-        value = data.get("subscribeId")
-        if type(value) is int:
-            new.subscribe_id = value
-        elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
-            new.subscribe_id = number
-        else:
-            decoding.absent(
-                (path, "subscribeId"),
-                "WritableSignalUnsubscribe",
-                "an integer",
-                data.get("subscribeId", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "writableSignalUnsubscribe":
+                decoding.absent(
+                    (path, "type"), "WritableSignalUnsubscribe", '"writableSignalUnsubscribe"', value
+                )
+            value = data["subscribeId"]
+            if type(value) is int:
+                new.subscribe_id = value
+            elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
+                new.subscribe_id = number
+            else:
+                decoding.absent((path, "subscribeId"), "WritableSignalUnsubscribe", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "subscribeId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("subscribeId", "type")))
         return new
@@ -1086,28 +1128,31 @@ class WritableSignalUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "writableSignalUpdate":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "WritableSignalUpdate", '"writableSignalUpdate"', value)
-        value = data.get("subscribeId")
-        if type(value) is int:
-            new.subscribe_id = value
-        elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
-            new.subscribe_id = number
-        else:
-            decoding.absent(
-                (path, "subscribeId"), "WritableSignalUpdate", "an integer", data.get("subscribeId", UNSET)
+        try:
+            value = data["type"]
+            if value != "writableSignalUpdate":
+                decoding.absent((path, "type"), "WritableSignalUpdate", '"writableSignalUpdate"', value)
+            value = data["subscribeId"]
+            if type(value) is int:
+                new.subscribe_id = value
+            elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
+                new.subscribe_id = number
+            else:
+                decoding.absent((path, "subscribeId"), "WritableSignalUpdate", "an integer", value)
+            value = data["patches"]
+            if value is not UNSET and value is not None:
+                new.patches = _decode_array_of_any(value, decoding, (path, "patches"))
+            else:
+                decoding.absent((path, "patches"), "WritableSignalUpdate", "an array", value)
+            value = data["tags"]
+            if value is not UNSET and value is not None:
+                new.tags = _decode_array_of_string(value, decoding, (path, "tags"))
+            else:
+                decoding.absent((path, "tags"), "WritableSignalUpdate", "an array", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "subscribeId", "patches", "tags")), decoding, path
             )
-        value = data.get("patches")
-        if value is not None:
-            new.patches = _decode_array_of_any(value, decoding, (path, "patches"))
-        else:
-            decoding.absent((path, "patches"), "WritableSignalUpdate", "an array", data.get("patches", UNSET))
-        value = data.get("tags")
-        if value is not None:
-            new.tags = _decode_array_of_string(value, decoding, (path, "tags"))
-        else:
-            decoding.absent((path, "tags"), "WritableSignalUpdate", "an array", data.get("tags", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("patches", "subscribeId", "tags", "type")))
         return new
@@ -1147,23 +1192,24 @@ class WritableSignalError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "writableSignalError":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "WritableSignalError", '"writableSignalError"', value)
-        value = data.get("subscribeId")
-        if type(value) is int:
-            new.subscribe_id = value
-        elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
-            new.subscribe_id = number
-        else:
-            decoding.absent(
-                (path, "subscribeId"), "WritableSignalError", "an integer", data.get("subscribeId", UNSET)
-            )
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent((path, "error"), "WritableSignalError", "an object", data.get("error", UNSET))
+        try:
+            value = data["type"]
+            if value != "writableSignalError":
+                decoding.absent((path, "type"), "WritableSignalError", '"writableSignalError"', value)
+            value = data["subscribeId"]
+            if type(value) is int:
+                new.subscribe_id = value
+            elif (number := decoding.integer((path, "subscribeId"), value)) is not None:
+                new.subscribe_id = number
+            else:
+                decoding.absent((path, "subscribeId"), "WritableSignalError", "an integer", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "WritableSignalError", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "subscribeId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "subscribeId", "type")))
         return new
@@ -1193,9 +1239,12 @@ class KeepAlive(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "keepAlive":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "KeepAlive", '"keepAlive"', value)
+        try:
+            value = data["type"]
+            if value != "keepAlive":
+                decoding.absent((path, "type"), "KeepAlive", '"keepAlive"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -1221,9 +1270,12 @@ class KeepAliveAck(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "keepAliveAck":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "KeepAliveAck", '"keepAliveAck"', value)
+        try:
+            value = data["type"]
+            if value != "keepAliveAck":
+                decoding.absent((path, "type"), "KeepAliveAck", '"keepAliveAck"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -1326,14 +1378,17 @@ class CommunicationWarning(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "communicationWarning":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CommunicationWarning", '"communicationWarning"', value)
-        value = data.get("warning")
-        if type(value) is str:
-            new.warning = value
-        else:
-            decoding.absent((path, "warning"), "CommunicationWarning", "a string", data.get("warning", UNSET))
+        try:
+            value = data["type"]
+            if value != "communicationWarning":
+                decoding.absent((path, "type"), "CommunicationWarning", '"communicationWarning"', value)
+            value = data["warning"]
+            if type(value) is str:
+                new.warning = value
+            else:
+                decoding.absent((path, "warning"), "CommunicationWarning", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "warning")), decoding, path)
         value = data.get("kind", UNSET)
         if value is UNSET or type(value) is str:
             new.kind = value
@@ -1395,16 +1450,19 @@ class Patch(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("op")
-        if type(value) is str:
-            new.op = value
-        else:
-            decoding.absent((path, "op"), "Patch", "a string", data.get("op", UNSET))
-        value = data.get("path")
-        if value is not None:
-            new.path = _decode_array_of_string_or_integer(value, decoding, (path, "path"))
-        else:
-            decoding.absent((path, "path"), "Patch", "an array", data.get("path", UNSET))
+        try:
+            value = data["op"]
+            if type(value) is str:
+                new.op = value
+            else:
+                decoding.absent((path, "op"), "Patch", "a string", value)
+            value = data["path"]
+            if value is not UNSET and value is not None:
+                new.path = _decode_array_of_string_or_integer(value, decoding, (path, "path"))
+            else:
+                decoding.absent((path, "path"), "Patch", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("op", "path")), decoding, path)
         value = data.get("value", UNSET)
         new.value = value
         if decoding.strict:
@@ -1450,9 +1508,11 @@ def decode_client_frame(data: Any, decoding: Decoding = LENIENT, path: Path = RO
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _CLIENT_FRAME.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _CLIENT_FRAME[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ClientFrame", tag, data, _CLIENT_FRAME)
 
@@ -1481,9 +1541,11 @@ def decode_server_frame(data: Any, decoding: Decoding = LENIENT, path: Path = RO
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _SERVER_FRAME.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _SERVER_FRAME[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ServerFrame", tag, data, _SERVER_FRAME)
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 import enum
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, TypeAlias
 
 __all__ = [
@@ -220,6 +220,16 @@ class Decoding:
     def deviation(self, path: Path, expected: str, value: Any) -> NoReturn:
         """Refuse ``value`` in both modes."""
         raise DecodeError(pointer_of(path), expected, describe(value))
+
+    def completed(self, data: dict[str, Any], demanded: Sequence[str]) -> dict[str, Any]:
+        """Return a copy of ``data`` that has UNSET for what it lacks of ``demanded``.
+
+        For decoders that take a message for complete, until a KeyError tells them better; called while one is handled.
+        """
+        complete = {**dict.fromkeys(demanded, UNSET), **data}
+        if len(complete) == len(data):
+            raise  # the KeyError: nothing is lacking, so that it is a bug, and would come again
+        return complete
 
     def absent(self, path: Path, owner: str, expected: str, value: Any) -> None:
         """Judge a *required* field whose value is not of the ``expected`` kind: absent or null may pass, else raise.

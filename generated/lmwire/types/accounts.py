@@ -53,9 +53,12 @@ class NoAuthenticationStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "none":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "NoAuthenticationStatus", '"none"', value)
+        try:
+            value = data["type"]
+            if value != "none":
+                decoding.absent((path, "type"), "NoAuthenticationStatus", '"none"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -85,19 +88,17 @@ class LoggedInUserAuthenticationStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "loggedInUser":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "LoggedInUserAuthenticationStatus", '"loggedInUser"', value)
-        value = data.get("userName")
-        if type(value) is str:
-            new.user_name = value
-        else:
-            decoding.absent(
-                (path, "userName"),
-                "LoggedInUserAuthenticationStatus",
-                "a string",
-                data.get("userName", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "loggedInUser":
+                decoding.absent((path, "type"), "LoggedInUserAuthenticationStatus", '"loggedInUser"', value)
+            value = data["userName"]
+            if type(value) is str:
+                new.user_name = value
+            else:
+                decoding.absent((path, "userName"), "LoggedInUserAuthenticationStatus", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "userName")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "userName")))
         return new
@@ -131,28 +132,27 @@ class ComputeDeviceAuthenticationStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "computeDevice":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ComputeDeviceAuthenticationStatus", '"computeDevice"', value)
-        value = data.get("ownerUsername")
-        if type(value) is str:
-            new.owner_username = value
-        else:
-            decoding.absent(
-                (path, "ownerUsername"),
-                "ComputeDeviceAuthenticationStatus",
-                "a string",
-                data.get("ownerUsername", UNSET),
-            )
-        value = data.get("ownerIsOrganization")
-        if type(value) is bool:
-            new.owner_is_organization = value
-        else:
-            decoding.absent(
-                (path, "ownerIsOrganization"),
-                "ComputeDeviceAuthenticationStatus",
-                "a boolean",
-                data.get("ownerIsOrganization", UNSET),
+        try:
+            value = data["type"]
+            if value != "computeDevice":
+                decoding.absent((path, "type"), "ComputeDeviceAuthenticationStatus", '"computeDevice"', value)
+            value = data["ownerUsername"]
+            if type(value) is str:
+                new.owner_username = value
+            else:
+                decoding.absent(
+                    (path, "ownerUsername"), "ComputeDeviceAuthenticationStatus", "a string", value
+                )
+            value = data["ownerIsOrganization"]
+            if type(value) is bool:
+                new.owner_is_organization = value
+            else:
+                decoding.absent(
+                    (path, "ownerIsOrganization"), "ComputeDeviceAuthenticationStatus", "a boolean", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "ownerUsername", "ownerIsOrganization")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("ownerIsOrganization", "ownerUsername", "type")))
@@ -184,9 +184,11 @@ def decode_authentication_status(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _AUTHENTICATION_STATUS.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _AUTHENTICATION_STATUS[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "AuthenticationStatus", tag, data, _AUTHENTICATION_STATUS)
 
@@ -223,20 +225,21 @@ class LmLinkLastError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("message")
-        if type(value) is str:
-            new.message = value
-        else:
-            decoding.absent((path, "message"), "LmLinkLastError", "a string", data.get("message", UNSET))
-        value = data.get("timestamp")
-        if type(value) is int:
-            new.timestamp = value
-        elif (number := decoding.integer((path, "timestamp"), value)) is not None:
-            new.timestamp = number
-        else:
-            decoding.absent(
-                (path, "timestamp"), "LmLinkLastError", "an integer", data.get("timestamp", UNSET)
-            )
+        try:
+            value = data["message"]
+            if type(value) is str:
+                new.message = value
+            else:
+                decoding.absent((path, "message"), "LmLinkLastError", "a string", value)
+            value = data["timestamp"]
+            if type(value) is int:
+                new.timestamp = value
+            elif (number := decoding.integer((path, "timestamp"), value)) is not None:
+                new.timestamp = number
+            else:
+                decoding.absent((path, "timestamp"), "LmLinkLastError", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("message", "timestamp")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "timestamp")))
             value = new.timestamp
@@ -287,23 +290,26 @@ class LmLinkPeer(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("deviceIdentifier")
-        if type(value) is str:
-            new.device_identifier = value
-        else:
-            decoding.absent(
-                (path, "deviceIdentifier"), "LmLinkPeer", "a string", data.get("deviceIdentifier", UNSET)
+        try:
+            value = data["deviceIdentifier"]
+            if type(value) is str:
+                new.device_identifier = value
+            else:
+                decoding.absent((path, "deviceIdentifier"), "LmLinkPeer", "a string", value)
+            value = data["deviceName"]
+            if type(value) is str:
+                new.device_name = value
+            else:
+                decoding.absent((path, "deviceName"), "LmLinkPeer", "a string", value)
+            value = data["status"]
+            if type(value) is str:
+                new.status = value
+            else:
+                decoding.absent((path, "status"), "LmLinkPeer", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("deviceIdentifier", "deviceName", "status")), decoding, path
             )
-        value = data.get("deviceName")
-        if type(value) is str:
-            new.device_name = value
-        else:
-            decoding.absent((path, "deviceName"), "LmLinkPeer", "a string", data.get("deviceName", UNSET))
-        value = data.get("status")
-        if type(value) is str:
-            new.status = value
-        else:
-            decoding.absent((path, "status"), "LmLinkPeer", "a string", data.get("status", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceIdentifier", "deviceName", "status")))
             value = new.status
@@ -368,32 +374,37 @@ class LmLinkStatusResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("status")
-        if type(value) is str:
-            new.status = value
-        else:
-            decoding.absent((path, "status"), "LmLinkStatusResult", "a string", data.get("status", UNSET))
-        value = data.get("issues")
-        if value is not None:
-            new.issues = _decode_array_of_lm_link_issue(value, decoding, (path, "issues"))
-        else:
-            decoding.absent((path, "issues"), "LmLinkStatusResult", "an array", data.get("issues", UNSET))
-        value = data.get("peers")
-        if value is not None:
-            new.peers = _decode_array_of_lm_link_peer(value, decoding, (path, "peers"))
-        else:
-            decoding.absent((path, "peers"), "LmLinkStatusResult", "an array", data.get("peers", UNSET))
-        value = data.get("deviceIdentifier", UNSET)
-        if type(value) is str or value is None:
-            new.device_identifier = value
-        else:
-            decoding.absent((path, "deviceIdentifier"), "LmLinkStatusResult", "a string or null", value)
-        value = data.get("deviceName")
-        if type(value) is str:
-            new.device_name = value
-        else:
-            decoding.absent(
-                (path, "deviceName"), "LmLinkStatusResult", "a string", data.get("deviceName", UNSET)
+        try:
+            value = data["status"]
+            if type(value) is str:
+                new.status = value
+            else:
+                decoding.absent((path, "status"), "LmLinkStatusResult", "a string", value)
+            value = data["issues"]
+            if value is not UNSET and value is not None:
+                new.issues = _decode_array_of_lm_link_issue(value, decoding, (path, "issues"))
+            else:
+                decoding.absent((path, "issues"), "LmLinkStatusResult", "an array", value)
+            value = data["peers"]
+            if value is not UNSET and value is not None:
+                new.peers = _decode_array_of_lm_link_peer(value, decoding, (path, "peers"))
+            else:
+                decoding.absent((path, "peers"), "LmLinkStatusResult", "an array", value)
+            value = data["deviceIdentifier"]
+            if type(value) is str or value is None:
+                new.device_identifier = value
+            else:
+                decoding.absent((path, "deviceIdentifier"), "LmLinkStatusResult", "a string or null", value)
+            value = data["deviceName"]
+            if type(value) is str:
+                new.device_name = value
+            else:
+                decoding.absent((path, "deviceName"), "LmLinkStatusResult", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("status", "issues", "peers", "deviceIdentifier", "deviceName")),
+                decoding,
+                path,
             )
         value = data.get("preferredDeviceIdentifier", UNSET)
         if value is UNSET or type(value) is str:

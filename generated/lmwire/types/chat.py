@@ -68,14 +68,17 @@ class ChatMessagePartTextData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "text":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ChatMessagePartTextData", '"text"', value)
-        value = data.get("text")
-        if type(value) is str:
-            new.text = value
-        else:
-            decoding.absent((path, "text"), "ChatMessagePartTextData", "a string", data.get("text", UNSET))
+        try:
+            value = data["type"]
+            if value != "text":
+                decoding.absent((path, "type"), "ChatMessagePartTextData", '"text"', value)
+            value = data["text"]
+            if type(value) is str:
+                new.text = value
+            else:
+                decoding.absent((path, "text"), "ChatMessagePartTextData", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "text")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("text", "type")))
         return new
@@ -135,36 +138,37 @@ class ChatMessagePartFileData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "file":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ChatMessagePartFileData", '"file"', value)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "ChatMessagePartFileData", "a string", data.get("name", UNSET))
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"), "ChatMessagePartFileData", "a string", data.get("identifier", UNSET)
-            )
-        value = data.get("sizeBytes")
-        if type(value) is int:
-            new.size_bytes = value
-        elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
-            new.size_bytes = number
-        else:
-            decoding.absent(
-                (path, "sizeBytes"), "ChatMessagePartFileData", "an integer", data.get("sizeBytes", UNSET)
-            )
-        value = data.get("fileType")
-        if type(value) is str:
-            new.file_type = value
-        else:
-            decoding.absent(
-                (path, "fileType"), "ChatMessagePartFileData", "a string", data.get("fileType", UNSET)
+        try:
+            value = data["type"]
+            if value != "file":
+                decoding.absent((path, "type"), "ChatMessagePartFileData", '"file"', value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "ChatMessagePartFileData", "a string", value)
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "ChatMessagePartFileData", "a string", value)
+            value = data["sizeBytes"]
+            if type(value) is int:
+                new.size_bytes = value
+            elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
+                new.size_bytes = number
+            else:
+                decoding.absent((path, "sizeBytes"), "ChatMessagePartFileData", "an integer", value)
+            value = data["fileType"]
+            if type(value) is str:
+                new.file_type = value
+            else:
+                decoding.absent((path, "fileType"), "ChatMessagePartFileData", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "name", "identifier", "sizeBytes", "fileType")),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -216,14 +220,17 @@ class FunctionToolCallRequest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "function":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "FunctionToolCallRequest", '"function"', value)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "FunctionToolCallRequest", "a string", data.get("name", UNSET))
+        try:
+            value = data["type"]
+            if value != "function":
+                decoding.absent((path, "type"), "FunctionToolCallRequest", '"function"', value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "FunctionToolCallRequest", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "name")), decoding, path)
         value = data.get("id", UNSET)
         if value is UNSET or type(value) is str:
             new.id = value
@@ -264,9 +271,11 @@ def decode_tool_call_request(data: Any, decoding: Decoding = LENIENT, path: Path
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _TOOL_CALL_REQUEST.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _TOOL_CALL_REQUEST[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ToolCallRequest", tag, data, _TOOL_CALL_REQUEST)
 
@@ -288,19 +297,21 @@ class ChatMessagePartToolCallRequestData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallRequest":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ChatMessagePartToolCallRequestData", '"toolCallRequest"', value)
-        value = data.get("toolCallRequest")
-        if value is not None:
-            new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
-        else:
-            decoding.absent(
-                (path, "toolCallRequest"),
-                "ChatMessagePartToolCallRequestData",
-                "an object",
-                data.get("toolCallRequest", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallRequest":
+                decoding.absent(
+                    (path, "type"), "ChatMessagePartToolCallRequestData", '"toolCallRequest"', value
+                )
+            value = data["toolCallRequest"]
+            if value is not UNSET and value is not None:
+                new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
+            else:
+                decoding.absent(
+                    (path, "toolCallRequest"), "ChatMessagePartToolCallRequestData", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "toolCallRequest")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("toolCallRequest", "type")))
         return new
@@ -329,9 +340,11 @@ def decode_chat_message_data_assistant_content_item(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _CHAT_MESSAGE_DATA_ASSISTANT_CONTENT_ITEM.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _CHAT_MESSAGE_DATA_ASSISTANT_CONTENT_ITEM[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "ChatMessageDataAssistantContentItem", tag, data, _CHAT_MESSAGE_DATA_ASSISTANT_CONTENT_ITEM
@@ -355,18 +368,19 @@ class ChatMessageDataAssistant(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("role") != "assistant":
-            value = data.get("role", UNSET)
-            decoding.absent((path, "role"), "ChatMessageDataAssistant", '"assistant"', value)
-        value = data.get("content")
-        if value is not None:
-            new.content = _decode_array_of_chat_message_data_assistant_content_item(
-                value, decoding, (path, "content")
-            )
-        else:
-            decoding.absent(
-                (path, "content"), "ChatMessageDataAssistant", "an array", data.get("content", UNSET)
-            )
+        try:
+            value = data["role"]
+            if value != "assistant":
+                decoding.absent((path, "role"), "ChatMessageDataAssistant", '"assistant"', value)
+            value = data["content"]
+            if value is not UNSET and value is not None:
+                new.content = _decode_array_of_chat_message_data_assistant_content_item(
+                    value, decoding, (path, "content")
+                )
+            else:
+                decoding.absent((path, "content"), "ChatMessageDataAssistant", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("role", "content")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -393,9 +407,11 @@ def decode_chat_message_data_user_content_item(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _CHAT_MESSAGE_DATA_USER_CONTENT_ITEM.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _CHAT_MESSAGE_DATA_USER_CONTENT_ITEM[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "ChatMessageDataUserContentItem", tag, data, _CHAT_MESSAGE_DATA_USER_CONTENT_ITEM
@@ -419,16 +435,19 @@ class ChatMessageDataUser(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("role") != "user":
-            value = data.get("role", UNSET)
-            decoding.absent((path, "role"), "ChatMessageDataUser", '"user"', value)
-        value = data.get("content")
-        if value is not None:
-            new.content = _decode_array_of_chat_message_data_user_content_item(
-                value, decoding, (path, "content")
-            )
-        else:
-            decoding.absent((path, "content"), "ChatMessageDataUser", "an array", data.get("content", UNSET))
+        try:
+            value = data["role"]
+            if value != "user":
+                decoding.absent((path, "role"), "ChatMessageDataUser", '"user"', value)
+            value = data["content"]
+            if value is not UNSET and value is not None:
+                new.content = _decode_array_of_chat_message_data_user_content_item(
+                    value, decoding, (path, "content")
+                )
+            else:
+                decoding.absent((path, "content"), "ChatMessageDataUser", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("role", "content")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -455,9 +474,11 @@ def decode_chat_message_data_system_content_item(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _CHAT_MESSAGE_DATA_SYSTEM_CONTENT_ITEM.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _CHAT_MESSAGE_DATA_SYSTEM_CONTENT_ITEM[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "ChatMessageDataSystemContentItem", tag, data, _CHAT_MESSAGE_DATA_SYSTEM_CONTENT_ITEM
@@ -481,18 +502,19 @@ class ChatMessageDataSystem(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("role") != "system":
-            value = data.get("role", UNSET)
-            decoding.absent((path, "role"), "ChatMessageDataSystem", '"system"', value)
-        value = data.get("content")
-        if value is not None:
-            new.content = _decode_array_of_chat_message_data_system_content_item(
-                value, decoding, (path, "content")
-            )
-        else:
-            decoding.absent(
-                (path, "content"), "ChatMessageDataSystem", "an array", data.get("content", UNSET)
-            )
+        try:
+            value = data["role"]
+            if value != "system":
+                decoding.absent((path, "role"), "ChatMessageDataSystem", '"system"', value)
+            value = data["content"]
+            if value is not UNSET and value is not None:
+                new.content = _decode_array_of_chat_message_data_system_content_item(
+                    value, decoding, (path, "content")
+                )
+            else:
+                decoding.absent((path, "content"), "ChatMessageDataSystem", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("role", "content")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -528,16 +550,19 @@ class ChatMessagePartToolCallResultData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallResult":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ChatMessagePartToolCallResultData", '"toolCallResult"', value)
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"), "ChatMessagePartToolCallResultData", "a string", data.get("content", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallResult":
+                decoding.absent(
+                    (path, "type"), "ChatMessagePartToolCallResultData", '"toolCallResult"', value
+                )
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent((path, "content"), "ChatMessagePartToolCallResultData", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "content")), decoding, path)
         value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
@@ -585,16 +610,19 @@ class ChatMessageDataTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("role") != "tool":
-            value = data.get("role", UNSET)
-            decoding.absent((path, "role"), "ChatMessageDataTool", '"tool"', value)
-        value = data.get("content")
-        if value is not None:
-            new.content = _decode_array_of_chat_message_part_tool_call_result_data(
-                value, decoding, (path, "content")
-            )
-        else:
-            decoding.absent((path, "content"), "ChatMessageDataTool", "an array", data.get("content", UNSET))
+        try:
+            value = data["role"]
+            if value != "tool":
+                decoding.absent((path, "role"), "ChatMessageDataTool", '"tool"', value)
+            value = data["content"]
+            if value is not UNSET and value is not None:
+                new.content = _decode_array_of_chat_message_part_tool_call_result_data(
+                    value, decoding, (path, "content")
+                )
+            else:
+                decoding.absent((path, "content"), "ChatMessageDataTool", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("role", "content")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -621,9 +649,11 @@ def decode_chat_message_data(data: Any, decoding: Decoding = LENIENT, path: Path
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("role") if type(data) is dict else None
-    decode = _CHAT_MESSAGE_DATA.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _CHAT_MESSAGE_DATA[data["role"]]
+    except (KeyError, TypeError):
+        tag = data.get("role") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ChatMessageData", tag, data, _CHAT_MESSAGE_DATA)
 
@@ -645,11 +675,14 @@ class ChatHistoryData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("messages")
-        if value is not None:
-            new.messages = _decode_array_of_chat_message_data(value, decoding, (path, "messages"))
-        else:
-            decoding.absent((path, "messages"), "ChatHistoryData", "an array", data.get("messages", UNSET))
+        try:
+            value = data["messages"]
+            if value is not UNSET and value is not None:
+                new.messages = _decode_array_of_chat_message_data(value, decoding, (path, "messages"))
+            else:
+                decoding.absent((path, "messages"), "ChatHistoryData", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("messages",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("messages",)))
         return new
@@ -685,16 +718,17 @@ class LlmToolParametersObject(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "object":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "LlmToolParametersObject", '"object"', value)
-        value = data.get("properties")
-        if value is not None:
-            new.properties = _decode_map_of_any(value, decoding, (path, "properties"))
-        else:
-            decoding.absent(
-                (path, "properties"), "LlmToolParametersObject", "an object", data.get("properties", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "object":
+                decoding.absent((path, "type"), "LlmToolParametersObject", '"object"', value)
+            value = data["properties"]
+            if value is not UNSET and value is not None:
+                new.properties = _decode_map_of_any(value, decoding, (path, "properties"))
+            else:
+                decoding.absent((path, "properties"), "LlmToolParametersObject", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "properties")), decoding, path)
         value = data.get("required", UNSET)
         if value is UNSET:
             new.required = UNSET
@@ -745,9 +779,11 @@ def decode_llm_tool_parameters(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _LLM_TOOL_PARAMETERS.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _LLM_TOOL_PARAMETERS[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "LlmToolParameters", tag, data, _LLM_TOOL_PARAMETERS)
 
@@ -772,11 +808,14 @@ class LlmToolFunctionFunction(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "LlmToolFunctionFunction", "a string", data.get("name", UNSET))
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "LlmToolFunctionFunction", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("name",)), decoding, path)
         value = data.get("description", UNSET)
         if value is UNSET or type(value) is str:
             new.description = value
@@ -826,14 +865,17 @@ class LlmToolFunction(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "function":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "LlmToolFunction", '"function"', value)
-        value = data.get("function")
-        if value is not None:
-            new.function = LlmToolFunctionFunction.from_wire(value, decoding, (path, "function"))
-        else:
-            decoding.absent((path, "function"), "LlmToolFunction", "an object", data.get("function", UNSET))
+        try:
+            value = data["type"]
+            if value != "function":
+                decoding.absent((path, "type"), "LlmToolFunction", '"function"', value)
+            value = data["function"]
+            if value is not UNSET and value is not None:
+                new.function = LlmToolFunctionFunction.from_wire(value, decoding, (path, "function"))
+            else:
+                decoding.absent((path, "function"), "LlmToolFunction", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "function")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("function", "type")))
         return new
@@ -858,9 +900,11 @@ def decode_llm_tool(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) 
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _LLM_TOOL.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _LLM_TOOL[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "LlmTool", tag, data, _LLM_TOOL)
 

@@ -56,40 +56,39 @@ class DiagnosticsLogEventDataLlmPredictionInput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "llm.prediction.input":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "DiagnosticsLogEventDataLlmPredictionInput", '"llm.prediction.input"', value
-            )
-        value = data.get("input")
-        if type(value) is str:
-            new.input = value
-        else:
-            decoding.absent(
-                (path, "input"),
-                "DiagnosticsLogEventDataLlmPredictionInput",
-                "a string",
-                data.get("input", UNSET),
-            )
-        value = data.get("modelPath")
-        if type(value) is str:
-            new.model_path = value
-        else:
-            decoding.absent(
-                (path, "modelPath"),
-                "DiagnosticsLogEventDataLlmPredictionInput",
-                "a string",
-                data.get("modelPath", UNSET),
-            )
-        value = data.get("modelIdentifier")
-        if type(value) is str:
-            new.model_identifier = value
-        else:
-            decoding.absent(
-                (path, "modelIdentifier"),
-                "DiagnosticsLogEventDataLlmPredictionInput",
-                "a string",
-                data.get("modelIdentifier", UNSET),
+        try:
+            value = data["type"]
+            if value != "llm.prediction.input":
+                decoding.absent(
+                    (path, "type"),
+                    "DiagnosticsLogEventDataLlmPredictionInput",
+                    '"llm.prediction.input"',
+                    value,
+                )
+            value = data["input"]
+            if type(value) is str:
+                new.input = value
+            else:
+                decoding.absent(
+                    (path, "input"), "DiagnosticsLogEventDataLlmPredictionInput", "a string", value
+                )
+            value = data["modelPath"]
+            if type(value) is str:
+                new.model_path = value
+            else:
+                decoding.absent(
+                    (path, "modelPath"), "DiagnosticsLogEventDataLlmPredictionInput", "a string", value
+                )
+            value = data["modelIdentifier"]
+            if type(value) is str:
+                new.model_identifier = value
+            else:
+                decoding.absent(
+                    (path, "modelIdentifier"), "DiagnosticsLogEventDataLlmPredictionInput", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "input", "modelPath", "modelIdentifier")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("input", "modelIdentifier", "modelPath", "type")))
@@ -130,30 +129,32 @@ class DiagnosticsLogEventDataLlmPredictionOutput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "llm.prediction.output":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "DiagnosticsLogEventDataLlmPredictionOutput", '"llm.prediction.output"', value
-            )
-        value = data.get("output")
-        if type(value) is str:
-            new.output = value
-        else:
-            decoding.absent(
-                (path, "output"),
-                "DiagnosticsLogEventDataLlmPredictionOutput",
-                "a string",
-                data.get("output", UNSET),
-            )
-        value = data.get("modelIdentifier")
-        if type(value) is str:
-            new.model_identifier = value
-        else:
-            decoding.absent(
-                (path, "modelIdentifier"),
-                "DiagnosticsLogEventDataLlmPredictionOutput",
-                "a string",
-                data.get("modelIdentifier", UNSET),
+        try:
+            value = data["type"]
+            if value != "llm.prediction.output":
+                decoding.absent(
+                    (path, "type"),
+                    "DiagnosticsLogEventDataLlmPredictionOutput",
+                    '"llm.prediction.output"',
+                    value,
+                )
+            value = data["output"]
+            if type(value) is str:
+                new.output = value
+            else:
+                decoding.absent(
+                    (path, "output"), "DiagnosticsLogEventDataLlmPredictionOutput", "a string", value
+                )
+            value = data["modelIdentifier"]
+            if type(value) is str:
+                new.model_identifier = value
+            else:
+                decoding.absent(
+                    (path, "modelIdentifier"), "DiagnosticsLogEventDataLlmPredictionOutput", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "output", "modelIdentifier")), decoding, path
             )
         value = data.get("stats", UNSET)
         if value is UNSET:
@@ -215,23 +216,22 @@ class DiagnosticsLogEventDataServerLog(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "server.log":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DiagnosticsLogEventDataServerLog", '"server.log"', value)
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"), "DiagnosticsLogEventDataServerLog", "a string", data.get("content", UNSET)
-            )
-        value = data.get("level")
-        if type(value) is str:
-            new.level = value
-        else:
-            decoding.absent(
-                (path, "level"), "DiagnosticsLogEventDataServerLog", "a string", data.get("level", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "server.log":
+                decoding.absent((path, "type"), "DiagnosticsLogEventDataServerLog", '"server.log"', value)
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent((path, "content"), "DiagnosticsLogEventDataServerLog", "a string", value)
+            value = data["level"]
+            if type(value) is str:
+                new.level = value
+            else:
+                decoding.absent((path, "level"), "DiagnosticsLogEventDataServerLog", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "content", "level")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "level", "type")))
             value = new.level
@@ -283,52 +283,42 @@ class DiagnosticsLogRuntimeEventData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "runtime.log":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DiagnosticsLogRuntimeEventData", '"runtime.log"', value)
-        value = data.get("level")
-        if type(value) is str:
-            new.level = value
-        else:
-            decoding.absent(
-                (path, "level"), "DiagnosticsLogRuntimeEventData", "a string", data.get("level", UNSET)
-            )
-        value = data.get("message")
-        if type(value) is str:
-            new.message = value
-        else:
-            decoding.absent(
-                (path, "message"), "DiagnosticsLogRuntimeEventData", "a string", data.get("message", UNSET)
-            )
-        value = data.get("engineName")
-        if type(value) is str:
-            new.engine_name = value
-        else:
-            decoding.absent(
-                (path, "engineName"),
-                "DiagnosticsLogRuntimeEventData",
-                "a string",
-                data.get("engineName", UNSET),
-            )
-        value = data.get("engineVersion")
-        if type(value) is str:
-            new.engine_version = value
-        else:
-            decoding.absent(
-                (path, "engineVersion"),
-                "DiagnosticsLogRuntimeEventData",
-                "a string",
-                data.get("engineVersion", UNSET),
-            )
-        value = data.get("engineType")
-        if type(value) is str:
-            new.engine_type = value
-        else:
-            decoding.absent(
-                (path, "engineType"),
-                "DiagnosticsLogRuntimeEventData",
-                "a string",
-                data.get("engineType", UNSET),
+        try:
+            value = data["type"]
+            if value != "runtime.log":
+                decoding.absent((path, "type"), "DiagnosticsLogRuntimeEventData", '"runtime.log"', value)
+            value = data["level"]
+            if type(value) is str:
+                new.level = value
+            else:
+                decoding.absent((path, "level"), "DiagnosticsLogRuntimeEventData", "a string", value)
+            value = data["message"]
+            if type(value) is str:
+                new.message = value
+            else:
+                decoding.absent((path, "message"), "DiagnosticsLogRuntimeEventData", "a string", value)
+            value = data["engineName"]
+            if type(value) is str:
+                new.engine_name = value
+            else:
+                decoding.absent((path, "engineName"), "DiagnosticsLogRuntimeEventData", "a string", value)
+            value = data["engineVersion"]
+            if type(value) is str:
+                new.engine_version = value
+            else:
+                decoding.absent((path, "engineVersion"), "DiagnosticsLogRuntimeEventData", "a string", value)
+            value = data["engineType"]
+            if type(value) is str:
+                new.engine_type = value
+            else:
+                decoding.absent((path, "engineType"), "DiagnosticsLogRuntimeEventData", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "level", "message", "engineName", "engineVersion", "engineType")
+                ),
+                decoding,
+                path,
             )
         value = data.get("modelIdentifier", UNSET)
         if value is UNSET or type(value) is str:
@@ -417,9 +407,11 @@ def decode_diagnostics_log_event_data(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _DIAGNOSTICS_LOG_EVENT_DATA.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _DIAGNOSTICS_LOG_EVENT_DATA[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "DiagnosticsLogEventData", tag, data, _DIAGNOSTICS_LOG_EVENT_DATA)
 
@@ -442,18 +434,19 @@ class DiagnosticsLogEvent(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("timestamp")
-        if type(value) is float or type(value) is int:
-            new.timestamp = value
-        else:
-            decoding.absent(
-                (path, "timestamp"), "DiagnosticsLogEvent", "a number", data.get("timestamp", UNSET)
-            )
-        value = data.get("data")
-        if value is not None:
-            new.data = decode_diagnostics_log_event_data(value, decoding, (path, "data"))
-        else:
-            decoding.absent((path, "data"), "DiagnosticsLogEvent", "an object", data.get("data", UNSET))
+        try:
+            value = data["timestamp"]
+            if type(value) is float or type(value) is int:
+                new.timestamp = value
+            else:
+                decoding.absent((path, "timestamp"), "DiagnosticsLogEvent", "a number", value)
+            value = data["data"]
+            if value is not UNSET and value is not None:
+                new.data = decode_diagnostics_log_event_data(value, decoding, (path, "data"))
+            else:
+                decoding.absent((path, "data"), "DiagnosticsLogEvent", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("timestamp", "data")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("data", "timestamp")))
         return new

@@ -101,28 +101,29 @@ class ArtifactArtifactDependency(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "artifact":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ArtifactArtifactDependency", '"artifact"', value)
-        value = data.get("purpose")
-        if type(value) is str:
-            new.purpose = value
-        else:
-            decoding.absent(
-                (path, "purpose"), "ArtifactArtifactDependency", "a string", data.get("purpose", UNSET)
+        try:
+            value = data["type"]
+            if value != "artifact":
+                decoding.absent((path, "type"), "ArtifactArtifactDependency", '"artifact"', value)
+            value = data["purpose"]
+            if type(value) is str:
+                new.purpose = value
+            else:
+                decoding.absent((path, "purpose"), "ArtifactArtifactDependency", "a string", value)
+            value = data["owner"]
+            if type(value) is str:
+                new.owner = value
+            else:
+                decoding.absent((path, "owner"), "ArtifactArtifactDependency", "a string", value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "ArtifactArtifactDependency", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "purpose", "owner", "name")), decoding, path
             )
-        value = data.get("owner")
-        if type(value) is str:
-            new.owner = value
-        else:
-            decoding.absent(
-                (path, "owner"), "ArtifactArtifactDependency", "a string", data.get("owner", UNSET)
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "ArtifactArtifactDependency", "a string", data.get("name", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "owner", "purpose", "type")))
             value = new.purpose
@@ -172,23 +173,22 @@ class HuggingFaceModelDownloadSource(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "huggingface":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "HuggingFaceModelDownloadSource", '"huggingface"', value)
-        value = data.get("user")
-        if type(value) is str:
-            new.user = value
-        else:
-            decoding.absent(
-                (path, "user"), "HuggingFaceModelDownloadSource", "a string", data.get("user", UNSET)
-            )
-        value = data.get("repo")
-        if type(value) is str:
-            new.repo = value
-        else:
-            decoding.absent(
-                (path, "repo"), "HuggingFaceModelDownloadSource", "a string", data.get("repo", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "huggingface":
+                decoding.absent((path, "type"), "HuggingFaceModelDownloadSource", '"huggingface"', value)
+            value = data["user"]
+            if type(value) is str:
+                new.user = value
+            else:
+                decoding.absent((path, "user"), "HuggingFaceModelDownloadSource", "a string", value)
+            value = data["repo"]
+            if type(value) is str:
+                new.repo = value
+            else:
+                decoding.absent((path, "repo"), "HuggingFaceModelDownloadSource", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "user", "repo")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("repo", "type", "user")))
             value = new.user
@@ -237,9 +237,11 @@ def decode_model_download_source(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _MODEL_DOWNLOAD_SOURCE.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _MODEL_DOWNLOAD_SOURCE[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ModelDownloadSource", tag, data, _MODEL_DOWNLOAD_SOURCE)
 
@@ -265,29 +267,28 @@ class ArtifactModelDependency(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "model":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ArtifactModelDependency", '"model"', value)
-        value = data.get("purpose")
-        if type(value) is str:
-            new.purpose = value
-        else:
-            decoding.absent(
-                (path, "purpose"), "ArtifactModelDependency", "a string", data.get("purpose", UNSET)
-            )
-        value = data.get("modelKeys")
-        if value is not None:
-            new.model_keys = _decode_array_of_string(value, decoding, (path, "modelKeys"))
-        else:
-            decoding.absent(
-                (path, "modelKeys"), "ArtifactModelDependency", "an array", data.get("modelKeys", UNSET)
-            )
-        value = data.get("sources")
-        if value is not None:
-            new.sources = _decode_array_of_model_download_source(value, decoding, (path, "sources"))
-        else:
-            decoding.absent(
-                (path, "sources"), "ArtifactModelDependency", "an array", data.get("sources", UNSET)
+        try:
+            value = data["type"]
+            if value != "model":
+                decoding.absent((path, "type"), "ArtifactModelDependency", '"model"', value)
+            value = data["purpose"]
+            if type(value) is str:
+                new.purpose = value
+            else:
+                decoding.absent((path, "purpose"), "ArtifactModelDependency", "a string", value)
+            value = data["modelKeys"]
+            if value is not UNSET and value is not None:
+                new.model_keys = _decode_array_of_string(value, decoding, (path, "modelKeys"))
+            else:
+                decoding.absent((path, "modelKeys"), "ArtifactModelDependency", "an array", value)
+            value = data["sources"]
+            if value is not UNSET and value is not None:
+                new.sources = _decode_array_of_model_download_source(value, decoding, (path, "sources"))
+            else:
+                decoding.absent((path, "sources"), "ArtifactModelDependency", "an array", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "purpose", "modelKeys", "sources")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelKeys", "purpose", "sources", "type")))
@@ -323,9 +324,11 @@ def decode_artifact_dependency(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _ARTIFACT_DEPENDENCY.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _ARTIFACT_DEPENDENCY[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ArtifactDependency", tag, data, _ARTIFACT_DEPENDENCY)
 
@@ -388,39 +391,37 @@ class ArtifactDownloadPlanNodeArtifact(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "artifact":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ArtifactDownloadPlanNodeArtifact", '"artifact"', value)
-        value = data.get("owner")
-        if type(value) is str:
-            new.owner = value
-        else:
-            decoding.absent(
-                (path, "owner"), "ArtifactDownloadPlanNodeArtifact", "a string", data.get("owner", UNSET)
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "ArtifactDownloadPlanNodeArtifact", "a string", data.get("name", UNSET)
-            )
-        value = data.get("state")
-        if type(value) is str:
-            new.state = value
-        else:
-            decoding.absent(
-                (path, "state"), "ArtifactDownloadPlanNodeArtifact", "a string", data.get("state", UNSET)
-            )
-        value = data.get("dependencyNodes")
-        if value is not None:
-            new.dependency_nodes = _decode_array_of_integer(value, decoding, (path, "dependencyNodes"))
-        else:
-            decoding.absent(
-                (path, "dependencyNodes"),
-                "ArtifactDownloadPlanNodeArtifact",
-                "an array",
-                data.get("dependencyNodes", UNSET),
+        try:
+            value = data["type"]
+            if value != "artifact":
+                decoding.absent((path, "type"), "ArtifactDownloadPlanNodeArtifact", '"artifact"', value)
+            value = data["owner"]
+            if type(value) is str:
+                new.owner = value
+            else:
+                decoding.absent((path, "owner"), "ArtifactDownloadPlanNodeArtifact", "a string", value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "ArtifactDownloadPlanNodeArtifact", "a string", value)
+            value = data["state"]
+            if type(value) is str:
+                new.state = value
+            else:
+                decoding.absent((path, "state"), "ArtifactDownloadPlanNodeArtifact", "a string", value)
+            value = data["dependencyNodes"]
+            if value is not UNSET and value is not None:
+                new.dependency_nodes = _decode_array_of_integer(value, decoding, (path, "dependencyNodes"))
+            else:
+                decoding.absent(
+                    (path, "dependencyNodes"), "ArtifactDownloadPlanNodeArtifact", "an array", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "owner", "name", "state", "dependencyNodes")),
+                decoding,
+                path,
             )
         value = data.get("artifactType", UNSET)
         if value is UNSET or type(value) is str:
@@ -506,32 +507,27 @@ class ArtifactDownloadPlanModelInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("displayName")
-        if type(value) is str:
-            new.display_name = value
-        else:
-            decoding.absent(
-                (path, "displayName"),
-                "ArtifactDownloadPlanModelInfo",
-                "a string",
-                data.get("displayName", UNSET),
-            )
-        value = data.get("sizeBytes")
-        if type(value) is float or type(value) is int:
-            new.size_bytes = value
-        else:
-            decoding.absent(
-                (path, "sizeBytes"), "ArtifactDownloadPlanModelInfo", "a number", data.get("sizeBytes", UNSET)
-            )
-        value = data.get("compatibilityType")
-        if type(value) is str:
-            new.compatibility_type = value
-        else:
-            decoding.absent(
-                (path, "compatibilityType"),
-                "ArtifactDownloadPlanModelInfo",
-                "a string",
-                data.get("compatibilityType", UNSET),
+        try:
+            value = data["displayName"]
+            if type(value) is str:
+                new.display_name = value
+            else:
+                decoding.absent((path, "displayName"), "ArtifactDownloadPlanModelInfo", "a string", value)
+            value = data["sizeBytes"]
+            if type(value) is float or type(value) is int:
+                new.size_bytes = value
+            else:
+                decoding.absent((path, "sizeBytes"), "ArtifactDownloadPlanModelInfo", "a number", value)
+            value = data["compatibilityType"]
+            if type(value) is str:
+                new.compatibility_type = value
+            else:
+                decoding.absent(
+                    (path, "compatibilityType"), "ArtifactDownloadPlanModelInfo", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("displayName", "sizeBytes", "compatibilityType")), decoding, path
             )
         value = data.get("quantName", UNSET)
         if value is UNSET or type(value) is str:
@@ -634,55 +630,49 @@ class ArtifactDownloadPlanDownloadOptionInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("displayName")
-        if type(value) is str:
-            new.display_name = value
-        else:
-            decoding.absent(
-                (path, "displayName"),
-                "ArtifactDownloadPlanDownloadOptionInfo",
-                "a string",
-                data.get("displayName", UNSET),
-            )
-        value = data.get("sizeBytes")
-        if type(value) is float or type(value) is int:
-            new.size_bytes = value
-        else:
-            decoding.absent(
-                (path, "sizeBytes"),
-                "ArtifactDownloadPlanDownloadOptionInfo",
-                "a number",
-                data.get("sizeBytes", UNSET),
-            )
-        value = data.get("compatibilityType")
-        if type(value) is str:
-            new.compatibility_type = value
-        else:
-            decoding.absent(
-                (path, "compatibilityType"),
-                "ArtifactDownloadPlanDownloadOptionInfo",
-                "a string",
-                data.get("compatibilityType", UNSET),
-            )
-        value = data.get("fitEstimation")
-        if type(value) is str:
-            new.fit_estimation = value
-        else:
-            decoding.absent(
-                (path, "fitEstimation"),
-                "ArtifactDownloadPlanDownloadOptionInfo",
-                "a string",
-                data.get("fitEstimation", UNSET),
-            )
-        value = data.get("availability")
-        if type(value) is str:
-            new.availability = value
-        else:
-            decoding.absent(
-                (path, "availability"),
-                "ArtifactDownloadPlanDownloadOptionInfo",
-                "a string",
-                data.get("availability", UNSET),
+        try:
+            value = data["displayName"]
+            if type(value) is str:
+                new.display_name = value
+            else:
+                decoding.absent(
+                    (path, "displayName"), "ArtifactDownloadPlanDownloadOptionInfo", "a string", value
+                )
+            value = data["sizeBytes"]
+            if type(value) is float or type(value) is int:
+                new.size_bytes = value
+            else:
+                decoding.absent(
+                    (path, "sizeBytes"), "ArtifactDownloadPlanDownloadOptionInfo", "a number", value
+                )
+            value = data["compatibilityType"]
+            if type(value) is str:
+                new.compatibility_type = value
+            else:
+                decoding.absent(
+                    (path, "compatibilityType"), "ArtifactDownloadPlanDownloadOptionInfo", "a string", value
+                )
+            value = data["fitEstimation"]
+            if type(value) is str:
+                new.fit_estimation = value
+            else:
+                decoding.absent(
+                    (path, "fitEstimation"), "ArtifactDownloadPlanDownloadOptionInfo", "a string", value
+                )
+            value = data["availability"]
+            if type(value) is str:
+                new.availability = value
+            else:
+                decoding.absent(
+                    (path, "availability"), "ArtifactDownloadPlanDownloadOptionInfo", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("displayName", "sizeBytes", "compatibilityType", "fitEstimation", "availability")
+                ),
+                decoding,
+                path,
             )
         value = data.get("quantName", UNSET)
         if value is UNSET or type(value) is str:
@@ -783,25 +773,23 @@ class ArtifactDownloadPlanNodeModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "model":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ArtifactDownloadPlanNodeModel", '"model"', value)
-        value = data.get("state")
-        if type(value) is str:
-            new.state = value
-        else:
-            decoding.absent(
-                (path, "state"), "ArtifactDownloadPlanNodeModel", "a string", data.get("state", UNSET)
-            )
-        value = data.get("dependencyLabel")
-        if type(value) is str:
-            new.dependency_label = value
-        else:
-            decoding.absent(
-                (path, "dependencyLabel"),
-                "ArtifactDownloadPlanNodeModel",
-                "a string",
-                data.get("dependencyLabel", UNSET),
+        try:
+            value = data["type"]
+            if value != "model":
+                decoding.absent((path, "type"), "ArtifactDownloadPlanNodeModel", '"model"', value)
+            value = data["state"]
+            if type(value) is str:
+                new.state = value
+            else:
+                decoding.absent((path, "state"), "ArtifactDownloadPlanNodeModel", "a string", value)
+            value = data["dependencyLabel"]
+            if type(value) is str:
+                new.dependency_label = value
+            else:
+                decoding.absent((path, "dependencyLabel"), "ArtifactDownloadPlanNodeModel", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "state", "dependencyLabel")), decoding, path
             )
         value = data.get("resolvedSources", UNSET)
         if value is UNSET or type(value) is int:
@@ -931,9 +919,11 @@ def decode_artifact_download_plan_node(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _ARTIFACT_DOWNLOAD_PLAN_NODE.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _ARTIFACT_DOWNLOAD_PLAN_NODE[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ArtifactDownloadPlanNode", tag, data, _ARTIFACT_DOWNLOAD_PLAN_NODE)
 
@@ -977,41 +967,36 @@ class ArtifactDownloadPlan(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("nodes")
-        if value is not None:
-            new.nodes = _decode_array_of_artifact_download_plan_node(value, decoding, (path, "nodes"))
-        else:
-            decoding.absent((path, "nodes"), "ArtifactDownloadPlan", "an array", data.get("nodes", UNSET))
-        value = data.get("downloadSizeBytes")
-        if type(value) is int:
-            new.download_size_bytes = value
-        elif (number := decoding.integer((path, "downloadSizeBytes"), value)) is not None:
-            new.download_size_bytes = number
-        else:
-            decoding.absent(
-                (path, "downloadSizeBytes"),
-                "ArtifactDownloadPlan",
-                "an integer",
-                data.get("downloadSizeBytes", UNSET),
-            )
-        value = data.get("downloadAction")
-        if type(value) is str:
-            new.download_action = value
-        else:
-            decoding.absent(
-                (path, "downloadAction"),
-                "ArtifactDownloadPlan",
-                "a string",
-                data.get("downloadAction", UNSET),
-            )
-        value = data.get("version")
-        if type(value) is int:
-            new.version = value
-        elif (number := decoding.integer((path, "version"), value)) is not None:
-            new.version = number
-        else:
-            decoding.absent(
-                (path, "version"), "ArtifactDownloadPlan", "an integer", data.get("version", UNSET)
+        try:
+            value = data["nodes"]
+            if value is not UNSET and value is not None:
+                new.nodes = _decode_array_of_artifact_download_plan_node(value, decoding, (path, "nodes"))
+            else:
+                decoding.absent((path, "nodes"), "ArtifactDownloadPlan", "an array", value)
+            value = data["downloadSizeBytes"]
+            if type(value) is int:
+                new.download_size_bytes = value
+            elif (number := decoding.integer((path, "downloadSizeBytes"), value)) is not None:
+                new.download_size_bytes = number
+            else:
+                decoding.absent((path, "downloadSizeBytes"), "ArtifactDownloadPlan", "an integer", value)
+            value = data["downloadAction"]
+            if type(value) is str:
+                new.download_action = value
+            else:
+                decoding.absent((path, "downloadAction"), "ArtifactDownloadPlan", "a string", value)
+            value = data["version"]
+            if type(value) is int:
+                new.version = value
+            elif (number := decoding.integer((path, "version"), value)) is not None:
+                new.version = number
+            else:
+                decoding.absent((path, "version"), "ArtifactDownloadPlan", "an integer", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("nodes", "downloadSizeBytes", "downloadAction", "version")),
+                decoding,
+                path,
             )
         value = data.get("downloadJobIdentifier", UNSET)
         if value is UNSET or type(value) is str:
@@ -1070,36 +1055,31 @@ class DownloadProgressUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("downloadedBytes")
-        if type(value) is int:
-            new.downloaded_bytes = value
-        elif (number := decoding.integer((path, "downloadedBytes"), value)) is not None:
-            new.downloaded_bytes = number
-        else:
-            decoding.absent(
-                (path, "downloadedBytes"),
-                "DownloadProgressUpdate",
-                "an integer",
-                data.get("downloadedBytes", UNSET),
-            )
-        value = data.get("totalBytes")
-        if type(value) is int:
-            new.total_bytes = value
-        elif (number := decoding.integer((path, "totalBytes"), value)) is not None:
-            new.total_bytes = number
-        else:
-            decoding.absent(
-                (path, "totalBytes"), "DownloadProgressUpdate", "an integer", data.get("totalBytes", UNSET)
-            )
-        value = data.get("speedBytesPerSecond")
-        if type(value) is float or type(value) is int:
-            new.speed_bytes_per_second = value
-        else:
-            decoding.absent(
-                (path, "speedBytesPerSecond"),
-                "DownloadProgressUpdate",
-                "a number",
-                data.get("speedBytesPerSecond", UNSET),
+        try:
+            value = data["downloadedBytes"]
+            if type(value) is int:
+                new.downloaded_bytes = value
+            elif (number := decoding.integer((path, "downloadedBytes"), value)) is not None:
+                new.downloaded_bytes = number
+            else:
+                decoding.absent((path, "downloadedBytes"), "DownloadProgressUpdate", "an integer", value)
+            value = data["totalBytes"]
+            if type(value) is int:
+                new.total_bytes = value
+            elif (number := decoding.integer((path, "totalBytes"), value)) is not None:
+                new.total_bytes = number
+            else:
+                decoding.absent((path, "totalBytes"), "DownloadProgressUpdate", "an integer", value)
+            value = data["speedBytesPerSecond"]
+            if type(value) is float or type(value) is int:
+                new.speed_bytes_per_second = value
+            else:
+                decoding.absent((path, "speedBytesPerSecond"), "DownloadProgressUpdate", "a number", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("downloadedBytes", "totalBytes", "speedBytesPerSecond")),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -1150,78 +1130,74 @@ class HubModelMetadataLlm(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "llm":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "HubModelMetadataLlm", '"llm"', value)
-        value = data.get("architectures")
-        if value is not None:
-            new.architectures = _decode_array_of_string_2(value, decoding, (path, "architectures"))
-        else:
-            decoding.absent(
-                (path, "architectures"), "HubModelMetadataLlm", "an array", data.get("architectures", UNSET)
-            )
-        value = data.get("compatibilityTypes")
-        if value is not None:
-            new.compatibility_types = _decode_array_of_model_compatibility_type(
-                value, decoding, (path, "compatibilityTypes")
-            )
-        else:
-            decoding.absent(
-                (path, "compatibilityTypes"),
-                "HubModelMetadataLlm",
-                "an array",
-                data.get("compatibilityTypes", UNSET),
-            )
-        value = data.get("paramsStrings")
-        if value is not None:
-            new.params_strings = _decode_array_of_string_2(value, decoding, (path, "paramsStrings"))
-        else:
-            decoding.absent(
-                (path, "paramsStrings"), "HubModelMetadataLlm", "an array", data.get("paramsStrings", UNSET)
-            )
-        value = data.get("minMemoryUsageBytes")
-        if type(value) is float or type(value) is int:
-            new.min_memory_usage_bytes = value
-        else:
-            decoding.absent(
-                (path, "minMemoryUsageBytes"),
-                "HubModelMetadataLlm",
-                "a number",
-                data.get("minMemoryUsageBytes", UNSET),
-            )
-        value = data.get("trainedForToolUse")
-        if value is not None:
-            new.trained_for_tool_use = _decode_boolean_or_string(value, decoding, (path, "trainedForToolUse"))
-        else:
-            decoding.absent(
-                (path, "trainedForToolUse"),
-                "HubModelMetadataLlm",
-                "a boolean or a string",
-                data.get("trainedForToolUse", UNSET),
-            )
-        value = data.get("vision")
-        if value is not None:
-            new.vision = _decode_boolean_or_string(value, decoding, (path, "vision"))
-        else:
-            decoding.absent(
-                (path, "vision"), "HubModelMetadataLlm", "a boolean or a string", data.get("vision", UNSET)
-            )
-        value = data.get("reasoning")
-        if value is not None:
-            new.reasoning = _decode_boolean_or_string(value, decoding, (path, "reasoning"))
-        else:
-            decoding.absent(
-                (path, "reasoning"),
-                "HubModelMetadataLlm",
-                "a boolean or a string",
-                data.get("reasoning", UNSET),
-            )
-        value = data.get("contextLengths")
-        if value is not None:
-            new.context_lengths = _decode_array_of_number(value, decoding, (path, "contextLengths"))
-        else:
-            decoding.absent(
-                (path, "contextLengths"), "HubModelMetadataLlm", "an array", data.get("contextLengths", UNSET)
+        try:
+            value = data["type"]
+            if value != "llm":
+                decoding.absent((path, "type"), "HubModelMetadataLlm", '"llm"', value)
+            value = data["architectures"]
+            if value is not UNSET and value is not None:
+                new.architectures = _decode_array_of_string_2(value, decoding, (path, "architectures"))
+            else:
+                decoding.absent((path, "architectures"), "HubModelMetadataLlm", "an array", value)
+            value = data["compatibilityTypes"]
+            if value is not UNSET and value is not None:
+                new.compatibility_types = _decode_array_of_model_compatibility_type(
+                    value, decoding, (path, "compatibilityTypes")
+                )
+            else:
+                decoding.absent((path, "compatibilityTypes"), "HubModelMetadataLlm", "an array", value)
+            value = data["paramsStrings"]
+            if value is not UNSET and value is not None:
+                new.params_strings = _decode_array_of_string_2(value, decoding, (path, "paramsStrings"))
+            else:
+                decoding.absent((path, "paramsStrings"), "HubModelMetadataLlm", "an array", value)
+            value = data["minMemoryUsageBytes"]
+            if type(value) is float or type(value) is int:
+                new.min_memory_usage_bytes = value
+            else:
+                decoding.absent((path, "minMemoryUsageBytes"), "HubModelMetadataLlm", "a number", value)
+            value = data["trainedForToolUse"]
+            if value is not UNSET and value is not None:
+                new.trained_for_tool_use = _decode_boolean_or_string(
+                    value, decoding, (path, "trainedForToolUse")
+                )
+            else:
+                decoding.absent(
+                    (path, "trainedForToolUse"), "HubModelMetadataLlm", "a boolean or a string", value
+                )
+            value = data["vision"]
+            if value is not UNSET and value is not None:
+                new.vision = _decode_boolean_or_string(value, decoding, (path, "vision"))
+            else:
+                decoding.absent((path, "vision"), "HubModelMetadataLlm", "a boolean or a string", value)
+            value = data["reasoning"]
+            if value is not UNSET and value is not None:
+                new.reasoning = _decode_boolean_or_string(value, decoding, (path, "reasoning"))
+            else:
+                decoding.absent((path, "reasoning"), "HubModelMetadataLlm", "a boolean or a string", value)
+            value = data["contextLengths"]
+            if value is not UNSET and value is not None:
+                new.context_lengths = _decode_array_of_number(value, decoding, (path, "contextLengths"))
+            else:
+                decoding.absent((path, "contextLengths"), "HubModelMetadataLlm", "an array", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "architectures",
+                        "compatibilityTypes",
+                        "paramsStrings",
+                        "minMemoryUsageBytes",
+                        "trainedForToolUse",
+                        "vision",
+                        "reasoning",
+                        "contextLengths",
+                    ),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -1292,60 +1268,52 @@ class HubModelMetadataEmbedding(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "embedding":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "HubModelMetadataEmbedding", '"embedding"', value)
-        value = data.get("architectures")
-        if value is not None:
-            new.architectures = _decode_array_of_string_2(value, decoding, (path, "architectures"))
-        else:
-            decoding.absent(
-                (path, "architectures"),
-                "HubModelMetadataEmbedding",
-                "an array",
-                data.get("architectures", UNSET),
-            )
-        value = data.get("compatibilityTypes")
-        if value is not None:
-            new.compatibility_types = _decode_array_of_model_compatibility_type(
-                value, decoding, (path, "compatibilityTypes")
-            )
-        else:
-            decoding.absent(
-                (path, "compatibilityTypes"),
-                "HubModelMetadataEmbedding",
-                "an array",
-                data.get("compatibilityTypes", UNSET),
-            )
-        value = data.get("paramsStrings")
-        if value is not None:
-            new.params_strings = _decode_array_of_string_2(value, decoding, (path, "paramsStrings"))
-        else:
-            decoding.absent(
-                (path, "paramsStrings"),
-                "HubModelMetadataEmbedding",
-                "an array",
-                data.get("paramsStrings", UNSET),
-            )
-        value = data.get("minMemoryUsageBytes")
-        if type(value) is float or type(value) is int:
-            new.min_memory_usage_bytes = value
-        else:
-            decoding.absent(
-                (path, "minMemoryUsageBytes"),
-                "HubModelMetadataEmbedding",
-                "a number",
-                data.get("minMemoryUsageBytes", UNSET),
-            )
-        value = data.get("contextLengths")
-        if value is not None:
-            new.context_lengths = _decode_array_of_number(value, decoding, (path, "contextLengths"))
-        else:
-            decoding.absent(
-                (path, "contextLengths"),
-                "HubModelMetadataEmbedding",
-                "an array",
-                data.get("contextLengths", UNSET),
+        try:
+            value = data["type"]
+            if value != "embedding":
+                decoding.absent((path, "type"), "HubModelMetadataEmbedding", '"embedding"', value)
+            value = data["architectures"]
+            if value is not UNSET and value is not None:
+                new.architectures = _decode_array_of_string_2(value, decoding, (path, "architectures"))
+            else:
+                decoding.absent((path, "architectures"), "HubModelMetadataEmbedding", "an array", value)
+            value = data["compatibilityTypes"]
+            if value is not UNSET and value is not None:
+                new.compatibility_types = _decode_array_of_model_compatibility_type(
+                    value, decoding, (path, "compatibilityTypes")
+                )
+            else:
+                decoding.absent((path, "compatibilityTypes"), "HubModelMetadataEmbedding", "an array", value)
+            value = data["paramsStrings"]
+            if value is not UNSET and value is not None:
+                new.params_strings = _decode_array_of_string_2(value, decoding, (path, "paramsStrings"))
+            else:
+                decoding.absent((path, "paramsStrings"), "HubModelMetadataEmbedding", "an array", value)
+            value = data["minMemoryUsageBytes"]
+            if type(value) is float or type(value) is int:
+                new.min_memory_usage_bytes = value
+            else:
+                decoding.absent((path, "minMemoryUsageBytes"), "HubModelMetadataEmbedding", "a number", value)
+            value = data["contextLengths"]
+            if value is not UNSET and value is not None:
+                new.context_lengths = _decode_array_of_number(value, decoding, (path, "contextLengths"))
+            else:
+                decoding.absent((path, "contextLengths"), "HubModelMetadataEmbedding", "an array", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "architectures",
+                        "compatibilityTypes",
+                        "paramsStrings",
+                        "minMemoryUsageBytes",
+                        "contextLengths",
+                    ),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -1392,9 +1360,11 @@ def decode_hub_model_metadata(data: Any, decoding: Decoding = LENIENT, path: Pat
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _HUB_MODEL_METADATA.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _HUB_MODEL_METADATA[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "HubModelMetadata", tag, data, _HUB_MODEL_METADATA)
 
@@ -1428,39 +1398,48 @@ class HubModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "model":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "HubModel", '"model"', value)
-        value = data.get("owner")
-        if type(value) is str:
-            new.owner = value
-        else:
-            decoding.absent((path, "owner"), "HubModel", "a string", data.get("owner", UNSET))
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "HubModel", "a string", data.get("name", UNSET))
-        value = data.get("description")
-        if type(value) is str:
-            new.description = value
-        else:
-            decoding.absent((path, "description"), "HubModel", "a string", data.get("description", UNSET))
-        value = data.get("downloads")
-        if type(value) is float or type(value) is int:
-            new.downloads = value
-        else:
-            decoding.absent((path, "downloads"), "HubModel", "a number", data.get("downloads", UNSET))
-        value = data.get("likeCount")
-        if type(value) is float or type(value) is int:
-            new.like_count = value
-        else:
-            decoding.absent((path, "likeCount"), "HubModel", "a number", data.get("likeCount", UNSET))
-        value = data.get("metadata")
-        if value is not None:
-            new.metadata = decode_hub_model_metadata(value, decoding, (path, "metadata"))
-        else:
-            decoding.absent((path, "metadata"), "HubModel", "an object", data.get("metadata", UNSET))
+        try:
+            value = data["type"]
+            if value != "model":
+                decoding.absent((path, "type"), "HubModel", '"model"', value)
+            value = data["owner"]
+            if type(value) is str:
+                new.owner = value
+            else:
+                decoding.absent((path, "owner"), "HubModel", "a string", value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "HubModel", "a string", value)
+            value = data["description"]
+            if type(value) is str:
+                new.description = value
+            else:
+                decoding.absent((path, "description"), "HubModel", "a string", value)
+            value = data["downloads"]
+            if type(value) is float or type(value) is int:
+                new.downloads = value
+            else:
+                decoding.absent((path, "downloads"), "HubModel", "a number", value)
+            value = data["likeCount"]
+            if type(value) is float or type(value) is int:
+                new.like_count = value
+            else:
+                decoding.absent((path, "likeCount"), "HubModel", "a number", value)
+            value = data["metadata"]
+            if value is not UNSET and value is not None:
+                new.metadata = decode_hub_model_metadata(value, decoding, (path, "metadata"))
+            else:
+                decoding.absent((path, "metadata"), "HubModel", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "owner", "name", "description", "downloads", "likeCount", "metadata")
+                ),
+                decoding,
+                path,
+            )
         value = data.get("staffPickedAt", UNSET)
         if value is UNSET or type(value) is float or type(value) is int:
             new.staff_picked_at = value
@@ -1525,22 +1504,21 @@ class LocalArtifactFileEntry(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("relativePath")
-        if type(value) is str:
-            new.relative_path = value
-        else:
-            decoding.absent(
-                (path, "relativePath"), "LocalArtifactFileEntry", "a string", data.get("relativePath", UNSET)
-            )
-        value = data.get("sizeBytes")
-        if type(value) is int:
-            new.size_bytes = value
-        elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
-            new.size_bytes = number
-        else:
-            decoding.absent(
-                (path, "sizeBytes"), "LocalArtifactFileEntry", "an integer", data.get("sizeBytes", UNSET)
-            )
+        try:
+            value = data["relativePath"]
+            if type(value) is str:
+                new.relative_path = value
+            else:
+                decoding.absent((path, "relativePath"), "LocalArtifactFileEntry", "a string", value)
+            value = data["sizeBytes"]
+            if type(value) is int:
+                new.size_bytes = value
+            elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
+                new.size_bytes = number
+            else:
+                decoding.absent((path, "sizeBytes"), "LocalArtifactFileEntry", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("relativePath", "sizeBytes")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("relativePath", "sizeBytes")))
         return new
@@ -1573,16 +1551,19 @@ class LocalArtifactFileList(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("files")
-        if value is not None:
-            new.files = _decode_array_of_local_artifact_file_entry(value, decoding, (path, "files"))
-        else:
-            decoding.absent((path, "files"), "LocalArtifactFileList", "an array", data.get("files", UNSET))
-        value = data.get("usedIgnoreFile", UNSET)
-        if type(value) is str or value is None:
-            new.used_ignore_file = value
-        else:
-            decoding.absent((path, "usedIgnoreFile"), "LocalArtifactFileList", "a string or null", value)
+        try:
+            value = data["files"]
+            if value is not UNSET and value is not None:
+                new.files = _decode_array_of_local_artifact_file_entry(value, decoding, (path, "files"))
+            else:
+                decoding.absent((path, "files"), "LocalArtifactFileList", "an array", value)
+            value = data["usedIgnoreFile"]
+            if type(value) is str or value is None:
+                new.used_ignore_file = value
+            else:
+                decoding.absent((path, "usedIgnoreFile"), "LocalArtifactFileList", "a string or null", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("files", "usedIgnoreFile")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("files", "usedIgnoreFile")))
         return new
@@ -1706,64 +1687,64 @@ class ModelSearchResultDownloadOptionData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "ModelSearchResultDownloadOptionData", "a string", data.get("name", UNSET)
-            )
-        value = data.get("sizeBytes")
-        if type(value) is int:
-            new.size_bytes = value
-        elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
-            new.size_bytes = number
-        else:
-            decoding.absent(
-                (path, "sizeBytes"),
-                "ModelSearchResultDownloadOptionData",
-                "an integer",
-                data.get("sizeBytes", UNSET),
-            )
-        value = data.get("fitEstimation")
-        if type(value) is str:
-            new.fit_estimation = value
-        else:
-            decoding.absent(
-                (path, "fitEstimation"),
-                "ModelSearchResultDownloadOptionData",
-                "a string",
-                data.get("fitEstimation", UNSET),
-            )
-        value = data.get("downloadIdentifier")
-        if type(value) is str:
-            new.download_identifier = value
-        else:
-            decoding.absent(
-                (path, "downloadIdentifier"),
-                "ModelSearchResultDownloadOptionData",
-                "a string",
-                data.get("downloadIdentifier", UNSET),
-            )
-        value = data.get("indexedModelIdentifier")
-        if type(value) is str:
-            new.indexed_model_identifier = value
-        else:
-            decoding.absent(
-                (path, "indexedModelIdentifier"),
-                "ModelSearchResultDownloadOptionData",
-                "a string",
-                data.get("indexedModelIdentifier", UNSET),
-            )
-        value = data.get("compatibilityType")
-        if type(value) is str:
-            new.compatibility_type = value
-        else:
-            decoding.absent(
-                (path, "compatibilityType"),
-                "ModelSearchResultDownloadOptionData",
-                "a string",
-                data.get("compatibilityType", UNSET),
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "ModelSearchResultDownloadOptionData", "a string", value)
+            value = data["sizeBytes"]
+            if type(value) is int:
+                new.size_bytes = value
+            elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
+                new.size_bytes = number
+            else:
+                decoding.absent(
+                    (path, "sizeBytes"), "ModelSearchResultDownloadOptionData", "an integer", value
+                )
+            value = data["fitEstimation"]
+            if type(value) is str:
+                new.fit_estimation = value
+            else:
+                decoding.absent(
+                    (path, "fitEstimation"), "ModelSearchResultDownloadOptionData", "a string", value
+                )
+            value = data["downloadIdentifier"]
+            if type(value) is str:
+                new.download_identifier = value
+            else:
+                decoding.absent(
+                    (path, "downloadIdentifier"), "ModelSearchResultDownloadOptionData", "a string", value
+                )
+            value = data["indexedModelIdentifier"]
+            if type(value) is str:
+                new.indexed_model_identifier = value
+            else:
+                decoding.absent(
+                    (path, "indexedModelIdentifier"), "ModelSearchResultDownloadOptionData", "a string", value
+                )
+            value = data["compatibilityType"]
+            if type(value) is str:
+                new.compatibility_type = value
+            else:
+                decoding.absent(
+                    (path, "compatibilityType"), "ModelSearchResultDownloadOptionData", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "name",
+                        "sizeBytes",
+                        "fitEstimation",
+                        "downloadIdentifier",
+                        "indexedModelIdentifier",
+                        "compatibilityType",
+                    ),
+                ),
+                decoding,
+                path,
             )
         value = data.get("quantization", UNSET)
         if value is UNSET or type(value) is str:
@@ -1847,19 +1828,17 @@ class ModelSearchResultIdentifierCatalog(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "catalog":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ModelSearchResultIdentifierCatalog", '"catalog"', value)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"),
-                "ModelSearchResultIdentifierCatalog",
-                "a string",
-                data.get("identifier", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "catalog":
+                decoding.absent((path, "type"), "ModelSearchResultIdentifierCatalog", '"catalog"', value)
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "ModelSearchResultIdentifierCatalog", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "identifier")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "type")))
         return new
@@ -1891,19 +1870,17 @@ class ModelSearchResultIdentifierHf(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "hf":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ModelSearchResultIdentifierHf", '"hf"', value)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"),
-                "ModelSearchResultIdentifierHf",
-                "a string",
-                data.get("identifier", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "hf":
+                decoding.absent((path, "type"), "ModelSearchResultIdentifierHf", '"hf"', value)
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "ModelSearchResultIdentifierHf", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "identifier")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "type")))
         return new
@@ -1932,9 +1909,11 @@ def decode_model_search_result_identifier(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _MODEL_SEARCH_RESULT_IDENTIFIER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _MODEL_SEARCH_RESULT_IDENTIFIER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "ModelSearchResultIdentifier", tag, data, _MODEL_SEARCH_RESULT_IDENTIFIER
@@ -1963,18 +1942,19 @@ class ModelSearchResultEntryData(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "ModelSearchResultEntryData", "a string", data.get("name", UNSET))
-        value = data.get("identifier")
-        if value is not None:
-            new.identifier = decode_model_search_result_identifier(value, decoding, (path, "identifier"))
-        else:
-            decoding.absent(
-                (path, "identifier"), "ModelSearchResultEntryData", "an object", data.get("identifier", UNSET)
-            )
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "ModelSearchResultEntryData", "a string", value)
+            value = data["identifier"]
+            if value is not UNSET and value is not None:
+                new.identifier = decode_model_search_result_identifier(value, decoding, (path, "identifier"))
+            else:
+                decoding.absent((path, "identifier"), "ModelSearchResultEntryData", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("name", "identifier")), decoding, path)
         value = data.get("exact", UNSET)
         if value is UNSET or type(value) is bool:
             new.exact = value

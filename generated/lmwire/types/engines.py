@@ -83,11 +83,14 @@ class CpuInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("architecture")
-        if type(value) is str:
-            new.architecture = value
-        else:
-            decoding.absent((path, "architecture"), "CpuInfo", "a string", data.get("architecture", UNSET))
+        try:
+            value = data["architecture"]
+            if type(value) is str:
+                new.architecture = value
+            else:
+                decoding.absent((path, "architecture"), "CpuInfo", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("architecture",)), decoding, path)
         value = data.get("instructionSetExtensions", UNSET)
         if value is UNSET:
             new.instruction_set_extensions = UNSET
@@ -201,74 +204,71 @@ class DownloadableRuntimeEngineExtension(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "engine":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadableRuntimeEngineExtension", '"engine"', value)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "DownloadableRuntimeEngineExtension", "a string", data.get("name", UNSET)
-            )
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent(
-                (path, "version"),
-                "DownloadableRuntimeEngineExtension",
-                "a string",
-                data.get("version", UNSET),
-            )
-        value = data.get("package")
-        if type(value) is str:
-            new.package = value
-        else:
-            decoding.absent(
-                (path, "package"),
-                "DownloadableRuntimeEngineExtension",
-                "a string",
-                data.get("package", UNSET),
-            )
-        value = data.get("platform")
-        if type(value) is str:
-            new.platform = value
-        else:
-            decoding.absent(
-                (path, "platform"),
-                "DownloadableRuntimeEngineExtension",
-                "a string",
-                data.get("platform", UNSET),
-            )
-        value = data.get("cpu")
-        if value is not None:
-            new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
-        else:
-            decoding.absent(
-                (path, "cpu"), "DownloadableRuntimeEngineExtension", "an object", data.get("cpu", UNSET)
-            )
-        value = data.get("supportedModelFormatNames")
-        if value is not None:
-            new.supported_model_format_names = _decode_array_of_model_format_name(
-                value, decoding, (path, "supportedModelFormatNames")
-            )
-        else:
-            decoding.absent(
-                (path, "supportedModelFormatNames"),
-                "DownloadableRuntimeEngineExtension",
-                "an array",
-                data.get("supportedModelFormatNames", UNSET),
-            )
-        value = data.get("localVersions")
-        if value is not None:
-            new.local_versions = _decode_array_of_string(value, decoding, (path, "localVersions"))
-        else:
-            decoding.absent(
-                (path, "localVersions"),
-                "DownloadableRuntimeEngineExtension",
-                "an array",
-                data.get("localVersions", UNSET),
+        try:
+            value = data["type"]
+            if value != "engine":
+                decoding.absent((path, "type"), "DownloadableRuntimeEngineExtension", '"engine"', value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "DownloadableRuntimeEngineExtension", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "DownloadableRuntimeEngineExtension", "a string", value)
+            value = data["package"]
+            if type(value) is str:
+                new.package = value
+            else:
+                decoding.absent((path, "package"), "DownloadableRuntimeEngineExtension", "a string", value)
+            value = data["platform"]
+            if type(value) is str:
+                new.platform = value
+            else:
+                decoding.absent((path, "platform"), "DownloadableRuntimeEngineExtension", "a string", value)
+            value = data["cpu"]
+            if value is not UNSET and value is not None:
+                new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
+            else:
+                decoding.absent((path, "cpu"), "DownloadableRuntimeEngineExtension", "an object", value)
+            value = data["supportedModelFormatNames"]
+            if value is not UNSET and value is not None:
+                new.supported_model_format_names = _decode_array_of_model_format_name(
+                    value, decoding, (path, "supportedModelFormatNames")
+                )
+            else:
+                decoding.absent(
+                    (path, "supportedModelFormatNames"),
+                    "DownloadableRuntimeEngineExtension",
+                    "an array",
+                    value,
+                )
+            value = data["localVersions"]
+            if value is not UNSET and value is not None:
+                new.local_versions = _decode_array_of_string(value, decoding, (path, "localVersions"))
+            else:
+                decoding.absent(
+                    (path, "localVersions"), "DownloadableRuntimeEngineExtension", "an array", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "name",
+                        "version",
+                        "package",
+                        "platform",
+                        "cpu",
+                        "supportedModelFormatNames",
+                        "localVersions",
+                    ),
+                ),
+                decoding,
+                path,
             )
         value = data.get("gpu", UNSET)
         if value is UNSET:
@@ -350,62 +350,51 @@ class DownloadableRuntimeFrameworkExtension(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "framework":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadableRuntimeFrameworkExtension", '"framework"', value)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "DownloadableRuntimeFrameworkExtension", "a string", data.get("name", UNSET)
-            )
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent(
-                (path, "version"),
-                "DownloadableRuntimeFrameworkExtension",
-                "a string",
-                data.get("version", UNSET),
-            )
-        value = data.get("package")
-        if type(value) is str:
-            new.package = value
-        else:
-            decoding.absent(
-                (path, "package"),
-                "DownloadableRuntimeFrameworkExtension",
-                "a string",
-                data.get("package", UNSET),
-            )
-        value = data.get("platform")
-        if type(value) is str:
-            new.platform = value
-        else:
-            decoding.absent(
-                (path, "platform"),
-                "DownloadableRuntimeFrameworkExtension",
-                "a string",
-                data.get("platform", UNSET),
-            )
-        value = data.get("cpu")
-        if value is not None:
-            new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
-        else:
-            decoding.absent(
-                (path, "cpu"), "DownloadableRuntimeFrameworkExtension", "an object", data.get("cpu", UNSET)
-            )
-        value = data.get("localVersions")
-        if value is not None:
-            new.local_versions = _decode_array_of_string(value, decoding, (path, "localVersions"))
-        else:
-            decoding.absent(
-                (path, "localVersions"),
-                "DownloadableRuntimeFrameworkExtension",
-                "an array",
-                data.get("localVersions", UNSET),
+        try:
+            value = data["type"]
+            if value != "framework":
+                decoding.absent((path, "type"), "DownloadableRuntimeFrameworkExtension", '"framework"', value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "DownloadableRuntimeFrameworkExtension", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "DownloadableRuntimeFrameworkExtension", "a string", value)
+            value = data["package"]
+            if type(value) is str:
+                new.package = value
+            else:
+                decoding.absent((path, "package"), "DownloadableRuntimeFrameworkExtension", "a string", value)
+            value = data["platform"]
+            if type(value) is str:
+                new.platform = value
+            else:
+                decoding.absent(
+                    (path, "platform"), "DownloadableRuntimeFrameworkExtension", "a string", value
+                )
+            value = data["cpu"]
+            if value is not UNSET and value is not None:
+                new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
+            else:
+                decoding.absent((path, "cpu"), "DownloadableRuntimeFrameworkExtension", "an object", value)
+            value = data["localVersions"]
+            if value is not UNSET and value is not None:
+                new.local_versions = _decode_array_of_string(value, decoding, (path, "localVersions"))
+            else:
+                decoding.absent(
+                    (path, "localVersions"), "DownloadableRuntimeFrameworkExtension", "an array", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "name", "version", "package", "platform", "cpu", "localVersions")
+                ),
+                decoding,
+                path,
             )
         value = data.get("gpu", UNSET)
         if value is UNSET:
@@ -460,9 +449,11 @@ def decode_downloadable_runtime_extension_info(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _DOWNLOADABLE_RUNTIME_EXTENSION_INFO.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _DOWNLOADABLE_RUNTIME_EXTENSION_INFO[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "DownloadableRuntimeExtensionInfo", tag, data, _DOWNLOADABLE_RUNTIME_EXTENSION_INFO
@@ -497,42 +488,46 @@ class RuntimeEngineInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "RuntimeEngineInfo", "a string", data.get("name", UNSET))
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent((path, "version"), "RuntimeEngineInfo", "a string", data.get("version", UNSET))
-        value = data.get("engine")
-        if type(value) is str:
-            new.engine = value
-        else:
-            decoding.absent((path, "engine"), "RuntimeEngineInfo", "a string", data.get("engine", UNSET))
-        value = data.get("platform")
-        if type(value) is str:
-            new.platform = value
-        else:
-            decoding.absent((path, "platform"), "RuntimeEngineInfo", "a string", data.get("platform", UNSET))
-        value = data.get("cpu")
-        if value is not None:
-            new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
-        else:
-            decoding.absent((path, "cpu"), "RuntimeEngineInfo", "an object", data.get("cpu", UNSET))
-        value = data.get("supportedModelFormatNames")
-        if value is not None:
-            new.supported_model_format_names = _decode_array_of_model_format_name(
-                value, decoding, (path, "supportedModelFormatNames")
-            )
-        else:
-            decoding.absent(
-                (path, "supportedModelFormatNames"),
-                "RuntimeEngineInfo",
-                "an array",
-                data.get("supportedModelFormatNames", UNSET),
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "RuntimeEngineInfo", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "RuntimeEngineInfo", "a string", value)
+            value = data["engine"]
+            if type(value) is str:
+                new.engine = value
+            else:
+                decoding.absent((path, "engine"), "RuntimeEngineInfo", "a string", value)
+            value = data["platform"]
+            if type(value) is str:
+                new.platform = value
+            else:
+                decoding.absent((path, "platform"), "RuntimeEngineInfo", "a string", value)
+            value = data["cpu"]
+            if value is not UNSET and value is not None:
+                new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
+            else:
+                decoding.absent((path, "cpu"), "RuntimeEngineInfo", "an object", value)
+            value = data["supportedModelFormatNames"]
+            if value is not UNSET and value is not None:
+                new.supported_model_format_names = _decode_array_of_model_format_name(
+                    value, decoding, (path, "supportedModelFormatNames")
+                )
+            else:
+                decoding.absent((path, "supportedModelFormatNames"), "RuntimeEngineInfo", "an array", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("name", "version", "engine", "platform", "cpu", "supportedModelFormatNames")
+                ),
+                decoding,
+                path,
             )
         value = data.get("gpu", UNSET)
         if value is UNSET:
@@ -589,18 +584,19 @@ class RuntimeExtensionSpecifier(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "RuntimeExtensionSpecifier", "a string", data.get("name", UNSET))
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent(
-                (path, "version"), "RuntimeExtensionSpecifier", "a string", data.get("version", UNSET)
-            )
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "RuntimeExtensionSpecifier", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "RuntimeExtensionSpecifier", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("name", "version")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "version")))
         return new
@@ -661,26 +657,28 @@ class RuntimeHardwareCpuInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("architecture")
-        if type(value) is str:
-            new.architecture = value
-        else:
-            decoding.absent(
-                (path, "architecture"), "RuntimeHardwareCpuInfo", "a string", data.get("architecture", UNSET)
-            )
-        value = data.get("supportedInstructionSetExtensions")
-        if value is not None:
-            new.supported_instruction_set_extensions = (
-                _decode_array_of_runtime_hardware_cpu_instruction_set_extension(
-                    value, decoding, (path, "supportedInstructionSetExtensions")
+        try:
+            value = data["architecture"]
+            if type(value) is str:
+                new.architecture = value
+            else:
+                decoding.absent((path, "architecture"), "RuntimeHardwareCpuInfo", "a string", value)
+            value = data["supportedInstructionSetExtensions"]
+            if value is not UNSET and value is not None:
+                new.supported_instruction_set_extensions = (
+                    _decode_array_of_runtime_hardware_cpu_instruction_set_extension(
+                        value, decoding, (path, "supportedInstructionSetExtensions")
+                    )
                 )
-            )
-        else:
-            decoding.absent(
-                (path, "supportedInstructionSetExtensions"),
-                "RuntimeHardwareCpuInfo",
-                "an array",
-                data.get("supportedInstructionSetExtensions", UNSET),
+            else:
+                decoding.absent(
+                    (path, "supportedInstructionSetExtensions"), "RuntimeHardwareCpuInfo", "an array", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("architecture", "supportedInstructionSetExtensions")),
+                decoding,
+                path,
             )
         value = data.get("name", UNSET)
         if value is UNSET or type(value) is str:
@@ -744,20 +742,19 @@ class RuntimeHardwareSurveyResultInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code")
-        if type(value) is str:
-            new.code = value
-        else:
-            decoding.absent(
-                (path, "code"), "RuntimeHardwareSurveyResultInfo", "a string", data.get("code", UNSET)
-            )
-        value = data.get("message")
-        if type(value) is str:
-            new.message = value
-        else:
-            decoding.absent(
-                (path, "message"), "RuntimeHardwareSurveyResultInfo", "a string", data.get("message", UNSET)
-            )
+        try:
+            value = data["code"]
+            if type(value) is str:
+                new.code = value
+            else:
+                decoding.absent((path, "code"), "RuntimeHardwareSurveyResultInfo", "a string", value)
+            value = data["message"]
+            if type(value) is str:
+                new.message = value
+            else:
+                decoding.absent((path, "message"), "RuntimeHardwareSurveyResultInfo", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("code", "message")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "message")))
             value = new.code
@@ -794,13 +791,14 @@ class RuntimeHardwareCpuSurveyResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("result")
-        if value is not None:
-            new.result = RuntimeHardwareSurveyResultInfo.from_wire(value, decoding, (path, "result"))
-        else:
-            decoding.absent(
-                (path, "result"), "RuntimeHardwareCpuSurveyResult", "an object", data.get("result", UNSET)
-            )
+        try:
+            value = data["result"]
+            if value is not UNSET and value is not None:
+                new.result = RuntimeHardwareSurveyResultInfo.from_wire(value, decoding, (path, "result"))
+            else:
+                decoding.absent((path, "result"), "RuntimeHardwareCpuSurveyResult", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("result",)), decoding, path)
         value = data.get("cpuInfo", UNSET)
         if value is UNSET:
             new.cpu_info = UNSET
@@ -886,74 +884,70 @@ class RuntimeHardwareGpuInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "RuntimeHardwareGpuInfo", "a string", data.get("name", UNSET))
-        value = data.get("deviceId")
-        if type(value) is float or type(value) is int:
-            new.device_id = value
-        else:
-            decoding.absent(
-                (path, "deviceId"), "RuntimeHardwareGpuInfo", "a number", data.get("deviceId", UNSET)
-            )
-        value = data.get("totalMemoryCapacityBytes")
-        if type(value) is float or type(value) is int:
-            new.total_memory_capacity_bytes = value
-        else:
-            decoding.absent(
-                (path, "totalMemoryCapacityBytes"),
-                "RuntimeHardwareGpuInfo",
-                "a number",
-                data.get("totalMemoryCapacityBytes", UNSET),
-            )
-        value = data.get("dedicatedMemoryCapacityBytes")
-        if type(value) is float or type(value) is int:
-            new.dedicated_memory_capacity_bytes = value
-        else:
-            decoding.absent(
-                (path, "dedicatedMemoryCapacityBytes"),
-                "RuntimeHardwareGpuInfo",
-                "a number",
-                data.get("dedicatedMemoryCapacityBytes", UNSET),
-            )
-        value = data.get("integrationType")
-        if type(value) is str:
-            new.integration_type = value
-        else:
-            decoding.absent(
-                (path, "integrationType"),
-                "RuntimeHardwareGpuInfo",
-                "a string",
-                data.get("integrationType", UNSET),
-            )
-        value = data.get("detectionPlatform")
-        if type(value) is str:
-            new.detection_platform = value
-        else:
-            decoding.absent(
-                (path, "detectionPlatform"),
-                "RuntimeHardwareGpuInfo",
-                "a string",
-                data.get("detectionPlatform", UNSET),
-            )
-        value = data.get("detectionPlatformVersion")
-        if type(value) is str:
-            new.detection_platform_version = value
-        else:
-            decoding.absent(
-                (path, "detectionPlatformVersion"),
-                "RuntimeHardwareGpuInfo",
-                "a string",
-                data.get("detectionPlatformVersion", UNSET),
-            )
-        value = data.get("otherInfo")
-        if value is not None:
-            new.other_info = _decode_map_of_string(value, decoding, (path, "otherInfo"))
-        else:
-            decoding.absent(
-                (path, "otherInfo"), "RuntimeHardwareGpuInfo", "an object", data.get("otherInfo", UNSET)
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "RuntimeHardwareGpuInfo", "a string", value)
+            value = data["deviceId"]
+            if type(value) is float or type(value) is int:
+                new.device_id = value
+            else:
+                decoding.absent((path, "deviceId"), "RuntimeHardwareGpuInfo", "a number", value)
+            value = data["totalMemoryCapacityBytes"]
+            if type(value) is float or type(value) is int:
+                new.total_memory_capacity_bytes = value
+            else:
+                decoding.absent(
+                    (path, "totalMemoryCapacityBytes"), "RuntimeHardwareGpuInfo", "a number", value
+                )
+            value = data["dedicatedMemoryCapacityBytes"]
+            if type(value) is float or type(value) is int:
+                new.dedicated_memory_capacity_bytes = value
+            else:
+                decoding.absent(
+                    (path, "dedicatedMemoryCapacityBytes"), "RuntimeHardwareGpuInfo", "a number", value
+                )
+            value = data["integrationType"]
+            if type(value) is str:
+                new.integration_type = value
+            else:
+                decoding.absent((path, "integrationType"), "RuntimeHardwareGpuInfo", "a string", value)
+            value = data["detectionPlatform"]
+            if type(value) is str:
+                new.detection_platform = value
+            else:
+                decoding.absent((path, "detectionPlatform"), "RuntimeHardwareGpuInfo", "a string", value)
+            value = data["detectionPlatformVersion"]
+            if type(value) is str:
+                new.detection_platform_version = value
+            else:
+                decoding.absent(
+                    (path, "detectionPlatformVersion"), "RuntimeHardwareGpuInfo", "a string", value
+                )
+            value = data["otherInfo"]
+            if value is not UNSET and value is not None:
+                new.other_info = _decode_map_of_string(value, decoding, (path, "otherInfo"))
+            else:
+                decoding.absent((path, "otherInfo"), "RuntimeHardwareGpuInfo", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "name",
+                        "deviceId",
+                        "totalMemoryCapacityBytes",
+                        "dedicatedMemoryCapacityBytes",
+                        "integrationType",
+                        "detectionPlatform",
+                        "detectionPlatformVersion",
+                        "otherInfo",
+                    ),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -1022,20 +1016,19 @@ class RuntimeHardwareGpuSurveyResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("result")
-        if value is not None:
-            new.result = RuntimeHardwareSurveyResultInfo.from_wire(value, decoding, (path, "result"))
-        else:
-            decoding.absent(
-                (path, "result"), "RuntimeHardwareGpuSurveyResult", "an object", data.get("result", UNSET)
-            )
-        value = data.get("gpuInfo")
-        if value is not None:
-            new.gpu_info = _decode_array_of_runtime_hardware_gpu_info(value, decoding, (path, "gpuInfo"))
-        else:
-            decoding.absent(
-                (path, "gpuInfo"), "RuntimeHardwareGpuSurveyResult", "an array", data.get("gpuInfo", UNSET)
-            )
+        try:
+            value = data["result"]
+            if value is not UNSET and value is not None:
+                new.result = RuntimeHardwareSurveyResultInfo.from_wire(value, decoding, (path, "result"))
+            else:
+                decoding.absent((path, "result"), "RuntimeHardwareGpuSurveyResult", "an object", value)
+            value = data["gpuInfo"]
+            if value is not UNSET and value is not None:
+                new.gpu_info = _decode_array_of_runtime_hardware_gpu_info(value, decoding, (path, "gpuInfo"))
+            else:
+                decoding.absent((path, "gpuInfo"), "RuntimeHardwareGpuSurveyResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("result", "gpuInfo")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("gpuInfo", "result")))
         return new
@@ -1117,13 +1110,14 @@ class RuntimeHardwareSurveyCompatibility(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("status")
-        if type(value) is str:
-            new.status = value
-        else:
-            decoding.absent(
-                (path, "status"), "RuntimeHardwareSurveyCompatibility", "a string", data.get("status", UNSET)
-            )
+        try:
+            value = data["status"]
+            if type(value) is str:
+                new.status = value
+            else:
+                decoding.absent((path, "status"), "RuntimeHardwareSurveyCompatibility", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("status",)), decoding, path)
         value = data.get("message", UNSET)
         if value is UNSET or type(value) is str:
             new.message = value
@@ -1167,29 +1161,28 @@ class RuntimeHardwareSurveyHardware(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("gpuSurveyResult")
-        if value is not None:
-            new.gpu_survey_result = RuntimeHardwareGpuSurveyResult.from_wire(
-                value, decoding, (path, "gpuSurveyResult")
-            )
-        else:
-            decoding.absent(
-                (path, "gpuSurveyResult"),
-                "RuntimeHardwareSurveyHardware",
-                "an object",
-                data.get("gpuSurveyResult", UNSET),
-            )
-        value = data.get("cpuSurveyResult")
-        if value is not None:
-            new.cpu_survey_result = RuntimeHardwareCpuSurveyResult.from_wire(
-                value, decoding, (path, "cpuSurveyResult")
-            )
-        else:
-            decoding.absent(
-                (path, "cpuSurveyResult"),
-                "RuntimeHardwareSurveyHardware",
-                "an object",
-                data.get("cpuSurveyResult", UNSET),
+        try:
+            value = data["gpuSurveyResult"]
+            if value is not UNSET and value is not None:
+                new.gpu_survey_result = RuntimeHardwareGpuSurveyResult.from_wire(
+                    value, decoding, (path, "gpuSurveyResult")
+                )
+            else:
+                decoding.absent(
+                    (path, "gpuSurveyResult"), "RuntimeHardwareSurveyHardware", "an object", value
+                )
+            value = data["cpuSurveyResult"]
+            if value is not UNSET and value is not None:
+                new.cpu_survey_result = RuntimeHardwareCpuSurveyResult.from_wire(
+                    value, decoding, (path, "cpuSurveyResult")
+                )
+            else:
+                decoding.absent(
+                    (path, "cpuSurveyResult"), "RuntimeHardwareSurveyHardware", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("gpuSurveyResult", "cpuSurveyResult")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("cpuSurveyResult", "gpuSurveyResult")))
@@ -1225,35 +1218,25 @@ class RuntimeHardwareSurveyMemoryInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("ramCapacity")
-        if type(value) is float or type(value) is int:
-            new.ram_capacity = value
-        else:
-            decoding.absent(
-                (path, "ramCapacity"),
-                "RuntimeHardwareSurveyMemoryInfo",
-                "a number",
-                data.get("ramCapacity", UNSET),
-            )
-        value = data.get("vramCapacity")
-        if type(value) is float or type(value) is int:
-            new.vram_capacity = value
-        else:
-            decoding.absent(
-                (path, "vramCapacity"),
-                "RuntimeHardwareSurveyMemoryInfo",
-                "a number",
-                data.get("vramCapacity", UNSET),
-            )
-        value = data.get("totalMemory")
-        if type(value) is float or type(value) is int:
-            new.total_memory = value
-        else:
-            decoding.absent(
-                (path, "totalMemory"),
-                "RuntimeHardwareSurveyMemoryInfo",
-                "a number",
-                data.get("totalMemory", UNSET),
+        try:
+            value = data["ramCapacity"]
+            if type(value) is float or type(value) is int:
+                new.ram_capacity = value
+            else:
+                decoding.absent((path, "ramCapacity"), "RuntimeHardwareSurveyMemoryInfo", "a number", value)
+            value = data["vramCapacity"]
+            if type(value) is float or type(value) is int:
+                new.vram_capacity = value
+            else:
+                decoding.absent((path, "vramCapacity"), "RuntimeHardwareSurveyMemoryInfo", "a number", value)
+            value = data["totalMemory"]
+            if type(value) is float or type(value) is int:
+                new.total_memory = value
+            else:
+                decoding.absent((path, "totalMemory"), "RuntimeHardwareSurveyMemoryInfo", "a number", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("ramCapacity", "vramCapacity", "totalMemory")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("ramCapacity", "totalMemory", "vramCapacity")))
@@ -1289,26 +1272,23 @@ class RuntimeHardwareSurveyVisibleDevicesConfig(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("visibleDevices")
-        if value is not None:
-            new.visible_devices = _decode_array_of_number(value, decoding, (path, "visibleDevices"))
-        else:
-            decoding.absent(
-                (path, "visibleDevices"),
-                "RuntimeHardwareSurveyVisibleDevicesConfig",
-                "an array",
-                data.get("visibleDevices", UNSET),
-            )
-        value = data.get("changesOrder")
-        if type(value) is bool:
-            new.changes_order = value
-        else:
-            decoding.absent(
-                (path, "changesOrder"),
-                "RuntimeHardwareSurveyVisibleDevicesConfig",
-                "a boolean",
-                data.get("changesOrder", UNSET),
-            )
+        try:
+            value = data["visibleDevices"]
+            if value is not UNSET and value is not None:
+                new.visible_devices = _decode_array_of_number(value, decoding, (path, "visibleDevices"))
+            else:
+                decoding.absent(
+                    (path, "visibleDevices"), "RuntimeHardwareSurveyVisibleDevicesConfig", "an array", value
+                )
+            value = data["changesOrder"]
+            if type(value) is bool:
+                new.changes_order = value
+            else:
+                decoding.absent(
+                    (path, "changesOrder"), "RuntimeHardwareSurveyVisibleDevicesConfig", "a boolean", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("visibleDevices", "changesOrder")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("changesOrder", "visibleDevices")))
         return new
@@ -1355,79 +1335,74 @@ class RuntimeHardwareSurveyEngine(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "RuntimeHardwareSurveyEngine", "a string", data.get("name", UNSET)
-            )
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent(
-                (path, "version"), "RuntimeHardwareSurveyEngine", "a string", data.get("version", UNSET)
-            )
-        value = data.get("engine")
-        if type(value) is str:
-            new.engine = value
-        else:
-            decoding.absent(
-                (path, "engine"), "RuntimeHardwareSurveyEngine", "a string", data.get("engine", UNSET)
-            )
-        value = data.get("platform")
-        if type(value) is str:
-            new.platform = value
-        else:
-            decoding.absent(
-                (path, "platform"), "RuntimeHardwareSurveyEngine", "a string", data.get("platform", UNSET)
-            )
-        value = data.get("compatibility")
-        if value is not None:
-            new.compatibility = RuntimeHardwareSurveyCompatibility.from_wire(
-                value, decoding, (path, "compatibility")
-            )
-        else:
-            decoding.absent(
-                (path, "compatibility"),
-                "RuntimeHardwareSurveyEngine",
-                "an object",
-                data.get("compatibility", UNSET),
-            )
-        value = data.get("supportedModelFormatNames")
-        if value is not None:
-            new.supported_model_format_names = _decode_array_of_model_format_name(
-                value, decoding, (path, "supportedModelFormatNames")
-            )
-        else:
-            decoding.absent(
-                (path, "supportedModelFormatNames"),
-                "RuntimeHardwareSurveyEngine",
-                "an array",
-                data.get("supportedModelFormatNames", UNSET),
-            )
-        value = data.get("hardwareSurvey")
-        if value is not None:
-            new.hardware_survey = RuntimeHardwareSurveyHardware.from_wire(
-                value, decoding, (path, "hardwareSurvey")
-            )
-        else:
-            decoding.absent(
-                (path, "hardwareSurvey"),
-                "RuntimeHardwareSurveyEngine",
-                "an object",
-                data.get("hardwareSurvey", UNSET),
-            )
-        value = data.get("memoryInfo")
-        if value is not None:
-            new.memory_info = RuntimeHardwareSurveyMemoryInfo.from_wire(value, decoding, (path, "memoryInfo"))
-        else:
-            decoding.absent(
-                (path, "memoryInfo"),
-                "RuntimeHardwareSurveyEngine",
-                "an object",
-                data.get("memoryInfo", UNSET),
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "RuntimeHardwareSurveyEngine", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "RuntimeHardwareSurveyEngine", "a string", value)
+            value = data["engine"]
+            if type(value) is str:
+                new.engine = value
+            else:
+                decoding.absent((path, "engine"), "RuntimeHardwareSurveyEngine", "a string", value)
+            value = data["platform"]
+            if type(value) is str:
+                new.platform = value
+            else:
+                decoding.absent((path, "platform"), "RuntimeHardwareSurveyEngine", "a string", value)
+            value = data["compatibility"]
+            if value is not UNSET and value is not None:
+                new.compatibility = RuntimeHardwareSurveyCompatibility.from_wire(
+                    value, decoding, (path, "compatibility")
+                )
+            else:
+                decoding.absent((path, "compatibility"), "RuntimeHardwareSurveyEngine", "an object", value)
+            value = data["supportedModelFormatNames"]
+            if value is not UNSET and value is not None:
+                new.supported_model_format_names = _decode_array_of_model_format_name(
+                    value, decoding, (path, "supportedModelFormatNames")
+                )
+            else:
+                decoding.absent(
+                    (path, "supportedModelFormatNames"), "RuntimeHardwareSurveyEngine", "an array", value
+                )
+            value = data["hardwareSurvey"]
+            if value is not UNSET and value is not None:
+                new.hardware_survey = RuntimeHardwareSurveyHardware.from_wire(
+                    value, decoding, (path, "hardwareSurvey")
+                )
+            else:
+                decoding.absent((path, "hardwareSurvey"), "RuntimeHardwareSurveyEngine", "an object", value)
+            value = data["memoryInfo"]
+            if value is not UNSET and value is not None:
+                new.memory_info = RuntimeHardwareSurveyMemoryInfo.from_wire(
+                    value, decoding, (path, "memoryInfo")
+                )
+            else:
+                decoding.absent((path, "memoryInfo"), "RuntimeHardwareSurveyEngine", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "name",
+                        "version",
+                        "engine",
+                        "platform",
+                        "compatibility",
+                        "supportedModelFormatNames",
+                        "hardwareSurvey",
+                        "memoryInfo",
+                    ),
+                ),
+                decoding,
+                path,
             )
         value = data.get("visibleDevicesConfig", UNSET)
         if value is UNSET:
@@ -1514,20 +1489,21 @@ class RuntimeHardwareSurveyResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("status")
-        if type(value) is str:
-            new.status = value
-        else:
-            decoding.absent(
-                (path, "status"), "RuntimeHardwareSurveyResult", "a string", data.get("status", UNSET)
-            )
-        value = data.get("engines")
-        if value is not None:
-            new.engines = _decode_array_of_runtime_hardware_survey_engine(value, decoding, (path, "engines"))
-        else:
-            decoding.absent(
-                (path, "engines"), "RuntimeHardwareSurveyResult", "an array", data.get("engines", UNSET)
-            )
+        try:
+            value = data["status"]
+            if type(value) is str:
+                new.status = value
+            else:
+                decoding.absent((path, "status"), "RuntimeHardwareSurveyResult", "a string", value)
+            value = data["engines"]
+            if value is not UNSET and value is not None:
+                new.engines = _decode_array_of_runtime_hardware_survey_engine(
+                    value, decoding, (path, "engines")
+                )
+            else:
+                decoding.absent((path, "engines"), "RuntimeHardwareSurveyResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("status", "engines")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engines", "status")))
             value = new.status
@@ -1559,9 +1535,12 @@ class RuntimeHardwareSurveyScopeSelected(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "selected":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeSelected", '"selected"', value)
+        try:
+            value = data["type"]
+            if value != "selected":
+                decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeSelected", '"selected"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -1587,9 +1566,12 @@ class RuntimeHardwareSurveyScopeAll(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "all":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeAll", '"all"', value)
+        try:
+            value = data["type"]
+            if value != "all":
+                decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeAll", '"all"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -1619,16 +1601,17 @@ class RuntimeHardwareSurveyScopeCustom(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "custom":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeCustom", '"custom"', value)
-        value = data.get("engines")
-        if value is not None:
-            new.engines = _decode_array_of_runtime_extension_specifier(value, decoding, (path, "engines"))
-        else:
-            decoding.absent(
-                (path, "engines"), "RuntimeHardwareSurveyScopeCustom", "an array", data.get("engines", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "custom":
+                decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeCustom", '"custom"', value)
+            value = data["engines"]
+            if value is not UNSET and value is not None:
+                new.engines = _decode_array_of_runtime_extension_specifier(value, decoding, (path, "engines"))
+            else:
+                decoding.absent((path, "engines"), "RuntimeHardwareSurveyScopeCustom", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "engines")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engines", "type")))
         return new
@@ -1660,9 +1643,11 @@ def decode_runtime_hardware_survey_scope(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _RUNTIME_HARDWARE_SURVEY_SCOPE.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _RUNTIME_HARDWARE_SURVEY_SCOPE[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "RuntimeHardwareSurveyScope", tag, data, _RUNTIME_HARDWARE_SURVEY_SCOPE

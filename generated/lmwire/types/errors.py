@@ -53,14 +53,17 @@ class ErrorDisplayDataGenericSpecificModelUnloaded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("code") != "generic.specificModelUnloaded":
-            value = data.get("code", UNSET)
-            decoding.absent(
-                (path, "code"),
-                "ErrorDisplayDataGenericSpecificModelUnloaded",
-                '"generic.specificModelUnloaded"',
-                value,
-            )
+        try:
+            value = data["code"]
+            if value != "generic.specificModelUnloaded":
+                decoding.absent(
+                    (path, "code"),
+                    "ErrorDisplayDataGenericSpecificModelUnloaded",
+                    '"generic.specificModelUnloaded"',
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("code",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code",)))
         return new
@@ -97,45 +100,51 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("code") != "generic.noModelMatchingQuery":
-            value = data.get("code", UNSET)
-            decoding.absent(
-                (path, "code"),
-                "ErrorDisplayDataGenericNoModelMatchingQuery",
-                '"generic.noModelMatchingQuery"',
-                value,
-            )
-        value = data.get("query")
-        if value is not None:
-            new.query = ModelQuery.from_wire(value, decoding, (path, "query"))
-        else:
-            decoding.absent(
-                (path, "query"),
-                "ErrorDisplayDataGenericNoModelMatchingQuery",
-                "an object",
-                data.get("query", UNSET),
-            )
-        value = data.get("loadedModelsSample")
-        if value is not None:
-            new.loaded_models_sample = _decode_array_of_string(value, decoding, (path, "loadedModelsSample"))
-        else:
-            decoding.absent(
-                (path, "loadedModelsSample"),
-                "ErrorDisplayDataGenericNoModelMatchingQuery",
-                "an array",
-                data.get("loadedModelsSample", UNSET),
-            )
-        value = data.get("totalLoadedModels")
-        if type(value) is int:
-            new.total_loaded_models = value
-        elif (number := decoding.integer((path, "totalLoadedModels"), value)) is not None:
-            new.total_loaded_models = number
-        else:
-            decoding.absent(
-                (path, "totalLoadedModels"),
-                "ErrorDisplayDataGenericNoModelMatchingQuery",
-                "an integer",
-                data.get("totalLoadedModels", UNSET),
+        try:
+            value = data["code"]
+            if value != "generic.noModelMatchingQuery":
+                decoding.absent(
+                    (path, "code"),
+                    "ErrorDisplayDataGenericNoModelMatchingQuery",
+                    '"generic.noModelMatchingQuery"',
+                    value,
+                )
+            value = data["query"]
+            if value is not UNSET and value is not None:
+                new.query = ModelQuery.from_wire(value, decoding, (path, "query"))
+            else:
+                decoding.absent(
+                    (path, "query"), "ErrorDisplayDataGenericNoModelMatchingQuery", "an object", value
+                )
+            value = data["loadedModelsSample"]
+            if value is not UNSET and value is not None:
+                new.loaded_models_sample = _decode_array_of_string(
+                    value, decoding, (path, "loadedModelsSample")
+                )
+            else:
+                decoding.absent(
+                    (path, "loadedModelsSample"),
+                    "ErrorDisplayDataGenericNoModelMatchingQuery",
+                    "an array",
+                    value,
+                )
+            value = data["totalLoadedModels"]
+            if type(value) is int:
+                new.total_loaded_models = value
+            elif (number := decoding.integer((path, "totalLoadedModels"), value)) is not None:
+                new.total_loaded_models = number
+            else:
+                decoding.absent(
+                    (path, "totalLoadedModels"),
+                    "ErrorDisplayDataGenericNoModelMatchingQuery",
+                    "an integer",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("code", "query", "loadedModelsSample", "totalLoadedModels")),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -181,41 +190,40 @@ class ErrorDisplayDataGenericPathNotFound(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("code") != "generic.pathNotFound":
-            value = data.get("code", UNSET)
-            decoding.absent(
-                (path, "code"), "ErrorDisplayDataGenericPathNotFound", '"generic.pathNotFound"', value
-            )
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent(
-                (path, "path"), "ErrorDisplayDataGenericPathNotFound", "a string", data.get("path", UNSET)
-            )
-        value = data.get("availablePathsSample")
-        if value is not None:
-            new.available_paths_sample = _decode_array_of_string(
-                value, decoding, (path, "availablePathsSample")
-            )
-        else:
-            decoding.absent(
-                (path, "availablePathsSample"),
-                "ErrorDisplayDataGenericPathNotFound",
-                "an array",
-                data.get("availablePathsSample", UNSET),
-            )
-        value = data.get("totalModels")
-        if type(value) is int:
-            new.total_models = value
-        elif (number := decoding.integer((path, "totalModels"), value)) is not None:
-            new.total_models = number
-        else:
-            decoding.absent(
-                (path, "totalModels"),
-                "ErrorDisplayDataGenericPathNotFound",
-                "an integer",
-                data.get("totalModels", UNSET),
+        try:
+            value = data["code"]
+            if value != "generic.pathNotFound":
+                decoding.absent(
+                    (path, "code"), "ErrorDisplayDataGenericPathNotFound", '"generic.pathNotFound"', value
+                )
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "ErrorDisplayDataGenericPathNotFound", "a string", value)
+            value = data["availablePathsSample"]
+            if value is not UNSET and value is not None:
+                new.available_paths_sample = _decode_array_of_string(
+                    value, decoding, (path, "availablePathsSample")
+                )
+            else:
+                decoding.absent(
+                    (path, "availablePathsSample"), "ErrorDisplayDataGenericPathNotFound", "an array", value
+                )
+            value = data["totalModels"]
+            if type(value) is int:
+                new.total_models = value
+            elif (number := decoding.integer((path, "totalModels"), value)) is not None:
+                new.total_models = number
+            else:
+                decoding.absent(
+                    (path, "totalModels"), "ErrorDisplayDataGenericPathNotFound", "an integer", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("code", "path", "availablePathsSample", "totalModels")),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -261,45 +269,51 @@ class ErrorDisplayDataGenericIdentifierNotFound(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("code") != "generic.identifierNotFound":
-            value = data.get("code", UNSET)
-            decoding.absent(
-                (path, "code"),
-                "ErrorDisplayDataGenericIdentifierNotFound",
-                '"generic.identifierNotFound"',
-                value,
-            )
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"),
-                "ErrorDisplayDataGenericIdentifierNotFound",
-                "a string",
-                data.get("identifier", UNSET),
-            )
-        value = data.get("loadedModelsSample")
-        if value is not None:
-            new.loaded_models_sample = _decode_array_of_string(value, decoding, (path, "loadedModelsSample"))
-        else:
-            decoding.absent(
-                (path, "loadedModelsSample"),
-                "ErrorDisplayDataGenericIdentifierNotFound",
-                "an array",
-                data.get("loadedModelsSample", UNSET),
-            )
-        value = data.get("totalLoadedModels")
-        if type(value) is int:
-            new.total_loaded_models = value
-        elif (number := decoding.integer((path, "totalLoadedModels"), value)) is not None:
-            new.total_loaded_models = number
-        else:
-            decoding.absent(
-                (path, "totalLoadedModels"),
-                "ErrorDisplayDataGenericIdentifierNotFound",
-                "an integer",
-                data.get("totalLoadedModels", UNSET),
+        try:
+            value = data["code"]
+            if value != "generic.identifierNotFound":
+                decoding.absent(
+                    (path, "code"),
+                    "ErrorDisplayDataGenericIdentifierNotFound",
+                    '"generic.identifierNotFound"',
+                    value,
+                )
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent(
+                    (path, "identifier"), "ErrorDisplayDataGenericIdentifierNotFound", "a string", value
+                )
+            value = data["loadedModelsSample"]
+            if value is not UNSET and value is not None:
+                new.loaded_models_sample = _decode_array_of_string(
+                    value, decoding, (path, "loadedModelsSample")
+                )
+            else:
+                decoding.absent(
+                    (path, "loadedModelsSample"),
+                    "ErrorDisplayDataGenericIdentifierNotFound",
+                    "an array",
+                    value,
+                )
+            value = data["totalLoadedModels"]
+            if type(value) is int:
+                new.total_loaded_models = value
+            elif (number := decoding.integer((path, "totalLoadedModels"), value)) is not None:
+                new.total_loaded_models = number
+            else:
+                decoding.absent(
+                    (path, "totalLoadedModels"),
+                    "ErrorDisplayDataGenericIdentifierNotFound",
+                    "an integer",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("code", "identifier", "loadedModelsSample", "totalLoadedModels")),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -345,37 +359,34 @@ class ErrorDisplayDataGenericDomainMismatch(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("code") != "generic.domainMismatch":
-            value = data.get("code", UNSET)
-            decoding.absent(
-                (path, "code"), "ErrorDisplayDataGenericDomainMismatch", '"generic.domainMismatch"', value
-            )
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent(
-                (path, "path"), "ErrorDisplayDataGenericDomainMismatch", "a string", data.get("path", UNSET)
-            )
-        value = data.get("actualDomain")
-        if type(value) is str:
-            new.actual_domain = value
-        else:
-            decoding.absent(
-                (path, "actualDomain"),
-                "ErrorDisplayDataGenericDomainMismatch",
-                "a string",
-                data.get("actualDomain", UNSET),
-            )
-        value = data.get("expectedDomain")
-        if type(value) is str:
-            new.expected_domain = value
-        else:
-            decoding.absent(
-                (path, "expectedDomain"),
-                "ErrorDisplayDataGenericDomainMismatch",
-                "a string",
-                data.get("expectedDomain", UNSET),
+        try:
+            value = data["code"]
+            if value != "generic.domainMismatch":
+                decoding.absent(
+                    (path, "code"), "ErrorDisplayDataGenericDomainMismatch", '"generic.domainMismatch"', value
+                )
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "ErrorDisplayDataGenericDomainMismatch", "a string", value)
+            value = data["actualDomain"]
+            if type(value) is str:
+                new.actual_domain = value
+            else:
+                decoding.absent(
+                    (path, "actualDomain"), "ErrorDisplayDataGenericDomainMismatch", "a string", value
+                )
+            value = data["expectedDomain"]
+            if type(value) is str:
+                new.expected_domain = value
+            else:
+                decoding.absent(
+                    (path, "expectedDomain"), "ErrorDisplayDataGenericDomainMismatch", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("code", "path", "actualDomain", "expectedDomain")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("actualDomain", "code", "expectedDomain", "path")))
@@ -433,63 +444,70 @@ class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("code") != "generic.engineDoesNotSupportFeature":
-            value = data.get("code", UNSET)
-            decoding.absent(
-                (path, "code"),
-                "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
-                '"generic.engineDoesNotSupportFeature"',
-                value,
-            )
-        value = data.get("feature")
-        if type(value) is str:
-            new.feature = value
-        else:
-            decoding.absent(
-                (path, "feature"),
-                "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
-                "a string",
-                data.get("feature", UNSET),
-            )
-        value = data.get("engineName")
-        if type(value) is str:
-            new.engine_name = value
-        else:
-            decoding.absent(
-                (path, "engineName"),
-                "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
-                "a string",
-                data.get("engineName", UNSET),
-            )
-        value = data.get("engineType")
-        if type(value) is str:
-            new.engine_type = value
-        else:
-            decoding.absent(
-                (path, "engineType"),
-                "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
-                "a string",
-                data.get("engineType", UNSET),
-            )
-        value = data.get("installedVersion")
-        if type(value) is str:
-            new.installed_version = value
-        else:
-            decoding.absent(
-                (path, "installedVersion"),
-                "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
-                "a string",
-                data.get("installedVersion", UNSET),
-            )
-        value = data.get("supportedVersion", UNSET)
-        if type(value) is str or value is None:
-            new.supported_version = value
-        else:
-            decoding.absent(
-                (path, "supportedVersion"),
-                "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
-                "a string or null",
-                value,
+        try:
+            value = data["code"]
+            if value != "generic.engineDoesNotSupportFeature":
+                decoding.absent(
+                    (path, "code"),
+                    "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
+                    '"generic.engineDoesNotSupportFeature"',
+                    value,
+                )
+            value = data["feature"]
+            if type(value) is str:
+                new.feature = value
+            else:
+                decoding.absent(
+                    (path, "feature"), "ErrorDisplayDataGenericEngineDoesNotSupportFeature", "a string", value
+                )
+            value = data["engineName"]
+            if type(value) is str:
+                new.engine_name = value
+            else:
+                decoding.absent(
+                    (path, "engineName"),
+                    "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
+                    "a string",
+                    value,
+                )
+            value = data["engineType"]
+            if type(value) is str:
+                new.engine_type = value
+            else:
+                decoding.absent(
+                    (path, "engineType"),
+                    "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
+                    "a string",
+                    value,
+                )
+            value = data["installedVersion"]
+            if type(value) is str:
+                new.installed_version = value
+            else:
+                decoding.absent(
+                    (path, "installedVersion"),
+                    "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
+                    "a string",
+                    value,
+                )
+            value = data["supportedVersion"]
+            if type(value) is str or value is None:
+                new.supported_version = value
+            else:
+                decoding.absent(
+                    (path, "supportedVersion"),
+                    "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
+                    "a string or null",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    ("code", "feature", "engineName", "engineType", "installedVersion", "supportedVersion"),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -532,14 +550,17 @@ class ErrorDisplayDataGenericMissingRuntimeExtension(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("code") != "generic.missingRuntimeExtension":
-            value = data.get("code", UNSET)
-            decoding.absent(
-                (path, "code"),
-                "ErrorDisplayDataGenericMissingRuntimeExtension",
-                '"generic.missingRuntimeExtension"',
-                value,
-            )
+        try:
+            value = data["code"]
+            if value != "generic.missingRuntimeExtension":
+                decoding.absent(
+                    (path, "code"),
+                    "ErrorDisplayDataGenericMissingRuntimeExtension",
+                    '"generic.missingRuntimeExtension"',
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("code",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code",)))
         return new
@@ -572,26 +593,29 @@ class ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"),
-                "ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem",
-                "a string",
-                data.get("identifier", UNSET),
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"),
-                "ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem",
-                "a string",
-                data.get("name", UNSET),
-            )
+        try:
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent(
+                    (path, "identifier"),
+                    "ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem",
+                    "a string",
+                    value,
+                )
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent(
+                    (path, "name"),
+                    "ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem",
+                    "a string",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("identifier", "name")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "name")))
         return new
@@ -630,46 +654,59 @@ class ErrorDisplayDataGenericPresetNotFound(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("code") != "generic.presetNotFound":
-            value = data.get("code", UNSET)
-            decoding.absent(
-                (path, "code"), "ErrorDisplayDataGenericPresetNotFound", '"generic.presetNotFound"', value
-            )
-        value = data.get("specifiedFuzzyPresetIdentifier")
-        if type(value) is str:
-            new.specified_fuzzy_preset_identifier = value
-        else:
-            decoding.absent(
-                (path, "specifiedFuzzyPresetIdentifier"),
-                "ErrorDisplayDataGenericPresetNotFound",
-                "a string",
-                data.get("specifiedFuzzyPresetIdentifier", UNSET),
-            )
-        value = data.get("availablePresetsSample")
-        if value is not None:
-            new.available_presets_sample = (
-                _decode_array_of_error_display_data_generic_preset_not_found_available_presets_sample_item(
+        try:
+            value = data["code"]
+            if value != "generic.presetNotFound":
+                decoding.absent(
+                    (path, "code"), "ErrorDisplayDataGenericPresetNotFound", '"generic.presetNotFound"', value
+                )
+            value = data["specifiedFuzzyPresetIdentifier"]
+            if type(value) is str:
+                new.specified_fuzzy_preset_identifier = value
+            else:
+                decoding.absent(
+                    (path, "specifiedFuzzyPresetIdentifier"),
+                    "ErrorDisplayDataGenericPresetNotFound",
+                    "a string",
+                    value,
+                )
+            value = data["availablePresetsSample"]
+            if value is not UNSET and value is not None:
+                new.available_presets_sample = _decode_array_of_error_display_data_generic_preset_not_found_available_presets_sample_item(
                     value, decoding, (path, "availablePresetsSample")
                 )
-            )
-        else:
-            decoding.absent(
-                (path, "availablePresetsSample"),
-                "ErrorDisplayDataGenericPresetNotFound",
-                "an array",
-                data.get("availablePresetsSample", UNSET),
-            )
-        value = data.get("totalAvailablePresets")
-        if type(value) is int:
-            new.total_available_presets = value
-        elif (number := decoding.integer((path, "totalAvailablePresets"), value)) is not None:
-            new.total_available_presets = number
-        else:
-            decoding.absent(
-                (path, "totalAvailablePresets"),
-                "ErrorDisplayDataGenericPresetNotFound",
-                "an integer",
-                data.get("totalAvailablePresets", UNSET),
+            else:
+                decoding.absent(
+                    (path, "availablePresetsSample"),
+                    "ErrorDisplayDataGenericPresetNotFound",
+                    "an array",
+                    value,
+                )
+            value = data["totalAvailablePresets"]
+            if type(value) is int:
+                new.total_available_presets = value
+            elif (number := decoding.integer((path, "totalAvailablePresets"), value)) is not None:
+                new.total_available_presets = number
+            else:
+                decoding.absent(
+                    (path, "totalAvailablePresets"),
+                    "ErrorDisplayDataGenericPresetNotFound",
+                    "an integer",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "code",
+                        "specifiedFuzzyPresetIdentifier",
+                        "availablePresetsSample",
+                        "totalAvailablePresets",
+                    ),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -720,9 +757,11 @@ def decode_error_display_data(data: Any, decoding: Decoding = LENIENT, path: Pat
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("code") if type(data) is dict else None
-    decode = _ERROR_DISPLAY_DATA.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _ERROR_DISPLAY_DATA[data["code"]]
+    except (KeyError, TypeError):
+        tag = data.get("code") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ErrorDisplayData", tag, data, _ERROR_DISPLAY_DATA)
 

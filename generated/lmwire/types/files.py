@@ -50,20 +50,19 @@ class DocumentParsingLibraryIdentifier(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("library")
-        if type(value) is str:
-            new.library = value
-        else:
-            decoding.absent(
-                (path, "library"), "DocumentParsingLibraryIdentifier", "a string", data.get("library", UNSET)
-            )
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent(
-                (path, "version"), "DocumentParsingLibraryIdentifier", "a string", data.get("version", UNSET)
-            )
+        try:
+            value = data["library"]
+            if type(value) is str:
+                new.library = value
+            else:
+                decoding.absent((path, "library"), "DocumentParsingLibraryIdentifier", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "DocumentParsingLibraryIdentifier", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("library", "version")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("library", "version")))
         return new
@@ -137,31 +136,27 @@ class InternalRetrievalResultEntry(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"), "InternalRetrievalResultEntry", "a string", data.get("content", UNSET)
-            )
-        value = data.get("score")
-        if type(value) is float or type(value) is int:
-            new.score = value
-        else:
-            decoding.absent(
-                (path, "score"), "InternalRetrievalResultEntry", "a number", data.get("score", UNSET)
-            )
-        value = data.get("sourceIndex")
-        if type(value) is int:
-            new.source_index = value
-        elif (number := decoding.integer((path, "sourceIndex"), value)) is not None:
-            new.source_index = number
-        else:
-            decoding.absent(
-                (path, "sourceIndex"),
-                "InternalRetrievalResultEntry",
-                "an integer",
-                data.get("sourceIndex", UNSET),
+        try:
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent((path, "content"), "InternalRetrievalResultEntry", "a string", value)
+            value = data["score"]
+            if type(value) is float or type(value) is int:
+                new.score = value
+            else:
+                decoding.absent((path, "score"), "InternalRetrievalResultEntry", "a number", value)
+            value = data["sourceIndex"]
+            if type(value) is int:
+                new.source_index = value
+            elif (number := decoding.integer((path, "sourceIndex"), value)) is not None:
+                new.source_index = number
+            else:
+                decoding.absent((path, "sourceIndex"), "InternalRetrievalResultEntry", "an integer", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("content", "score", "sourceIndex")), decoding, path
             )
         value = data.get("pageNumber", UNSET)
         if value is UNSET:
@@ -223,13 +218,16 @@ class InternalRetrievalResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("entries")
-        if value is not None:
-            new.entries = _decode_array_of_internal_retrieval_result_entry(value, decoding, (path, "entries"))
-        else:
-            decoding.absent(
-                (path, "entries"), "InternalRetrievalResult", "an array", data.get("entries", UNSET)
-            )
+        try:
+            value = data["entries"]
+            if value is not UNSET and value is not None:
+                new.entries = _decode_array_of_internal_retrieval_result_entry(
+                    value, decoding, (path, "entries")
+                )
+            else:
+                decoding.absent((path, "entries"), "InternalRetrievalResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("entries",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("entries",)))
         return new

@@ -54,11 +54,14 @@ class KvConfigField(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("key")
-        if type(value) is str:
-            new.key = value
-        else:
-            decoding.absent((path, "key"), "KvConfigField", "a string", data.get("key", UNSET))
+        try:
+            value = data["key"]
+            if type(value) is str:
+                new.key = value
+            else:
+                decoding.absent((path, "key"), "KvConfigField", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("key",)), decoding, path)
         value = data.get("value", UNSET)
         new.value = value
         if decoding.strict:
@@ -92,11 +95,14 @@ class KvConfig(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("fields")
-        if value is not None:
-            new.fields = _decode_array_of_kv_config_field(value, decoding, (path, "fields"))
-        else:
-            decoding.absent((path, "fields"), "KvConfig", "an array", data.get("fields", UNSET))
+        try:
+            value = data["fields"]
+            if value is not UNSET and value is not None:
+                new.fields = _decode_array_of_kv_config_field(value, decoding, (path, "fields"))
+            else:
+                decoding.absent((path, "fields"), "KvConfig", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("fields",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fields",)))
         return new
@@ -172,18 +178,19 @@ class KvConfigStackLayer(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("layerName")
-        if type(value) is str:
-            new.layer_name = value
-        else:
-            decoding.absent(
-                (path, "layerName"), "KvConfigStackLayer", "a string", data.get("layerName", UNSET)
-            )
-        value = data.get("config")
-        if value is not None:
-            new.config = KvConfig.from_wire(value, decoding, (path, "config"))
-        else:
-            decoding.absent((path, "config"), "KvConfigStackLayer", "an object", data.get("config", UNSET))
+        try:
+            value = data["layerName"]
+            if type(value) is str:
+                new.layer_name = value
+            else:
+                decoding.absent((path, "layerName"), "KvConfigStackLayer", "a string", value)
+            value = data["config"]
+            if value is not UNSET and value is not None:
+                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+            else:
+                decoding.absent((path, "config"), "KvConfigStackLayer", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("layerName", "config")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("config", "layerName")))
             value = new.layer_name
@@ -219,11 +226,14 @@ class KvConfigStack(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("layers")
-        if value is not None:
-            new.layers = _decode_array_of_kv_config_stack_layer(value, decoding, (path, "layers"))
-        else:
-            decoding.absent((path, "layers"), "KvConfigStack", "an array", data.get("layers", UNSET))
+        try:
+            value = data["layers"]
+            if value is not UNSET and value is not None:
+                new.layers = _decode_array_of_kv_config_stack_layer(value, decoding, (path, "layers"))
+            else:
+                decoding.absent((path, "layers"), "KvConfigStack", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("layers",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("layers",)))
         return new
@@ -260,40 +270,40 @@ class SerializedKVConfigSchematicsField(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("shortKey")
-        if type(value) is str:
-            new.short_key = value
-        else:
-            decoding.absent(
-                (path, "shortKey"),
-                "SerializedKVConfigSchematicsField",
-                "a string",
-                data.get("shortKey", UNSET),
+        try:
+            value = data["shortKey"]
+            if type(value) is str:
+                new.short_key = value
+            else:
+                decoding.absent((path, "shortKey"), "SerializedKVConfigSchematicsField", "a string", value)
+            value = data["fullKey"]
+            if type(value) is str:
+                new.full_key = value
+            else:
+                decoding.absent((path, "fullKey"), "SerializedKVConfigSchematicsField", "a string", value)
+            value = data["typeKey"]
+            if type(value) is str:
+                new.type_key = value
+            else:
+                decoding.absent((path, "typeKey"), "SerializedKVConfigSchematicsField", "a string", value)
+            value = data["typeParams"]
+            if value is not UNSET:
+                new.type_params = value
+            else:
+                decoding.absent((path, "typeParams"), "SerializedKVConfigSchematicsField", "any value", value)
+            value = data["defaultValue"]
+            if value is not UNSET:
+                new.default_value = value
+            else:
+                decoding.absent(
+                    (path, "defaultValue"), "SerializedKVConfigSchematicsField", "any value", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("shortKey", "fullKey", "typeKey", "typeParams", "defaultValue")),
+                decoding,
+                path,
             )
-        value = data.get("fullKey")
-        if type(value) is str:
-            new.full_key = value
-        else:
-            decoding.absent(
-                (path, "fullKey"), "SerializedKVConfigSchematicsField", "a string", data.get("fullKey", UNSET)
-            )
-        value = data.get("typeKey")
-        if type(value) is str:
-            new.type_key = value
-        else:
-            decoding.absent(
-                (path, "typeKey"), "SerializedKVConfigSchematicsField", "a string", data.get("typeKey", UNSET)
-            )
-        value = data.get("typeParams", UNSET)
-        if value is not UNSET:
-            new.type_params = value
-        else:
-            decoding.absent((path, "typeParams"), "SerializedKVConfigSchematicsField", "any value", value)
-        value = data.get("defaultValue", UNSET)
-        if value is not UNSET:
-            new.default_value = value
-        else:
-            decoding.absent((path, "defaultValue"), "SerializedKVConfigSchematicsField", "any value", value)
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("defaultValue", "fullKey", "shortKey", "typeKey", "typeParams"))
@@ -334,15 +344,16 @@ class SerializedKVConfigSchematics(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("fields")
-        if value is not None:
-            new.fields = _decode_array_of_serialized_kv_config_schematics_field(
-                value, decoding, (path, "fields")
-            )
-        else:
-            decoding.absent(
-                (path, "fields"), "SerializedKVConfigSchematics", "an array", data.get("fields", UNSET)
-            )
+        try:
+            value = data["fields"]
+            if value is not UNSET and value is not None:
+                new.fields = _decode_array_of_serialized_kv_config_schematics_field(
+                    value, decoding, (path, "fields")
+                )
+            else:
+                decoding.absent((path, "fields"), "SerializedKVConfigSchematics", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("fields",)), decoding, path)
         value = data.get("extensionPrefixes", UNSET)
         if value is UNSET:
             new.extension_prefixes = UNSET

@@ -195,18 +195,21 @@ class Quantization(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "Quantization", "a string", data.get("name", UNSET))
-        value = data.get("bits")
-        if type(value) is int:
-            new.bits = value
-        elif (number := decoding.integer((path, "bits"), value)) is not None:
-            new.bits = number
-        else:
-            decoding.absent((path, "bits"), "Quantization", "an integer", data.get("bits", UNSET))
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "Quantization", "a string", value)
+            value = data["bits"]
+            if type(value) is int:
+                new.bits = value
+            elif (number := decoding.integer((path, "bits"), value)) is not None:
+                new.bits = number
+            else:
+                decoding.absent((path, "bits"), "Quantization", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("name", "bits")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("bits", "name")))
         return new
@@ -280,73 +283,78 @@ class EmbeddingModelInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "embedding":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "EmbeddingModelInfo", '"embedding"', value)
-        value = data.get("modelKey")
-        if type(value) is str:
-            new.model_key = value
-        else:
-            decoding.absent((path, "modelKey"), "EmbeddingModelInfo", "a string", data.get("modelKey", UNSET))
-        value = data.get("format")
-        if type(value) is str:
-            new.format = value
-        else:
-            decoding.absent((path, "format"), "EmbeddingModelInfo", "a string", data.get("format", UNSET))
-        value = data.get("displayName")
-        if type(value) is str:
-            new.display_name = value
-        else:
-            decoding.absent(
-                (path, "displayName"), "EmbeddingModelInfo", "a string", data.get("displayName", UNSET)
-            )
-        value = data.get("publisher")
-        if type(value) is str:
-            new.publisher = value
-        else:
-            decoding.absent(
-                (path, "publisher"), "EmbeddingModelInfo", "a string", data.get("publisher", UNSET)
-            )
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent((path, "path"), "EmbeddingModelInfo", "a string", data.get("path", UNSET))
-        value = data.get("sizeBytes")
-        if type(value) is int:
-            new.size_bytes = value
-        elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
-            new.size_bytes = number
-        else:
-            decoding.absent(
-                (path, "sizeBytes"), "EmbeddingModelInfo", "an integer", data.get("sizeBytes", UNSET)
-            )
-        value = data.get("indexedModelIdentifier")
-        if type(value) is str:
-            new.indexed_model_identifier = value
-        else:
-            decoding.absent(
-                (path, "indexedModelIdentifier"),
-                "EmbeddingModelInfo",
-                "a string",
-                data.get("indexedModelIdentifier", UNSET),
-            )
-        value = data.get("deviceIdentifier", UNSET)
-        if type(value) is str or value is None:
-            new.device_identifier = value
-        else:
-            decoding.absent((path, "deviceIdentifier"), "EmbeddingModelInfo", "a string or null", value)
-        value = data.get("maxContextLength")
-        if type(value) is int:
-            new.max_context_length = value
-        elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
-            new.max_context_length = number
-        else:
-            decoding.absent(
-                (path, "maxContextLength"),
-                "EmbeddingModelInfo",
-                "an integer",
-                data.get("maxContextLength", UNSET),
+        try:
+            value = data["type"]
+            if value != "embedding":
+                decoding.absent((path, "type"), "EmbeddingModelInfo", '"embedding"', value)
+            value = data["modelKey"]
+            if type(value) is str:
+                new.model_key = value
+            else:
+                decoding.absent((path, "modelKey"), "EmbeddingModelInfo", "a string", value)
+            value = data["format"]
+            if type(value) is str:
+                new.format = value
+            else:
+                decoding.absent((path, "format"), "EmbeddingModelInfo", "a string", value)
+            value = data["displayName"]
+            if type(value) is str:
+                new.display_name = value
+            else:
+                decoding.absent((path, "displayName"), "EmbeddingModelInfo", "a string", value)
+            value = data["publisher"]
+            if type(value) is str:
+                new.publisher = value
+            else:
+                decoding.absent((path, "publisher"), "EmbeddingModelInfo", "a string", value)
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "EmbeddingModelInfo", "a string", value)
+            value = data["sizeBytes"]
+            if type(value) is int:
+                new.size_bytes = value
+            elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
+                new.size_bytes = number
+            else:
+                decoding.absent((path, "sizeBytes"), "EmbeddingModelInfo", "an integer", value)
+            value = data["indexedModelIdentifier"]
+            if type(value) is str:
+                new.indexed_model_identifier = value
+            else:
+                decoding.absent((path, "indexedModelIdentifier"), "EmbeddingModelInfo", "a string", value)
+            value = data["deviceIdentifier"]
+            if type(value) is str or value is None:
+                new.device_identifier = value
+            else:
+                decoding.absent((path, "deviceIdentifier"), "EmbeddingModelInfo", "a string or null", value)
+            value = data["maxContextLength"]
+            if type(value) is int:
+                new.max_context_length = value
+            elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
+                new.max_context_length = number
+            else:
+                decoding.absent((path, "maxContextLength"), "EmbeddingModelInfo", "an integer", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "modelKey",
+                        "format",
+                        "displayName",
+                        "publisher",
+                        "path",
+                        "sizeBytes",
+                        "indexedModelIdentifier",
+                        "deviceIdentifier",
+                        "maxContextLength",
+                    ),
+                ),
+                decoding,
+                path,
             )
         value = data.get("paramsString", UNSET)
         if value is UNSET or type(value) is str:
@@ -523,121 +531,116 @@ class EmbeddingModelInstanceInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "embedding":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "EmbeddingModelInstanceInfo", '"embedding"', value)
-        value = data.get("modelKey")
-        if type(value) is str:
-            new.model_key = value
-        else:
-            decoding.absent(
-                (path, "modelKey"), "EmbeddingModelInstanceInfo", "a string", data.get("modelKey", UNSET)
-            )
-        value = data.get("format")
-        if type(value) is str:
-            new.format = value
-        else:
-            decoding.absent(
-                (path, "format"), "EmbeddingModelInstanceInfo", "a string", data.get("format", UNSET)
-            )
-        value = data.get("displayName")
-        if type(value) is str:
-            new.display_name = value
-        else:
-            decoding.absent(
-                (path, "displayName"),
-                "EmbeddingModelInstanceInfo",
-                "a string",
-                data.get("displayName", UNSET),
-            )
-        value = data.get("publisher")
-        if type(value) is str:
-            new.publisher = value
-        else:
-            decoding.absent(
-                (path, "publisher"), "EmbeddingModelInstanceInfo", "a string", data.get("publisher", UNSET)
-            )
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent((path, "path"), "EmbeddingModelInstanceInfo", "a string", data.get("path", UNSET))
-        value = data.get("sizeBytes")
-        if type(value) is int:
-            new.size_bytes = value
-        elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
-            new.size_bytes = number
-        else:
-            decoding.absent(
-                (path, "sizeBytes"), "EmbeddingModelInstanceInfo", "an integer", data.get("sizeBytes", UNSET)
-            )
-        value = data.get("indexedModelIdentifier")
-        if type(value) is str:
-            new.indexed_model_identifier = value
-        else:
-            decoding.absent(
-                (path, "indexedModelIdentifier"),
-                "EmbeddingModelInstanceInfo",
-                "a string",
-                data.get("indexedModelIdentifier", UNSET),
-            )
-        value = data.get("deviceIdentifier", UNSET)
-        if type(value) is str or value is None:
-            new.device_identifier = value
-        else:
-            decoding.absent(
-                (path, "deviceIdentifier"), "EmbeddingModelInstanceInfo", "a string or null", value
-            )
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"), "EmbeddingModelInstanceInfo", "a string", data.get("identifier", UNSET)
-            )
-        value = data.get("instanceReference")
-        if type(value) is str:
-            new.instance_reference = value
-        else:
-            decoding.absent(
-                (path, "instanceReference"),
-                "EmbeddingModelInstanceInfo",
-                "a string",
-                data.get("instanceReference", UNSET),
-            )
-        value = data.get("ttlMs", UNSET)
-        if type(value) is float or type(value) is int or value is None:
-            new.ttl_ms = value
-        else:
-            decoding.absent((path, "ttlMs"), "EmbeddingModelInstanceInfo", "a number or null", value)
-        value = data.get("lastUsedTime", UNSET)
-        if type(value) is float or type(value) is int or value is None:
-            new.last_used_time = value
-        else:
-            decoding.absent((path, "lastUsedTime"), "EmbeddingModelInstanceInfo", "a number or null", value)
-        value = data.get("maxContextLength")
-        if type(value) is int:
-            new.max_context_length = value
-        elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
-            new.max_context_length = number
-        else:
-            decoding.absent(
-                (path, "maxContextLength"),
-                "EmbeddingModelInstanceInfo",
-                "an integer",
-                data.get("maxContextLength", UNSET),
-            )
-        value = data.get("contextLength")
-        if type(value) is int:
-            new.context_length = value
-        elif (number := decoding.integer((path, "contextLength"), value)) is not None:
-            new.context_length = number
-        else:
-            decoding.absent(
-                (path, "contextLength"),
-                "EmbeddingModelInstanceInfo",
-                "an integer",
-                data.get("contextLength", UNSET),
+        try:
+            value = data["type"]
+            if value != "embedding":
+                decoding.absent((path, "type"), "EmbeddingModelInstanceInfo", '"embedding"', value)
+            value = data["modelKey"]
+            if type(value) is str:
+                new.model_key = value
+            else:
+                decoding.absent((path, "modelKey"), "EmbeddingModelInstanceInfo", "a string", value)
+            value = data["format"]
+            if type(value) is str:
+                new.format = value
+            else:
+                decoding.absent((path, "format"), "EmbeddingModelInstanceInfo", "a string", value)
+            value = data["displayName"]
+            if type(value) is str:
+                new.display_name = value
+            else:
+                decoding.absent((path, "displayName"), "EmbeddingModelInstanceInfo", "a string", value)
+            value = data["publisher"]
+            if type(value) is str:
+                new.publisher = value
+            else:
+                decoding.absent((path, "publisher"), "EmbeddingModelInstanceInfo", "a string", value)
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "EmbeddingModelInstanceInfo", "a string", value)
+            value = data["sizeBytes"]
+            if type(value) is int:
+                new.size_bytes = value
+            elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
+                new.size_bytes = number
+            else:
+                decoding.absent((path, "sizeBytes"), "EmbeddingModelInstanceInfo", "an integer", value)
+            value = data["indexedModelIdentifier"]
+            if type(value) is str:
+                new.indexed_model_identifier = value
+            else:
+                decoding.absent(
+                    (path, "indexedModelIdentifier"), "EmbeddingModelInstanceInfo", "a string", value
+                )
+            value = data["deviceIdentifier"]
+            if type(value) is str or value is None:
+                new.device_identifier = value
+            else:
+                decoding.absent(
+                    (path, "deviceIdentifier"), "EmbeddingModelInstanceInfo", "a string or null", value
+                )
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "EmbeddingModelInstanceInfo", "a string", value)
+            value = data["instanceReference"]
+            if type(value) is str:
+                new.instance_reference = value
+            else:
+                decoding.absent((path, "instanceReference"), "EmbeddingModelInstanceInfo", "a string", value)
+            value = data["ttlMs"]
+            if type(value) is float or type(value) is int or value is None:
+                new.ttl_ms = value
+            else:
+                decoding.absent((path, "ttlMs"), "EmbeddingModelInstanceInfo", "a number or null", value)
+            value = data["lastUsedTime"]
+            if type(value) is float or type(value) is int or value is None:
+                new.last_used_time = value
+            else:
+                decoding.absent(
+                    (path, "lastUsedTime"), "EmbeddingModelInstanceInfo", "a number or null", value
+                )
+            value = data["maxContextLength"]
+            if type(value) is int:
+                new.max_context_length = value
+            elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
+                new.max_context_length = number
+            else:
+                decoding.absent((path, "maxContextLength"), "EmbeddingModelInstanceInfo", "an integer", value)
+            value = data["contextLength"]
+            if type(value) is int:
+                new.context_length = value
+            elif (number := decoding.integer((path, "contextLength"), value)) is not None:
+                new.context_length = number
+            else:
+                decoding.absent((path, "contextLength"), "EmbeddingModelInstanceInfo", "an integer", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "modelKey",
+                        "format",
+                        "displayName",
+                        "publisher",
+                        "path",
+                        "sizeBytes",
+                        "indexedModelIdentifier",
+                        "deviceIdentifier",
+                        "identifier",
+                        "instanceReference",
+                        "ttlMs",
+                        "lastUsedTime",
+                        "maxContextLength",
+                        "contextLength",
+                    ),
+                ),
+                decoding,
+                path,
             )
         value = data.get("paramsString", UNSET)
         if value is UNSET or type(value) is str:
@@ -804,66 +807,58 @@ class EstimatedModelMemoryUsage(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("confidence")
-        if type(value) is str:
-            new.confidence = value
-        else:
-            decoding.absent(
-                (path, "confidence"), "EstimatedModelMemoryUsage", "a string", data.get("confidence", UNSET)
-            )
-        value = data.get("modelVramBytes")
-        if type(value) is float or type(value) is int:
-            new.model_vram_bytes = value
-        else:
-            decoding.absent(
-                (path, "modelVramBytes"),
-                "EstimatedModelMemoryUsage",
-                "a number",
-                data.get("modelVramBytes", UNSET),
-            )
-        value = data.get("contextVramBytes")
-        if type(value) is float or type(value) is int:
-            new.context_vram_bytes = value
-        else:
-            decoding.absent(
-                (path, "contextVramBytes"),
-                "EstimatedModelMemoryUsage",
-                "a number",
-                data.get("contextVramBytes", UNSET),
-            )
-        value = data.get("totalVramBytes")
-        if type(value) is float or type(value) is int:
-            new.total_vram_bytes = value
-        else:
-            decoding.absent(
-                (path, "totalVramBytes"),
-                "EstimatedModelMemoryUsage",
-                "a number",
-                data.get("totalVramBytes", UNSET),
-            )
-        value = data.get("modelBytes")
-        if type(value) is float or type(value) is int:
-            new.model_bytes = value
-        else:
-            decoding.absent(
-                (path, "modelBytes"), "EstimatedModelMemoryUsage", "a number", data.get("modelBytes", UNSET)
-            )
-        value = data.get("contextBytes")
-        if type(value) is float or type(value) is int:
-            new.context_bytes = value
-        else:
-            decoding.absent(
-                (path, "contextBytes"),
-                "EstimatedModelMemoryUsage",
-                "a number",
-                data.get("contextBytes", UNSET),
-            )
-        value = data.get("totalBytes")
-        if type(value) is float or type(value) is int:
-            new.total_bytes = value
-        else:
-            decoding.absent(
-                (path, "totalBytes"), "EstimatedModelMemoryUsage", "a number", data.get("totalBytes", UNSET)
+        try:
+            value = data["confidence"]
+            if type(value) is str:
+                new.confidence = value
+            else:
+                decoding.absent((path, "confidence"), "EstimatedModelMemoryUsage", "a string", value)
+            value = data["modelVramBytes"]
+            if type(value) is float or type(value) is int:
+                new.model_vram_bytes = value
+            else:
+                decoding.absent((path, "modelVramBytes"), "EstimatedModelMemoryUsage", "a number", value)
+            value = data["contextVramBytes"]
+            if type(value) is float or type(value) is int:
+                new.context_vram_bytes = value
+            else:
+                decoding.absent((path, "contextVramBytes"), "EstimatedModelMemoryUsage", "a number", value)
+            value = data["totalVramBytes"]
+            if type(value) is float or type(value) is int:
+                new.total_vram_bytes = value
+            else:
+                decoding.absent((path, "totalVramBytes"), "EstimatedModelMemoryUsage", "a number", value)
+            value = data["modelBytes"]
+            if type(value) is float or type(value) is int:
+                new.model_bytes = value
+            else:
+                decoding.absent((path, "modelBytes"), "EstimatedModelMemoryUsage", "a number", value)
+            value = data["contextBytes"]
+            if type(value) is float or type(value) is int:
+                new.context_bytes = value
+            else:
+                decoding.absent((path, "contextBytes"), "EstimatedModelMemoryUsage", "a number", value)
+            value = data["totalBytes"]
+            if type(value) is float or type(value) is int:
+                new.total_bytes = value
+            else:
+                decoding.absent((path, "totalBytes"), "EstimatedModelMemoryUsage", "a number", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "confidence",
+                        "modelVramBytes",
+                        "contextVramBytes",
+                        "totalVramBytes",
+                        "modelBytes",
+                        "contextBytes",
+                        "totalBytes",
+                    ),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -927,23 +922,19 @@ class EstimatedResourcesUsage(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("memory")
-        if value is not None:
-            new.memory = EstimatedModelMemoryUsage.from_wire(value, decoding, (path, "memory"))
-        else:
-            decoding.absent(
-                (path, "memory"), "EstimatedResourcesUsage", "an object", data.get("memory", UNSET)
-            )
-        value = data.get("passesGuardrails")
-        if type(value) is bool:
-            new.passes_guardrails = value
-        else:
-            decoding.absent(
-                (path, "passesGuardrails"),
-                "EstimatedResourcesUsage",
-                "a boolean",
-                data.get("passesGuardrails", UNSET),
-            )
+        try:
+            value = data["memory"]
+            if value is not UNSET and value is not None:
+                new.memory = EstimatedModelMemoryUsage.from_wire(value, decoding, (path, "memory"))
+            else:
+                decoding.absent((path, "memory"), "EstimatedResourcesUsage", "an object", value)
+            value = data["passesGuardrails"]
+            if type(value) is bool:
+                new.passes_guardrails = value
+            else:
+                decoding.absent((path, "passesGuardrails"), "EstimatedResourcesUsage", "a boolean", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("memory", "passesGuardrails")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("memory", "passesGuardrails")))
         return new
@@ -1023,76 +1014,90 @@ class LlmInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "llm":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "LlmInfo", '"llm"', value)
-        value = data.get("modelKey")
-        if type(value) is str:
-            new.model_key = value
-        else:
-            decoding.absent((path, "modelKey"), "LlmInfo", "a string", data.get("modelKey", UNSET))
-        value = data.get("format")
-        if type(value) is str:
-            new.format = value
-        else:
-            decoding.absent((path, "format"), "LlmInfo", "a string", data.get("format", UNSET))
-        value = data.get("displayName")
-        if type(value) is str:
-            new.display_name = value
-        else:
-            decoding.absent((path, "displayName"), "LlmInfo", "a string", data.get("displayName", UNSET))
-        value = data.get("publisher")
-        if type(value) is str:
-            new.publisher = value
-        else:
-            decoding.absent((path, "publisher"), "LlmInfo", "a string", data.get("publisher", UNSET))
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent((path, "path"), "LlmInfo", "a string", data.get("path", UNSET))
-        value = data.get("sizeBytes")
-        if type(value) is int:
-            new.size_bytes = value
-        elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
-            new.size_bytes = number
-        else:
-            decoding.absent((path, "sizeBytes"), "LlmInfo", "an integer", data.get("sizeBytes", UNSET))
-        value = data.get("indexedModelIdentifier")
-        if type(value) is str:
-            new.indexed_model_identifier = value
-        else:
-            decoding.absent(
-                (path, "indexedModelIdentifier"),
-                "LlmInfo",
-                "a string",
-                data.get("indexedModelIdentifier", UNSET),
-            )
-        value = data.get("deviceIdentifier", UNSET)
-        if type(value) is str or value is None:
-            new.device_identifier = value
-        else:
-            decoding.absent((path, "deviceIdentifier"), "LlmInfo", "a string or null", value)
-        value = data.get("vision")
-        if type(value) is bool:
-            new.vision = value
-        else:
-            decoding.absent((path, "vision"), "LlmInfo", "a boolean", data.get("vision", UNSET))
-        value = data.get("trainedForToolUse")
-        if type(value) is bool:
-            new.trained_for_tool_use = value
-        else:
-            decoding.absent(
-                (path, "trainedForToolUse"), "LlmInfo", "a boolean", data.get("trainedForToolUse", UNSET)
-            )
-        value = data.get("maxContextLength")
-        if type(value) is int:
-            new.max_context_length = value
-        elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
-            new.max_context_length = number
-        else:
-            decoding.absent(
-                (path, "maxContextLength"), "LlmInfo", "an integer", data.get("maxContextLength", UNSET)
+        try:
+            value = data["type"]
+            if value != "llm":
+                decoding.absent((path, "type"), "LlmInfo", '"llm"', value)
+            value = data["modelKey"]
+            if type(value) is str:
+                new.model_key = value
+            else:
+                decoding.absent((path, "modelKey"), "LlmInfo", "a string", value)
+            value = data["format"]
+            if type(value) is str:
+                new.format = value
+            else:
+                decoding.absent((path, "format"), "LlmInfo", "a string", value)
+            value = data["displayName"]
+            if type(value) is str:
+                new.display_name = value
+            else:
+                decoding.absent((path, "displayName"), "LlmInfo", "a string", value)
+            value = data["publisher"]
+            if type(value) is str:
+                new.publisher = value
+            else:
+                decoding.absent((path, "publisher"), "LlmInfo", "a string", value)
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "LlmInfo", "a string", value)
+            value = data["sizeBytes"]
+            if type(value) is int:
+                new.size_bytes = value
+            elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
+                new.size_bytes = number
+            else:
+                decoding.absent((path, "sizeBytes"), "LlmInfo", "an integer", value)
+            value = data["indexedModelIdentifier"]
+            if type(value) is str:
+                new.indexed_model_identifier = value
+            else:
+                decoding.absent((path, "indexedModelIdentifier"), "LlmInfo", "a string", value)
+            value = data["deviceIdentifier"]
+            if type(value) is str or value is None:
+                new.device_identifier = value
+            else:
+                decoding.absent((path, "deviceIdentifier"), "LlmInfo", "a string or null", value)
+            value = data["vision"]
+            if type(value) is bool:
+                new.vision = value
+            else:
+                decoding.absent((path, "vision"), "LlmInfo", "a boolean", value)
+            value = data["trainedForToolUse"]
+            if type(value) is bool:
+                new.trained_for_tool_use = value
+            else:
+                decoding.absent((path, "trainedForToolUse"), "LlmInfo", "a boolean", value)
+            value = data["maxContextLength"]
+            if type(value) is int:
+                new.max_context_length = value
+            elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
+                new.max_context_length = number
+            else:
+                decoding.absent((path, "maxContextLength"), "LlmInfo", "an integer", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "modelKey",
+                        "format",
+                        "displayName",
+                        "publisher",
+                        "path",
+                        "sizeBytes",
+                        "indexedModelIdentifier",
+                        "deviceIdentifier",
+                        "vision",
+                        "trainedForToolUse",
+                        "maxContextLength",
+                    ),
+                ),
+                decoding,
+                path,
             )
         value = data.get("paramsString", UNSET)
         if value is UNSET or type(value) is str:
@@ -1275,122 +1280,122 @@ class LlmInstanceInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "llm":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "LlmInstanceInfo", '"llm"', value)
-        value = data.get("modelKey")
-        if type(value) is str:
-            new.model_key = value
-        else:
-            decoding.absent((path, "modelKey"), "LlmInstanceInfo", "a string", data.get("modelKey", UNSET))
-        value = data.get("format")
-        if type(value) is str:
-            new.format = value
-        else:
-            decoding.absent((path, "format"), "LlmInstanceInfo", "a string", data.get("format", UNSET))
-        value = data.get("displayName")
-        if type(value) is str:
-            new.display_name = value
-        else:
-            decoding.absent(
-                (path, "displayName"), "LlmInstanceInfo", "a string", data.get("displayName", UNSET)
-            )
-        value = data.get("publisher")
-        if type(value) is str:
-            new.publisher = value
-        else:
-            decoding.absent((path, "publisher"), "LlmInstanceInfo", "a string", data.get("publisher", UNSET))
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent((path, "path"), "LlmInstanceInfo", "a string", data.get("path", UNSET))
-        value = data.get("sizeBytes")
-        if type(value) is int:
-            new.size_bytes = value
-        elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
-            new.size_bytes = number
-        else:
-            decoding.absent(
-                (path, "sizeBytes"), "LlmInstanceInfo", "an integer", data.get("sizeBytes", UNSET)
-            )
-        value = data.get("indexedModelIdentifier")
-        if type(value) is str:
-            new.indexed_model_identifier = value
-        else:
-            decoding.absent(
-                (path, "indexedModelIdentifier"),
-                "LlmInstanceInfo",
-                "a string",
-                data.get("indexedModelIdentifier", UNSET),
-            )
-        value = data.get("deviceIdentifier", UNSET)
-        if type(value) is str or value is None:
-            new.device_identifier = value
-        else:
-            decoding.absent((path, "deviceIdentifier"), "LlmInstanceInfo", "a string or null", value)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"), "LlmInstanceInfo", "a string", data.get("identifier", UNSET)
-            )
-        value = data.get("instanceReference")
-        if type(value) is str:
-            new.instance_reference = value
-        else:
-            decoding.absent(
-                (path, "instanceReference"),
-                "LlmInstanceInfo",
-                "a string",
-                data.get("instanceReference", UNSET),
-            )
-        value = data.get("ttlMs", UNSET)
-        if type(value) is float or type(value) is int or value is None:
-            new.ttl_ms = value
-        else:
-            decoding.absent((path, "ttlMs"), "LlmInstanceInfo", "a number or null", value)
-        value = data.get("lastUsedTime", UNSET)
-        if type(value) is float or type(value) is int or value is None:
-            new.last_used_time = value
-        else:
-            decoding.absent((path, "lastUsedTime"), "LlmInstanceInfo", "a number or null", value)
-        value = data.get("vision")
-        if type(value) is bool:
-            new.vision = value
-        else:
-            decoding.absent((path, "vision"), "LlmInstanceInfo", "a boolean", data.get("vision", UNSET))
-        value = data.get("trainedForToolUse")
-        if type(value) is bool:
-            new.trained_for_tool_use = value
-        else:
-            decoding.absent(
-                (path, "trainedForToolUse"),
-                "LlmInstanceInfo",
-                "a boolean",
-                data.get("trainedForToolUse", UNSET),
-            )
-        value = data.get("maxContextLength")
-        if type(value) is int:
-            new.max_context_length = value
-        elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
-            new.max_context_length = number
-        else:
-            decoding.absent(
-                (path, "maxContextLength"),
-                "LlmInstanceInfo",
-                "an integer",
-                data.get("maxContextLength", UNSET),
-            )
-        value = data.get("contextLength")
-        if type(value) is int:
-            new.context_length = value
-        elif (number := decoding.integer((path, "contextLength"), value)) is not None:
-            new.context_length = number
-        else:
-            decoding.absent(
-                (path, "contextLength"), "LlmInstanceInfo", "an integer", data.get("contextLength", UNSET)
+        try:
+            value = data["type"]
+            if value != "llm":
+                decoding.absent((path, "type"), "LlmInstanceInfo", '"llm"', value)
+            value = data["modelKey"]
+            if type(value) is str:
+                new.model_key = value
+            else:
+                decoding.absent((path, "modelKey"), "LlmInstanceInfo", "a string", value)
+            value = data["format"]
+            if type(value) is str:
+                new.format = value
+            else:
+                decoding.absent((path, "format"), "LlmInstanceInfo", "a string", value)
+            value = data["displayName"]
+            if type(value) is str:
+                new.display_name = value
+            else:
+                decoding.absent((path, "displayName"), "LlmInstanceInfo", "a string", value)
+            value = data["publisher"]
+            if type(value) is str:
+                new.publisher = value
+            else:
+                decoding.absent((path, "publisher"), "LlmInstanceInfo", "a string", value)
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "LlmInstanceInfo", "a string", value)
+            value = data["sizeBytes"]
+            if type(value) is int:
+                new.size_bytes = value
+            elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
+                new.size_bytes = number
+            else:
+                decoding.absent((path, "sizeBytes"), "LlmInstanceInfo", "an integer", value)
+            value = data["indexedModelIdentifier"]
+            if type(value) is str:
+                new.indexed_model_identifier = value
+            else:
+                decoding.absent((path, "indexedModelIdentifier"), "LlmInstanceInfo", "a string", value)
+            value = data["deviceIdentifier"]
+            if type(value) is str or value is None:
+                new.device_identifier = value
+            else:
+                decoding.absent((path, "deviceIdentifier"), "LlmInstanceInfo", "a string or null", value)
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "LlmInstanceInfo", "a string", value)
+            value = data["instanceReference"]
+            if type(value) is str:
+                new.instance_reference = value
+            else:
+                decoding.absent((path, "instanceReference"), "LlmInstanceInfo", "a string", value)
+            value = data["ttlMs"]
+            if type(value) is float or type(value) is int or value is None:
+                new.ttl_ms = value
+            else:
+                decoding.absent((path, "ttlMs"), "LlmInstanceInfo", "a number or null", value)
+            value = data["lastUsedTime"]
+            if type(value) is float or type(value) is int or value is None:
+                new.last_used_time = value
+            else:
+                decoding.absent((path, "lastUsedTime"), "LlmInstanceInfo", "a number or null", value)
+            value = data["vision"]
+            if type(value) is bool:
+                new.vision = value
+            else:
+                decoding.absent((path, "vision"), "LlmInstanceInfo", "a boolean", value)
+            value = data["trainedForToolUse"]
+            if type(value) is bool:
+                new.trained_for_tool_use = value
+            else:
+                decoding.absent((path, "trainedForToolUse"), "LlmInstanceInfo", "a boolean", value)
+            value = data["maxContextLength"]
+            if type(value) is int:
+                new.max_context_length = value
+            elif (number := decoding.integer((path, "maxContextLength"), value)) is not None:
+                new.max_context_length = number
+            else:
+                decoding.absent((path, "maxContextLength"), "LlmInstanceInfo", "an integer", value)
+            value = data["contextLength"]
+            if type(value) is int:
+                new.context_length = value
+            elif (number := decoding.integer((path, "contextLength"), value)) is not None:
+                new.context_length = number
+            else:
+                decoding.absent((path, "contextLength"), "LlmInstanceInfo", "an integer", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "modelKey",
+                        "format",
+                        "displayName",
+                        "publisher",
+                        "path",
+                        "sizeBytes",
+                        "indexedModelIdentifier",
+                        "deviceIdentifier",
+                        "identifier",
+                        "instanceReference",
+                        "ttlMs",
+                        "lastUsedTime",
+                        "vision",
+                        "trainedForToolUse",
+                        "maxContextLength",
+                        "contextLength",
+                    ),
+                ),
+                decoding,
+                path,
             )
         value = data.get("paramsString", UNSET)
         if value is UNSET or type(value) is str:
@@ -1520,9 +1525,11 @@ def decode_model_info(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _MODEL_INFO.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _MODEL_INFO[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ModelInfo", tag, data, _MODEL_INFO)
 
@@ -1539,9 +1546,11 @@ def decode_model_instance_info(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _MODEL_INSTANCE_INFO.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _MODEL_INSTANCE_INFO[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ModelInstanceInfo", tag, data, _MODEL_INSTANCE_INFO)
 
@@ -1582,16 +1591,19 @@ class ModelProcessingState(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("status")
-        if type(value) is str:
-            new.status = value
-        else:
-            decoding.absent((path, "status"), "ModelProcessingState", "a string", data.get("status", UNSET))
-        value = data.get("queued")
-        if type(value) is float or type(value) is int:
-            new.queued = value
-        else:
-            decoding.absent((path, "queued"), "ModelProcessingState", "a number", data.get("queued", UNSET))
+        try:
+            value = data["status"]
+            if type(value) is str:
+                new.status = value
+            else:
+                decoding.absent((path, "status"), "ModelProcessingState", "a string", value)
+            value = data["queued"]
+            if type(value) is float or type(value) is int:
+                new.queued = value
+            else:
+                decoding.absent((path, "queued"), "ModelProcessingState", "a number", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("status", "queued")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("queued", "status")))
             value = new.status
@@ -1628,14 +1640,17 @@ class ModelSpecifierQuery(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "query":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ModelSpecifierQuery", '"query"', value)
-        value = data.get("query")
-        if value is not None:
-            new.query = ModelQuery.from_wire(value, decoding, (path, "query"))
-        else:
-            decoding.absent((path, "query"), "ModelSpecifierQuery", "an object", data.get("query", UNSET))
+        try:
+            value = data["type"]
+            if value != "query":
+                decoding.absent((path, "type"), "ModelSpecifierQuery", '"query"', value)
+            value = data["query"]
+            if value is not UNSET and value is not None:
+                new.query = ModelQuery.from_wire(value, decoding, (path, "query"))
+            else:
+                decoding.absent((path, "query"), "ModelSpecifierQuery", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "query")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("query", "type")))
         return new
@@ -1668,19 +1683,21 @@ class ModelSpecifierInstanceReference(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "instanceReference":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ModelSpecifierInstanceReference", '"instanceReference"', value)
-        value = data.get("instanceReference")
-        if type(value) is str:
-            new.instance_reference = value
-        else:
-            decoding.absent(
-                (path, "instanceReference"),
-                "ModelSpecifierInstanceReference",
-                "a string",
-                data.get("instanceReference", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "instanceReference":
+                decoding.absent(
+                    (path, "type"), "ModelSpecifierInstanceReference", '"instanceReference"', value
+                )
+            value = data["instanceReference"]
+            if type(value) is str:
+                new.instance_reference = value
+            else:
+                decoding.absent(
+                    (path, "instanceReference"), "ModelSpecifierInstanceReference", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "instanceReference")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("instanceReference", "type")))
         return new
@@ -1705,9 +1722,11 @@ def decode_model_specifier(data: Any, decoding: Decoding = LENIENT, path: Path =
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _MODEL_SPECIFIER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _MODEL_SPECIFIER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ModelSpecifier", tag, data, _MODEL_SPECIFIER)
 

@@ -75,61 +75,58 @@ class AvailablePluginInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"), "AvailablePluginInfo", "a string", data.get("identifier", UNSET)
-            )
-        value = data.get("isDev")
-        if type(value) is bool:
-            new.is_dev = value
-        else:
-            decoding.absent((path, "isDev"), "AvailablePluginInfo", "a boolean", data.get("isDev", UNSET))
-        value = data.get("isTrusted")
-        if type(value) is bool:
-            new.is_trusted = value
-        else:
-            decoding.absent(
-                (path, "isTrusted"), "AvailablePluginInfo", "a boolean", data.get("isTrusted", UNSET)
-            )
-        value = data.get("hasPromptPreprocessor")
-        if type(value) is bool:
-            new.has_prompt_preprocessor = value
-        else:
-            decoding.absent(
-                (path, "hasPromptPreprocessor"),
-                "AvailablePluginInfo",
-                "a boolean",
-                data.get("hasPromptPreprocessor", UNSET),
-            )
-        value = data.get("hasPredictionLoopHandler")
-        if type(value) is bool:
-            new.has_prediction_loop_handler = value
-        else:
-            decoding.absent(
-                (path, "hasPredictionLoopHandler"),
-                "AvailablePluginInfo",
-                "a boolean",
-                data.get("hasPredictionLoopHandler", UNSET),
-            )
-        value = data.get("hasToolsProvider")
-        if type(value) is bool:
-            new.has_tools_provider = value
-        else:
-            decoding.absent(
-                (path, "hasToolsProvider"),
-                "AvailablePluginInfo",
-                "a boolean",
-                data.get("hasToolsProvider", UNSET),
-            )
-        value = data.get("hasGenerator")
-        if type(value) is bool:
-            new.has_generator = value
-        else:
-            decoding.absent(
-                (path, "hasGenerator"), "AvailablePluginInfo", "a boolean", data.get("hasGenerator", UNSET)
+        try:
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "AvailablePluginInfo", "a string", value)
+            value = data["isDev"]
+            if type(value) is bool:
+                new.is_dev = value
+            else:
+                decoding.absent((path, "isDev"), "AvailablePluginInfo", "a boolean", value)
+            value = data["isTrusted"]
+            if type(value) is bool:
+                new.is_trusted = value
+            else:
+                decoding.absent((path, "isTrusted"), "AvailablePluginInfo", "a boolean", value)
+            value = data["hasPromptPreprocessor"]
+            if type(value) is bool:
+                new.has_prompt_preprocessor = value
+            else:
+                decoding.absent((path, "hasPromptPreprocessor"), "AvailablePluginInfo", "a boolean", value)
+            value = data["hasPredictionLoopHandler"]
+            if type(value) is bool:
+                new.has_prediction_loop_handler = value
+            else:
+                decoding.absent((path, "hasPredictionLoopHandler"), "AvailablePluginInfo", "a boolean", value)
+            value = data["hasToolsProvider"]
+            if type(value) is bool:
+                new.has_tools_provider = value
+            else:
+                decoding.absent((path, "hasToolsProvider"), "AvailablePluginInfo", "a boolean", value)
+            value = data["hasGenerator"]
+            if type(value) is bool:
+                new.has_generator = value
+            else:
+                decoding.absent((path, "hasGenerator"), "AvailablePluginInfo", "a boolean", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "identifier",
+                        "isDev",
+                        "isTrusted",
+                        "hasPromptPreprocessor",
+                        "hasPredictionLoopHandler",
+                        "hasToolsProvider",
+                        "hasGenerator",
+                    ),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -188,16 +185,17 @@ class PluginConfigSpecifierDirect(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "direct":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "PluginConfigSpecifierDirect", '"direct"', value)
-        value = data.get("config")
-        if value is not None:
-            new.config = KvConfig.from_wire(value, decoding, (path, "config"))
-        else:
-            decoding.absent(
-                (path, "config"), "PluginConfigSpecifierDirect", "an object", data.get("config", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "direct":
+                decoding.absent((path, "type"), "PluginConfigSpecifierDirect", '"direct"', value)
+            value = data["config"]
+            if value is not UNSET and value is not None:
+                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+            else:
+                decoding.absent((path, "config"), "PluginConfigSpecifierDirect", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "config")), decoding, path)
         value = data.get("workingDirectoryPath", UNSET)
         if value is UNSET or type(value) is str:
             new.working_directory_path = value
@@ -240,28 +238,24 @@ class PluginConfigSpecifierPredictionProcess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "predictionProcess":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "PluginConfigSpecifierPredictionProcess", '"predictionProcess"', value
-            )
-        value = data.get("pci")
-        if type(value) is str:
-            new.pci = value
-        else:
-            decoding.absent(
-                (path, "pci"), "PluginConfigSpecifierPredictionProcess", "a string", data.get("pci", UNSET)
-            )
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"),
-                "PluginConfigSpecifierPredictionProcess",
-                "a string",
-                data.get("token", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "predictionProcess":
+                decoding.absent(
+                    (path, "type"), "PluginConfigSpecifierPredictionProcess", '"predictionProcess"', value
+                )
+            value = data["pci"]
+            if type(value) is str:
+                new.pci = value
+            else:
+                decoding.absent((path, "pci"), "PluginConfigSpecifierPredictionProcess", "a string", value)
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent((path, "token"), "PluginConfigSpecifierPredictionProcess", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "pci", "token")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token", "type")))
         return new
@@ -292,9 +286,11 @@ def decode_plugin_config_specifier(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PLUGIN_CONFIG_SPECIFIER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PLUGIN_CONFIG_SPECIFIER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "PluginConfigSpecifier", tag, data, _PLUGIN_CONFIG_SPECIFIER)
 
@@ -330,16 +326,17 @@ class PluginSandboxSettingsNotEnabled(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("enabled") is not False:
-            value = data.get("enabled", UNSET)
-            decoding.absent((path, "enabled"), "PluginSandboxSettingsNotEnabled", "false", value)
-        value = data.get("reason")
-        if type(value) is str:
-            new.reason = value
-        else:
-            decoding.absent(
-                (path, "reason"), "PluginSandboxSettingsNotEnabled", "a string", data.get("reason", UNSET)
-            )
+        try:
+            value = data["enabled"]
+            if value is not False:
+                decoding.absent((path, "enabled"), "PluginSandboxSettingsNotEnabled", "false", value)
+            value = data["reason"]
+            if type(value) is str:
+                new.reason = value
+            else:
+                decoding.absent((path, "reason"), "PluginSandboxSettingsNotEnabled", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("enabled", "reason")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("enabled", "reason")))
         return new
@@ -384,20 +381,19 @@ class PluginSandboxFileSystemSettings(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("type")
-        if type(value) is str:
-            new.type = value
-        else:
-            decoding.absent(
-                (path, "type"), "PluginSandboxFileSystemSettings", "a string", data.get("type", UNSET)
-            )
-        value = data.get("reason")
-        if type(value) is str:
-            new.reason = value
-        else:
-            decoding.absent(
-                (path, "reason"), "PluginSandboxFileSystemSettings", "a string", data.get("reason", UNSET)
-            )
+        try:
+            value = data["type"]
+            if type(value) is str:
+                new.type = value
+            else:
+                decoding.absent((path, "type"), "PluginSandboxFileSystemSettings", "a string", value)
+            value = data["reason"]
+            if type(value) is str:
+                new.reason = value
+            else:
+                decoding.absent((path, "reason"), "PluginSandboxFileSystemSettings", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "reason")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("reason", "type")))
             value = new.type
@@ -434,23 +430,21 @@ class PluginSandboxNetworkSettings(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("hosts")
-        if value is not None:
-            new.hosts = _decode_string_or_array_of_string(value, decoding, (path, "hosts"))
-        else:
-            decoding.absent(
-                (path, "hosts"),
-                "PluginSandboxNetworkSettings",
-                "a string or an array",
-                data.get("hosts", UNSET),
-            )
-        value = data.get("reason")
-        if type(value) is str:
-            new.reason = value
-        else:
-            decoding.absent(
-                (path, "reason"), "PluginSandboxNetworkSettings", "a string", data.get("reason", UNSET)
-            )
+        try:
+            value = data["hosts"]
+            if value is not UNSET and value is not None:
+                new.hosts = _decode_string_or_array_of_string(value, decoding, (path, "hosts"))
+            else:
+                decoding.absent(
+                    (path, "hosts"), "PluginSandboxNetworkSettings", "a string or an array", value
+                )
+            value = data["reason"]
+            if type(value) is str:
+                new.reason = value
+            else:
+                decoding.absent((path, "reason"), "PluginSandboxNetworkSettings", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("hosts", "reason")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("hosts", "reason")))
         return new
@@ -484,9 +478,12 @@ class PluginSandboxSettingsEnabled(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("enabled") is not True:
-            value = data.get("enabled", UNSET)
-            decoding.absent((path, "enabled"), "PluginSandboxSettingsEnabled", "true", value)
+        try:
+            value = data["enabled"]
+            if value is not True:
+                decoding.absent((path, "enabled"), "PluginSandboxSettingsEnabled", "true", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("enabled",)), decoding, path)
         value = data.get("fileSystem", UNSET)
         if value is UNSET:
             new.file_system = UNSET
@@ -569,24 +566,29 @@ class PluginManifest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "plugin":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "PluginManifest", '"plugin"', value)
-        value = data.get("runner")
-        if type(value) is str:
-            new.runner = value
-        else:
-            decoding.absent((path, "runner"), "PluginManifest", "a string", data.get("runner", UNSET))
-        value = data.get("owner")
-        if type(value) is str:
-            new.owner = value
-        else:
-            decoding.absent((path, "owner"), "PluginManifest", "a string", data.get("owner", UNSET))
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "PluginManifest", "a string", data.get("name", UNSET))
+        try:
+            value = data["type"]
+            if value != "plugin":
+                decoding.absent((path, "type"), "PluginManifest", '"plugin"', value)
+            value = data["runner"]
+            if type(value) is str:
+                new.runner = value
+            else:
+                decoding.absent((path, "runner"), "PluginManifest", "a string", value)
+            value = data["owner"]
+            if type(value) is str:
+                new.owner = value
+            else:
+                decoding.absent((path, "owner"), "PluginManifest", "a string", value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "PluginManifest", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "runner", "owner", "name")), decoding, path
+            )
         value = data.get("sandbox", UNSET)
         if value is UNSET:
             new.sandbox = UNSET
@@ -684,38 +686,34 @@ class PluginRuntimeErrorReportUnauthorized(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "unauthorized":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "PluginRuntimeErrorReportUnauthorized", '"unauthorized"', value)
-        value = data.get("pluginRunId")
-        if type(value) is str:
-            new.plugin_run_id = value
-        else:
-            decoding.absent(
-                (path, "pluginRunId"),
-                "PluginRuntimeErrorReportUnauthorized",
-                "a string",
-                data.get("pluginRunId", UNSET),
-            )
-        value = data.get("serverUrl")
-        if type(value) is str:
-            new.server_url = value
-        else:
-            decoding.absent(
-                (path, "serverUrl"),
-                "PluginRuntimeErrorReportUnauthorized",
-                "a string",
-                data.get("serverUrl", UNSET),
-            )
-        value = data.get("message")
-        if type(value) is str:
-            new.message = value
-        else:
-            decoding.absent(
-                (path, "message"),
-                "PluginRuntimeErrorReportUnauthorized",
-                "a string",
-                data.get("message", UNSET),
+        try:
+            value = data["type"]
+            if value != "unauthorized":
+                decoding.absent(
+                    (path, "type"), "PluginRuntimeErrorReportUnauthorized", '"unauthorized"', value
+                )
+            value = data["pluginRunId"]
+            if type(value) is str:
+                new.plugin_run_id = value
+            else:
+                decoding.absent(
+                    (path, "pluginRunId"), "PluginRuntimeErrorReportUnauthorized", "a string", value
+                )
+            value = data["serverUrl"]
+            if type(value) is str:
+                new.server_url = value
+            else:
+                decoding.absent(
+                    (path, "serverUrl"), "PluginRuntimeErrorReportUnauthorized", "a string", value
+                )
+            value = data["message"]
+            if type(value) is str:
+                new.message = value
+            else:
+                decoding.absent((path, "message"), "PluginRuntimeErrorReportUnauthorized", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "pluginRunId", "serverUrl", "message")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "pluginRunId", "serverUrl", "type")))
@@ -758,40 +756,39 @@ class PluginRuntimeErrorReportNetworkUnavailable(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "networkUnavailable":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "PluginRuntimeErrorReportNetworkUnavailable", '"networkUnavailable"', value
-            )
-        value = data.get("pluginRunId")
-        if type(value) is str:
-            new.plugin_run_id = value
-        else:
-            decoding.absent(
-                (path, "pluginRunId"),
-                "PluginRuntimeErrorReportNetworkUnavailable",
-                "a string",
-                data.get("pluginRunId", UNSET),
-            )
-        value = data.get("serverUrl")
-        if type(value) is str:
-            new.server_url = value
-        else:
-            decoding.absent(
-                (path, "serverUrl"),
-                "PluginRuntimeErrorReportNetworkUnavailable",
-                "a string",
-                data.get("serverUrl", UNSET),
-            )
-        value = data.get("message")
-        if type(value) is str:
-            new.message = value
-        else:
-            decoding.absent(
-                (path, "message"),
-                "PluginRuntimeErrorReportNetworkUnavailable",
-                "a string",
-                data.get("message", UNSET),
+        try:
+            value = data["type"]
+            if value != "networkUnavailable":
+                decoding.absent(
+                    (path, "type"),
+                    "PluginRuntimeErrorReportNetworkUnavailable",
+                    '"networkUnavailable"',
+                    value,
+                )
+            value = data["pluginRunId"]
+            if type(value) is str:
+                new.plugin_run_id = value
+            else:
+                decoding.absent(
+                    (path, "pluginRunId"), "PluginRuntimeErrorReportNetworkUnavailable", "a string", value
+                )
+            value = data["serverUrl"]
+            if type(value) is str:
+                new.server_url = value
+            else:
+                decoding.absent(
+                    (path, "serverUrl"), "PluginRuntimeErrorReportNetworkUnavailable", "a string", value
+                )
+            value = data["message"]
+            if type(value) is str:
+                new.message = value
+            else:
+                decoding.absent(
+                    (path, "message"), "PluginRuntimeErrorReportNetworkUnavailable", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "pluginRunId", "serverUrl", "message")), decoding, path
             )
         value = data.get("unavailableHost", UNSET)
         if value is UNSET or type(value) is str:
@@ -836,9 +833,11 @@ def decode_plugin_runtime_error_report(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PLUGIN_RUNTIME_ERROR_REPORT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PLUGIN_RUNTIME_ERROR_REPORT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "PluginRuntimeErrorReport", tag, data, _PLUGIN_RUNTIME_ERROR_REPORT)
 

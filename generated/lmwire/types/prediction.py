@@ -123,13 +123,14 @@ class LlmPredictionStats(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("stopReason")
-        if type(value) is str:
-            new.stop_reason = value
-        else:
-            decoding.absent(
-                (path, "stopReason"), "LlmPredictionStats", "a string", data.get("stopReason", UNSET)
-            )
+        try:
+            value = data["stopReason"]
+            if type(value) is str:
+                new.stop_reason = value
+            else:
+                decoding.absent((path, "stopReason"), "LlmPredictionStats", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("stopReason",)), decoding, path)
         value = data.get("stopString", UNSET)
         if value is UNSET or type(value) is str:
             new.stop_string = value
@@ -319,23 +320,26 @@ class LlmCandidateToken(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("text")
-        if type(value) is str:
-            new.text = value
-        else:
-            decoding.absent((path, "text"), "LlmCandidateToken", "a string", data.get("text", UNSET))
-        value = data.get("id")
-        if type(value) is int:
-            new.id = value
-        elif (number := decoding.integer((path, "id"), value)) is not None:
-            new.id = number
-        else:
-            decoding.absent((path, "id"), "LlmCandidateToken", "an integer", data.get("id", UNSET))
-        value = data.get("logProb")
-        if type(value) is float or type(value) is int:
-            new.log_prob = value
-        else:
-            decoding.absent((path, "logProb"), "LlmCandidateToken", "a number", data.get("logProb", UNSET))
+        try:
+            value = data["text"]
+            if type(value) is str:
+                new.text = value
+            else:
+                decoding.absent((path, "text"), "LlmCandidateToken", "a string", value)
+            value = data["id"]
+            if type(value) is int:
+                new.id = value
+            elif (number := decoding.integer((path, "id"), value)) is not None:
+                new.id = number
+            else:
+                decoding.absent((path, "id"), "LlmCandidateToken", "an integer", value)
+            value = data["logProb"]
+            if type(value) is float or type(value) is int:
+                new.log_prob = value
+            else:
+                decoding.absent((path, "logProb"), "LlmCandidateToken", "a number", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("text", "id", "logProb")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "logProb", "text")))
         return new
@@ -376,40 +380,41 @@ class LlmGenInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("indexedModelIdentifier")
-        if type(value) is str:
-            new.indexed_model_identifier = value
-        else:
-            decoding.absent(
-                (path, "indexedModelIdentifier"),
-                "LlmGenInfo",
-                "a string",
-                data.get("indexedModelIdentifier", UNSET),
+        try:
+            value = data["indexedModelIdentifier"]
+            if type(value) is str:
+                new.indexed_model_identifier = value
+            else:
+                decoding.absent((path, "indexedModelIdentifier"), "LlmGenInfo", "a string", value)
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "LlmGenInfo", "a string", value)
+            value = data["loadModelConfig"]
+            if value is not UNSET and value is not None:
+                new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
+            else:
+                decoding.absent((path, "loadModelConfig"), "LlmGenInfo", "an object", value)
+            value = data["predictionConfig"]
+            if value is not UNSET and value is not None:
+                new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
+            else:
+                decoding.absent((path, "predictionConfig"), "LlmGenInfo", "an object", value)
+            value = data["stats"]
+            if value is not UNSET and value is not None:
+                new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
+            else:
+                decoding.absent((path, "stats"), "LlmGenInfo", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    ("indexedModelIdentifier", "identifier", "loadModelConfig", "predictionConfig", "stats"),
+                ),
+                decoding,
+                path,
             )
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent((path, "identifier"), "LlmGenInfo", "a string", data.get("identifier", UNSET))
-        value = data.get("loadModelConfig")
-        if value is not None:
-            new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
-        else:
-            decoding.absent(
-                (path, "loadModelConfig"), "LlmGenInfo", "an object", data.get("loadModelConfig", UNSET)
-            )
-        value = data.get("predictionConfig")
-        if value is not None:
-            new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
-        else:
-            decoding.absent(
-                (path, "predictionConfig"), "LlmGenInfo", "an object", data.get("predictionConfig", UNSET)
-            )
-        value = data.get("stats")
-        if value is not None:
-            new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
-        else:
-            decoding.absent((path, "stats"), "LlmGenInfo", "an object", data.get("stats", UNSET))
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -478,18 +483,21 @@ class LlmToken(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("text")
-        if type(value) is str:
-            new.text = value
-        else:
-            decoding.absent((path, "text"), "LlmToken", "a string", data.get("text", UNSET))
-        value = data.get("id")
-        if type(value) is int:
-            new.id = value
-        elif (number := decoding.integer((path, "id"), value)) is not None:
-            new.id = number
-        else:
-            decoding.absent((path, "id"), "LlmToken", "an integer", data.get("id", UNSET))
+        try:
+            value = data["text"]
+            if type(value) is str:
+                new.text = value
+            else:
+                decoding.absent((path, "text"), "LlmToken", "a string", value)
+            value = data["id"]
+            if type(value) is int:
+                new.id = value
+            elif (number := decoding.integer((path, "id"), value)) is not None:
+                new.id = number
+            else:
+                decoding.absent((path, "id"), "LlmToken", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("text", "id")), decoding, path)
         value = data.get("logProb", UNSET)
         if value is UNSET or type(value) is float or type(value) is int:
             new.log_prob = value
@@ -555,45 +563,41 @@ class LlmPredictionFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"), "LlmPredictionFragment", "a string", data.get("content", UNSET)
-            )
-        value = data.get("tokensCount")
-        if type(value) is int:
-            new.tokens_count = value
-        elif (number := decoding.integer((path, "tokensCount"), value)) is not None:
-            new.tokens_count = number
-        else:
-            decoding.absent(
-                (path, "tokensCount"), "LlmPredictionFragment", "an integer", data.get("tokensCount", UNSET)
-            )
-        value = data.get("containsDrafted")
-        if type(value) is bool:
-            new.contains_drafted = value
-        else:
-            decoding.absent(
-                (path, "containsDrafted"),
-                "LlmPredictionFragment",
-                "a boolean",
-                data.get("containsDrafted", UNSET),
-            )
-        value = data.get("reasoningType")
-        if type(value) is str:
-            new.reasoning_type = value
-        else:
-            decoding.absent(
-                (path, "reasoningType"), "LlmPredictionFragment", "a string", data.get("reasoningType", UNSET)
-            )
-        value = data.get("isStructural")
-        if type(value) is bool:
-            new.is_structural = value
-        else:
-            decoding.absent(
-                (path, "isStructural"), "LlmPredictionFragment", "a boolean", data.get("isStructural", UNSET)
+        try:
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent((path, "content"), "LlmPredictionFragment", "a string", value)
+            value = data["tokensCount"]
+            if type(value) is int:
+                new.tokens_count = value
+            elif (number := decoding.integer((path, "tokensCount"), value)) is not None:
+                new.tokens_count = number
+            else:
+                decoding.absent((path, "tokensCount"), "LlmPredictionFragment", "an integer", value)
+            value = data["containsDrafted"]
+            if type(value) is bool:
+                new.contains_drafted = value
+            else:
+                decoding.absent((path, "containsDrafted"), "LlmPredictionFragment", "a boolean", value)
+            value = data["reasoningType"]
+            if type(value) is str:
+                new.reasoning_type = value
+            else:
+                decoding.absent((path, "reasoningType"), "LlmPredictionFragment", "a string", value)
+            value = data["isStructural"]
+            if type(value) is bool:
+                new.is_structural = value
+            else:
+                decoding.absent((path, "isStructural"), "LlmPredictionFragment", "a boolean", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("content", "tokensCount", "containsDrafted", "reasoningType", "isStructural")
+                ),
+                decoding,
+                path,
             )
         value = data.get("tokens", UNSET)
         if value is UNSET:
@@ -749,45 +753,44 @@ class PromptProcessingDetails(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("cachedTokenCount")
-        if type(value) is float or type(value) is int:
-            new.cached_token_count = value
-        else:
-            decoding.absent(
-                (path, "cachedTokenCount"),
-                "PromptProcessingDetails",
-                "a number",
-                data.get("cachedTokenCount", UNSET),
-            )
-        value = data.get("totalPromptTokenCount")
-        if type(value) is float or type(value) is int:
-            new.total_prompt_token_count = value
-        else:
-            decoding.absent(
-                (path, "totalPromptTokenCount"),
-                "PromptProcessingDetails",
-                "a number",
-                data.get("totalPromptTokenCount", UNSET),
-            )
-        value = data.get("processedPromptTokenCount")
-        if type(value) is float or type(value) is int:
-            new.processed_prompt_token_count = value
-        else:
-            decoding.absent(
-                (path, "processedPromptTokenCount"),
-                "PromptProcessingDetails",
-                "a number",
-                data.get("processedPromptTokenCount", UNSET),
-            )
-        value = data.get("unprocessedPromptTokenCount")
-        if type(value) is float or type(value) is int:
-            new.unprocessed_prompt_token_count = value
-        else:
-            decoding.absent(
-                (path, "unprocessedPromptTokenCount"),
-                "PromptProcessingDetails",
-                "a number",
-                data.get("unprocessedPromptTokenCount", UNSET),
+        try:
+            value = data["cachedTokenCount"]
+            if type(value) is float or type(value) is int:
+                new.cached_token_count = value
+            else:
+                decoding.absent((path, "cachedTokenCount"), "PromptProcessingDetails", "a number", value)
+            value = data["totalPromptTokenCount"]
+            if type(value) is float or type(value) is int:
+                new.total_prompt_token_count = value
+            else:
+                decoding.absent((path, "totalPromptTokenCount"), "PromptProcessingDetails", "a number", value)
+            value = data["processedPromptTokenCount"]
+            if type(value) is float or type(value) is int:
+                new.processed_prompt_token_count = value
+            else:
+                decoding.absent(
+                    (path, "processedPromptTokenCount"), "PromptProcessingDetails", "a number", value
+                )
+            value = data["unprocessedPromptTokenCount"]
+            if type(value) is float or type(value) is int:
+                new.unprocessed_prompt_token_count = value
+            else:
+                decoding.absent(
+                    (path, "unprocessedPromptTokenCount"), "PromptProcessingDetails", "a number", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "cachedTokenCount",
+                        "totalPromptTokenCount",
+                        "processedPromptTokenCount",
+                        "unprocessedPromptTokenCount",
+                    ),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(

@@ -100,14 +100,17 @@ class BlockLocationBeforeId(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "beforeId":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "BlockLocationBeforeId", '"beforeId"', value)
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent((path, "id"), "BlockLocationBeforeId", "a string", data.get("id", UNSET))
+        try:
+            value = data["type"]
+            if value != "beforeId":
+                decoding.absent((path, "type"), "BlockLocationBeforeId", '"beforeId"', value)
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "BlockLocationBeforeId", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "type")))
         return new
@@ -139,14 +142,17 @@ class BlockLocationAfterId(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "afterId":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "BlockLocationAfterId", '"afterId"', value)
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent((path, "id"), "BlockLocationAfterId", "a string", data.get("id", UNSET))
+        try:
+            value = data["type"]
+            if value != "afterId":
+                decoding.absent((path, "type"), "BlockLocationAfterId", '"afterId"', value)
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "BlockLocationAfterId", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "type")))
         return new
@@ -171,9 +177,11 @@ def decode_block_location(data: Any, decoding: Decoding = LENIENT, path: Path = 
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _BLOCK_LOCATION.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _BLOCK_LOCATION[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "BlockLocation", tag, data, _BLOCK_LOCATION)
 
@@ -212,9 +220,12 @@ class ContentBlockStyleDefault(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "default":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ContentBlockStyleDefault", '"default"', value)
+        try:
+            value = data["type"]
+            if value != "default":
+                decoding.absent((path, "type"), "ContentBlockStyleDefault", '"default"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         value = data.get("forceRenderAsPlainText", UNSET)
         if value is UNSET or type(value) is bool:
             new.force_render_as_plain_text = value
@@ -257,16 +268,17 @@ class ContentBlockStyleCustomLabel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "customLabel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ContentBlockStyleCustomLabel", '"customLabel"', value)
-        value = data.get("label")
-        if type(value) is str:
-            new.label = value
-        else:
-            decoding.absent(
-                (path, "label"), "ContentBlockStyleCustomLabel", "a string", data.get("label", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "customLabel":
+                decoding.absent((path, "type"), "ContentBlockStyleCustomLabel", '"customLabel"', value)
+            value = data["label"]
+            if type(value) is str:
+                new.label = value
+            else:
+                decoding.absent((path, "label"), "ContentBlockStyleCustomLabel", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "label")), decoding, path)
         value = data.get("color", UNSET)
         if value is UNSET or type(value) is str:
             new.color = value
@@ -322,9 +334,12 @@ class ContentBlockStyleThinking(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "thinking":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ContentBlockStyleThinking", '"thinking"', value)
+        try:
+            value = data["type"]
+            if value != "thinking":
+                decoding.absent((path, "type"), "ContentBlockStyleThinking", '"thinking"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         value = data.get("ended", UNSET)
         if value is UNSET or type(value) is bool:
             new.ended = value
@@ -374,9 +389,11 @@ def decode_content_block_style(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _CONTENT_BLOCK_STYLE.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _CONTENT_BLOCK_STYLE[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ContentBlockStyle", tag, data, _CONTENT_BLOCK_STYLE)
 
@@ -404,34 +421,32 @@ class ProcessingRequestConfirmToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "confirmToolCall":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ProcessingRequestConfirmToolCall", '"confirmToolCall"', value)
-        value = data.get("callId")
-        if type(value) is int:
-            new.call_id = value
-        elif (number := decoding.integer((path, "callId"), value)) is not None:
-            new.call_id = number
-        else:
-            decoding.absent(
-                (path, "callId"), "ProcessingRequestConfirmToolCall", "an integer", data.get("callId", UNSET)
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "ProcessingRequestConfirmToolCall", "a string", data.get("name", UNSET)
-            )
-        value = data.get("parameters")
-        if value is not None:
-            new.parameters = _decode_map_of_any(value, decoding, (path, "parameters"))
-        else:
-            decoding.absent(
-                (path, "parameters"),
-                "ProcessingRequestConfirmToolCall",
-                "an object",
-                data.get("parameters", UNSET),
+        try:
+            value = data["type"]
+            if value != "confirmToolCall":
+                decoding.absent(
+                    (path, "type"), "ProcessingRequestConfirmToolCall", '"confirmToolCall"', value
+                )
+            value = data["callId"]
+            if type(value) is int:
+                new.call_id = value
+            elif (number := decoding.integer((path, "callId"), value)) is not None:
+                new.call_id = number
+            else:
+                decoding.absent((path, "callId"), "ProcessingRequestConfirmToolCall", "an integer", value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "ProcessingRequestConfirmToolCall", "a string", value)
+            value = data["parameters"]
+            if value is not UNSET and value is not None:
+                new.parameters = _decode_map_of_any(value, decoding, (path, "parameters"))
+            else:
+                decoding.absent((path, "parameters"), "ProcessingRequestConfirmToolCall", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "callId", "name", "parameters")), decoding, path
             )
         value = data.get("pluginIdentifier", UNSET)
         if value is UNSET or type(value) is str:
@@ -479,16 +494,17 @@ class ProcessingRequestTextInput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "textInput":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ProcessingRequestTextInput", '"textInput"', value)
-        value = data.get("prompt")
-        if type(value) is str:
-            new.prompt = value
-        else:
-            decoding.absent(
-                (path, "prompt"), "ProcessingRequestTextInput", "a string", data.get("prompt", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "textInput":
+                decoding.absent((path, "type"), "ProcessingRequestTextInput", '"textInput"', value)
+            value = data["prompt"]
+            if type(value) is str:
+                new.prompt = value
+            else:
+                decoding.absent((path, "prompt"), "ProcessingRequestTextInput", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "prompt")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("prompt", "type")))
         return new
@@ -515,9 +531,11 @@ def decode_processing_request(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PROCESSING_REQUEST.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PROCESSING_REQUEST[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ProcessingRequest", tag, data, _PROCESSING_REQUEST)
 
@@ -539,11 +557,14 @@ class ProcessingRequestResponseConfirmToolCallResultAllow(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "allow":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingRequestResponseConfirmToolCallResultAllow", '"allow"', value
-            )
+        try:
+            value = data["type"]
+            if value != "allow":
+                decoding.absent(
+                    (path, "type"), "ProcessingRequestResponseConfirmToolCallResultAllow", '"allow"', value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         value = data.get("toolArgsOverride", UNSET)
         if value is UNSET:
             new.tool_args_override = UNSET
@@ -587,11 +608,14 @@ class ProcessingRequestResponseConfirmToolCallResultDeny(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "deny":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingRequestResponseConfirmToolCallResultDeny", '"deny"', value
-            )
+        try:
+            value = data["type"]
+            if value != "deny":
+                decoding.absent(
+                    (path, "type"), "ProcessingRequestResponseConfirmToolCallResultDeny", '"deny"', value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         value = data.get("denyReason", UNSET)
         if value is UNSET or type(value) is str:
             new.deny_reason = value
@@ -629,9 +653,11 @@ def decode_processing_request_response_confirm_tool_call_result(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PROCESSING_REQUEST_RESPONSE_CONFIRM_TOOL_CALL_RESULT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PROCESSING_REQUEST_RESPONSE_CONFIRM_TOOL_CALL_RESULT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path,
@@ -659,23 +685,23 @@ class ProcessingRequestResponseConfirmToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "confirmToolCall":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingRequestResponseConfirmToolCall", '"confirmToolCall"', value
-            )
-        value = data.get("result")
-        if value is not None:
-            new.result = decode_processing_request_response_confirm_tool_call_result(
-                value, decoding, (path, "result")
-            )
-        else:
-            decoding.absent(
-                (path, "result"),
-                "ProcessingRequestResponseConfirmToolCall",
-                "an object",
-                data.get("result", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "confirmToolCall":
+                decoding.absent(
+                    (path, "type"), "ProcessingRequestResponseConfirmToolCall", '"confirmToolCall"', value
+                )
+            value = data["result"]
+            if value is not UNSET and value is not None:
+                new.result = decode_processing_request_response_confirm_tool_call_result(
+                    value, decoding, (path, "result")
+                )
+            else:
+                decoding.absent(
+                    (path, "result"), "ProcessingRequestResponseConfirmToolCall", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "result")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("result", "type")))
         return new
@@ -707,16 +733,17 @@ class ProcessingRequestResponseTextInput(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "textInput":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ProcessingRequestResponseTextInput", '"textInput"', value)
-        value = data.get("result")
-        if type(value) is str:
-            new.result = value
-        else:
-            decoding.absent(
-                (path, "result"), "ProcessingRequestResponseTextInput", "a string", data.get("result", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "textInput":
+                decoding.absent((path, "type"), "ProcessingRequestResponseTextInput", '"textInput"', value)
+            value = data["result"]
+            if type(value) is str:
+                new.result = value
+            else:
+                decoding.absent((path, "result"), "ProcessingRequestResponseTextInput", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "result")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("result", "type")))
         return new
@@ -745,9 +772,11 @@ def decode_processing_request_response(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PROCESSING_REQUEST_RESPONSE.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PROCESSING_REQUEST_RESPONSE[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ProcessingRequestResponse", tag, data, _PROCESSING_REQUEST_RESPONSE)
 
@@ -785,16 +814,19 @@ class StatusStepState(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("status")
-        if type(value) is str:
-            new.status = value
-        else:
-            decoding.absent((path, "status"), "StatusStepState", "a string", data.get("status", UNSET))
-        value = data.get("text")
-        if type(value) is str:
-            new.text = value
-        else:
-            decoding.absent((path, "text"), "StatusStepState", "a string", data.get("text", UNSET))
+        try:
+            value = data["status"]
+            if type(value) is str:
+                new.status = value
+            else:
+                decoding.absent((path, "status"), "StatusStepState", "a string", value)
+            value = data["text"]
+            if type(value) is str:
+                new.text = value
+            else:
+                decoding.absent((path, "text"), "StatusStepState", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("status", "text")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("status", "text")))
             value = new.status
@@ -836,21 +868,22 @@ class ProcessingUpdateStatusCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "status.create":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ProcessingUpdateStatusCreate", '"status.create"', value)
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent((path, "id"), "ProcessingUpdateStatusCreate", "a string", data.get("id", UNSET))
-        value = data.get("state")
-        if value is not None:
-            new.state = StatusStepState.from_wire(value, decoding, (path, "state"))
-        else:
-            decoding.absent(
-                (path, "state"), "ProcessingUpdateStatusCreate", "an object", data.get("state", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "status.create":
+                decoding.absent((path, "type"), "ProcessingUpdateStatusCreate", '"status.create"', value)
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateStatusCreate", "a string", value)
+            value = data["state"]
+            if value is not UNSET and value is not None:
+                new.state = StatusStepState.from_wire(value, decoding, (path, "state"))
+            else:
+                decoding.absent((path, "state"), "ProcessingUpdateStatusCreate", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "state")), decoding, path)
         value = data.get("location", UNSET)
         if value is UNSET:
             new.location = UNSET
@@ -908,21 +941,22 @@ class ProcessingUpdateStatusUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "status.update":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ProcessingUpdateStatusUpdate", '"status.update"', value)
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent((path, "id"), "ProcessingUpdateStatusUpdate", "a string", data.get("id", UNSET))
-        value = data.get("state")
-        if value is not None:
-            new.state = StatusStepState.from_wire(value, decoding, (path, "state"))
-        else:
-            decoding.absent(
-                (path, "state"), "ProcessingUpdateStatusUpdate", "an object", data.get("state", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "status.update":
+                decoding.absent((path, "type"), "ProcessingUpdateStatusUpdate", '"status.update"', value)
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateStatusUpdate", "a string", value)
+            value = data["state"]
+            if value is not UNSET and value is not None:
+                new.state = StatusStepState.from_wire(value, decoding, (path, "state"))
+            else:
+                decoding.absent((path, "state"), "ProcessingUpdateStatusUpdate", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "state")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "state", "type")))
         return new
@@ -956,14 +990,17 @@ class ProcessingUpdateStatusRemove(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "status.remove":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ProcessingUpdateStatusRemove", '"status.remove"', value)
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent((path, "id"), "ProcessingUpdateStatusRemove", "a string", data.get("id", UNSET))
+        try:
+            value = data["type"]
+            if value != "status.remove":
+                decoding.absent((path, "type"), "ProcessingUpdateStatusRemove", '"status.remove"', value)
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateStatusRemove", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "type")))
         return new
@@ -1005,47 +1042,39 @@ class ProcessingUpdateCitationBlockCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "citationBlock.create":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingUpdateCitationBlockCreate", '"citationBlock.create"', value
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateCitationBlockCreate", "a string", data.get("id", UNSET)
-            )
-        value = data.get("citedText")
-        if type(value) is str:
-            new.cited_text = value
-        else:
-            decoding.absent(
-                (path, "citedText"),
-                "ProcessingUpdateCitationBlockCreate",
-                "a string",
-                data.get("citedText", UNSET),
-            )
-        value = data.get("fileName")
-        if type(value) is str:
-            new.file_name = value
-        else:
-            decoding.absent(
-                (path, "fileName"),
-                "ProcessingUpdateCitationBlockCreate",
-                "a string",
-                data.get("fileName", UNSET),
-            )
-        value = data.get("fileIdentifier")
-        if type(value) is str:
-            new.file_identifier = value
-        else:
-            decoding.absent(
-                (path, "fileIdentifier"),
-                "ProcessingUpdateCitationBlockCreate",
-                "a string",
-                data.get("fileIdentifier", UNSET),
+        try:
+            value = data["type"]
+            if value != "citationBlock.create":
+                decoding.absent(
+                    (path, "type"), "ProcessingUpdateCitationBlockCreate", '"citationBlock.create"', value
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateCitationBlockCreate", "a string", value)
+            value = data["citedText"]
+            if type(value) is str:
+                new.cited_text = value
+            else:
+                decoding.absent((path, "citedText"), "ProcessingUpdateCitationBlockCreate", "a string", value)
+            value = data["fileName"]
+            if type(value) is str:
+                new.file_name = value
+            else:
+                decoding.absent((path, "fileName"), "ProcessingUpdateCitationBlockCreate", "a string", value)
+            value = data["fileIdentifier"]
+            if type(value) is str:
+                new.file_identifier = value
+            else:
+                decoding.absent(
+                    (path, "fileIdentifier"), "ProcessingUpdateCitationBlockCreate", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "citedText", "fileName", "fileIdentifier")),
+                decoding,
+                path,
             )
         value = data.get("pageNumber", UNSET)
         if value is UNSET:
@@ -1118,28 +1147,26 @@ class ProcessingUpdateDebugInfoBlockCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "debugInfoBlock.create":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingUpdateDebugInfoBlockCreate", '"debugInfoBlock.create"', value
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateDebugInfoBlockCreate", "a string", data.get("id", UNSET)
-            )
-        value = data.get("debugInfo")
-        if type(value) is str:
-            new.debug_info = value
-        else:
-            decoding.absent(
-                (path, "debugInfo"),
-                "ProcessingUpdateDebugInfoBlockCreate",
-                "a string",
-                data.get("debugInfo", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "debugInfoBlock.create":
+                decoding.absent(
+                    (path, "type"), "ProcessingUpdateDebugInfoBlockCreate", '"debugInfoBlock.create"', value
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateDebugInfoBlockCreate", "a string", value)
+            value = data["debugInfo"]
+            if type(value) is str:
+                new.debug_info = value
+            else:
+                decoding.absent(
+                    (path, "debugInfo"), "ProcessingUpdateDebugInfoBlockCreate", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "debugInfo")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("debugInfo", "id", "type")))
         return new
@@ -1199,28 +1226,26 @@ class ProcessingUpdateContentBlockCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.create":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingUpdateContentBlockCreate", '"contentBlock.create"', value
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateContentBlockCreate", "a string", data.get("id", UNSET)
-            )
-        value = data.get("includeInContext")
-        if type(value) is bool:
-            new.include_in_context = value
-        else:
-            decoding.absent(
-                (path, "includeInContext"),
-                "ProcessingUpdateContentBlockCreate",
-                "a boolean",
-                data.get("includeInContext", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "contentBlock.create":
+                decoding.absent(
+                    (path, "type"), "ProcessingUpdateContentBlockCreate", '"contentBlock.create"', value
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateContentBlockCreate", "a string", value)
+            value = data["includeInContext"]
+            if type(value) is bool:
+                new.include_in_context = value
+            else:
+                decoding.absent(
+                    (path, "includeInContext"), "ProcessingUpdateContentBlockCreate", "a boolean", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "includeInContext")), decoding, path)
         value = data.get("roleOverride", UNSET)
         if value is UNSET or type(value) is str:
             new.role_override = value
@@ -1310,25 +1335,27 @@ class ProcessingUpdateContentBlockAppendText(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.appendText":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingUpdateContentBlockAppendText", '"contentBlock.appendText"', value
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateContentBlockAppendText", "a string", data.get("id", UNSET)
-            )
-        value = data.get("text")
-        if type(value) is str:
-            new.text = value
-        else:
-            decoding.absent(
-                (path, "text"), "ProcessingUpdateContentBlockAppendText", "a string", data.get("text", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "contentBlock.appendText":
+                decoding.absent(
+                    (path, "type"),
+                    "ProcessingUpdateContentBlockAppendText",
+                    '"contentBlock.appendText"',
+                    value,
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateContentBlockAppendText", "a string", value)
+            value = data["text"]
+            if type(value) is str:
+                new.text = value
+            else:
+                decoding.absent((path, "text"), "ProcessingUpdateContentBlockAppendText", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "text")), decoding, path)
         value = data.get("tokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.tokens_count = value
@@ -1403,55 +1430,48 @@ class ProcessingUpdateContentBlockAppendToolRequest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.appendToolRequest":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "ProcessingUpdateContentBlockAppendToolRequest",
-                '"contentBlock.appendToolRequest"',
-                value,
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"),
-                "ProcessingUpdateContentBlockAppendToolRequest",
-                "a string",
-                data.get("id", UNSET),
-            )
-        value = data.get("callId")
-        if type(value) is int:
-            new.call_id = value
-        elif (number := decoding.integer((path, "callId"), value)) is not None:
-            new.call_id = number
-        else:
-            decoding.absent(
-                (path, "callId"),
-                "ProcessingUpdateContentBlockAppendToolRequest",
-                "an integer",
-                data.get("callId", UNSET),
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"),
-                "ProcessingUpdateContentBlockAppendToolRequest",
-                "a string",
-                data.get("name", UNSET),
-            )
-        value = data.get("parameters")
-        if value is not None:
-            new.parameters = _decode_map_of_any(value, decoding, (path, "parameters"))
-        else:
-            decoding.absent(
-                (path, "parameters"),
-                "ProcessingUpdateContentBlockAppendToolRequest",
-                "an object",
-                data.get("parameters", UNSET),
+        try:
+            value = data["type"]
+            if value != "contentBlock.appendToolRequest":
+                decoding.absent(
+                    (path, "type"),
+                    "ProcessingUpdateContentBlockAppendToolRequest",
+                    '"contentBlock.appendToolRequest"',
+                    value,
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent(
+                    (path, "id"), "ProcessingUpdateContentBlockAppendToolRequest", "a string", value
+                )
+            value = data["callId"]
+            if type(value) is int:
+                new.call_id = value
+            elif (number := decoding.integer((path, "callId"), value)) is not None:
+                new.call_id = number
+            else:
+                decoding.absent(
+                    (path, "callId"), "ProcessingUpdateContentBlockAppendToolRequest", "an integer", value
+                )
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent(
+                    (path, "name"), "ProcessingUpdateContentBlockAppendToolRequest", "a string", value
+                )
+            value = data["parameters"]
+            if value is not UNSET and value is not None:
+                new.parameters = _decode_map_of_any(value, decoding, (path, "parameters"))
+            else:
+                decoding.absent(
+                    (path, "parameters"), "ProcessingUpdateContentBlockAppendToolRequest", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "callId", "name", "parameters")), decoding, path
             )
         value = data.get("toolCallRequestId", UNSET)
         if value is UNSET or type(value) is str:
@@ -1527,55 +1547,48 @@ class ProcessingUpdateContentBlockReplaceToolRequest(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.replaceToolRequest":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "ProcessingUpdateContentBlockReplaceToolRequest",
-                '"contentBlock.replaceToolRequest"',
-                value,
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"),
-                "ProcessingUpdateContentBlockReplaceToolRequest",
-                "a string",
-                data.get("id", UNSET),
-            )
-        value = data.get("callId")
-        if type(value) is int:
-            new.call_id = value
-        elif (number := decoding.integer((path, "callId"), value)) is not None:
-            new.call_id = number
-        else:
-            decoding.absent(
-                (path, "callId"),
-                "ProcessingUpdateContentBlockReplaceToolRequest",
-                "an integer",
-                data.get("callId", UNSET),
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"),
-                "ProcessingUpdateContentBlockReplaceToolRequest",
-                "a string",
-                data.get("name", UNSET),
-            )
-        value = data.get("parameters")
-        if value is not None:
-            new.parameters = _decode_map_of_any(value, decoding, (path, "parameters"))
-        else:
-            decoding.absent(
-                (path, "parameters"),
-                "ProcessingUpdateContentBlockReplaceToolRequest",
-                "an object",
-                data.get("parameters", UNSET),
+        try:
+            value = data["type"]
+            if value != "contentBlock.replaceToolRequest":
+                decoding.absent(
+                    (path, "type"),
+                    "ProcessingUpdateContentBlockReplaceToolRequest",
+                    '"contentBlock.replaceToolRequest"',
+                    value,
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent(
+                    (path, "id"), "ProcessingUpdateContentBlockReplaceToolRequest", "a string", value
+                )
+            value = data["callId"]
+            if type(value) is int:
+                new.call_id = value
+            elif (number := decoding.integer((path, "callId"), value)) is not None:
+                new.call_id = number
+            else:
+                decoding.absent(
+                    (path, "callId"), "ProcessingUpdateContentBlockReplaceToolRequest", "an integer", value
+                )
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent(
+                    (path, "name"), "ProcessingUpdateContentBlockReplaceToolRequest", "a string", value
+                )
+            value = data["parameters"]
+            if value is not UNSET and value is not None:
+                new.parameters = _decode_map_of_any(value, decoding, (path, "parameters"))
+            else:
+                decoding.absent(
+                    (path, "parameters"), "ProcessingUpdateContentBlockReplaceToolRequest", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "callId", "name", "parameters")), decoding, path
             )
         value = data.get("toolCallRequestId", UNSET)
         if value is UNSET or type(value) is str:
@@ -1652,45 +1665,41 @@ class ProcessingUpdateContentBlockAppendToolResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.appendToolResult":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "ProcessingUpdateContentBlockAppendToolResult",
-                '"contentBlock.appendToolResult"',
-                value,
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"),
-                "ProcessingUpdateContentBlockAppendToolResult",
-                "a string",
-                data.get("id", UNSET),
-            )
-        value = data.get("callId")
-        if type(value) is int:
-            new.call_id = value
-        elif (number := decoding.integer((path, "callId"), value)) is not None:
-            new.call_id = number
-        else:
-            decoding.absent(
-                (path, "callId"),
-                "ProcessingUpdateContentBlockAppendToolResult",
-                "an integer",
-                data.get("callId", UNSET),
-            )
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"),
-                "ProcessingUpdateContentBlockAppendToolResult",
-                "a string",
-                data.get("content", UNSET),
+        try:
+            value = data["type"]
+            if value != "contentBlock.appendToolResult":
+                decoding.absent(
+                    (path, "type"),
+                    "ProcessingUpdateContentBlockAppendToolResult",
+                    '"contentBlock.appendToolResult"',
+                    value,
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent(
+                    (path, "id"), "ProcessingUpdateContentBlockAppendToolResult", "a string", value
+                )
+            value = data["callId"]
+            if type(value) is int:
+                new.call_id = value
+            elif (number := decoding.integer((path, "callId"), value)) is not None:
+                new.call_id = number
+            else:
+                decoding.absent(
+                    (path, "callId"), "ProcessingUpdateContentBlockAppendToolResult", "an integer", value
+                )
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent(
+                    (path, "content"), "ProcessingUpdateContentBlockAppendToolResult", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "callId", "content")), decoding, path
             )
         value = data.get("toolCallRequestId", UNSET)
         if value is UNSET or type(value) is str:
@@ -1749,25 +1758,27 @@ class ProcessingUpdateContentBlockReplaceText(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.replaceText":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingUpdateContentBlockReplaceText", '"contentBlock.replaceText"', value
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateContentBlockReplaceText", "a string", data.get("id", UNSET)
-            )
-        value = data.get("text")
-        if type(value) is str:
-            new.text = value
-        else:
-            decoding.absent(
-                (path, "text"), "ProcessingUpdateContentBlockReplaceText", "a string", data.get("text", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "contentBlock.replaceText":
+                decoding.absent(
+                    (path, "type"),
+                    "ProcessingUpdateContentBlockReplaceText",
+                    '"contentBlock.replaceText"',
+                    value,
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateContentBlockReplaceText", "a string", value)
+            value = data["text"]
+            if type(value) is str:
+                new.text = value
+            else:
+                decoding.absent((path, "text"), "ProcessingUpdateContentBlockReplaceText", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "text")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "text", "type")))
         return new
@@ -1803,28 +1814,24 @@ class ProcessingUpdateContentBlockSetPrefix(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.setPrefix":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingUpdateContentBlockSetPrefix", '"contentBlock.setPrefix"', value
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateContentBlockSetPrefix", "a string", data.get("id", UNSET)
-            )
-        value = data.get("prefix")
-        if type(value) is str:
-            new.prefix = value
-        else:
-            decoding.absent(
-                (path, "prefix"),
-                "ProcessingUpdateContentBlockSetPrefix",
-                "a string",
-                data.get("prefix", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "contentBlock.setPrefix":
+                decoding.absent(
+                    (path, "type"), "ProcessingUpdateContentBlockSetPrefix", '"contentBlock.setPrefix"', value
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateContentBlockSetPrefix", "a string", value)
+            value = data["prefix"]
+            if type(value) is str:
+                new.prefix = value
+            else:
+                decoding.absent((path, "prefix"), "ProcessingUpdateContentBlockSetPrefix", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "prefix")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "prefix", "type")))
         return new
@@ -1860,28 +1867,24 @@ class ProcessingUpdateContentBlockSetSuffix(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.setSuffix":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingUpdateContentBlockSetSuffix", '"contentBlock.setSuffix"', value
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateContentBlockSetSuffix", "a string", data.get("id", UNSET)
-            )
-        value = data.get("suffix")
-        if type(value) is str:
-            new.suffix = value
-        else:
-            decoding.absent(
-                (path, "suffix"),
-                "ProcessingUpdateContentBlockSetSuffix",
-                "a string",
-                data.get("suffix", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "contentBlock.setSuffix":
+                decoding.absent(
+                    (path, "type"), "ProcessingUpdateContentBlockSetSuffix", '"contentBlock.setSuffix"', value
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateContentBlockSetSuffix", "a string", value)
+            value = data["suffix"]
+            if type(value) is str:
+                new.suffix = value
+            else:
+                decoding.absent((path, "suffix"), "ProcessingUpdateContentBlockSetSuffix", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "suffix")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "suffix", "type")))
         return new
@@ -1917,31 +1920,29 @@ class ProcessingUpdateContentBlockAttachGenInfo(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.attachGenInfo":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "ProcessingUpdateContentBlockAttachGenInfo",
-                '"contentBlock.attachGenInfo"',
-                value,
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateContentBlockAttachGenInfo", "a string", data.get("id", UNSET)
-            )
-        value = data.get("genInfo")
-        if value is not None:
-            new.gen_info = LlmGenInfo.from_wire(value, decoding, (path, "genInfo"))
-        else:
-            decoding.absent(
-                (path, "genInfo"),
-                "ProcessingUpdateContentBlockAttachGenInfo",
-                "an object",
-                data.get("genInfo", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "contentBlock.attachGenInfo":
+                decoding.absent(
+                    (path, "type"),
+                    "ProcessingUpdateContentBlockAttachGenInfo",
+                    '"contentBlock.attachGenInfo"',
+                    value,
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateContentBlockAttachGenInfo", "a string", value)
+            value = data["genInfo"]
+            if value is not UNSET and value is not None:
+                new.gen_info = LlmGenInfo.from_wire(value, decoding, (path, "genInfo"))
+            else:
+                decoding.absent(
+                    (path, "genInfo"), "ProcessingUpdateContentBlockAttachGenInfo", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "genInfo")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("genInfo", "id", "type")))
         return new
@@ -1977,25 +1978,24 @@ class ProcessingUpdateContentBlockSetStyle(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "contentBlock.setStyle":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ProcessingUpdateContentBlockSetStyle", '"contentBlock.setStyle"', value
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateContentBlockSetStyle", "a string", data.get("id", UNSET)
-            )
-        value = data.get("style")
-        if value is not None:
-            new.style = decode_content_block_style(value, decoding, (path, "style"))
-        else:
-            decoding.absent(
-                (path, "style"), "ProcessingUpdateContentBlockSetStyle", "an object", data.get("style", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "contentBlock.setStyle":
+                decoding.absent(
+                    (path, "type"), "ProcessingUpdateContentBlockSetStyle", '"contentBlock.setStyle"', value
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateContentBlockSetStyle", "a string", value)
+            value = data["style"]
+            if value is not UNSET and value is not None:
+                new.style = decode_content_block_style(value, decoding, (path, "style"))
+            else:
+                decoding.absent((path, "style"), "ProcessingUpdateContentBlockSetStyle", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "style")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "style", "type")))
         return new
@@ -2033,11 +2033,17 @@ class ToolStatusStepStateStatusGeneratingToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "generatingToolCall":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ToolStatusStepStateStatusGeneratingToolCall", '"generatingToolCall"', value
-            )
+        try:
+            value = data["type"]
+            if value != "generatingToolCall":
+                decoding.absent(
+                    (path, "type"),
+                    "ToolStatusStepStateStatusGeneratingToolCall",
+                    '"generatingToolCall"',
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         value = data.get("name", UNSET)
         if value is UNSET or type(value) is str:
             new.name = value
@@ -2098,24 +2104,24 @@ class ToolStatusStepStateStatusToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationFailed":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "ToolStatusStepStateStatusToolCallGenerationFailed",
-                '"toolCallGenerationFailed"',
-                value,
-            )
-        value = data.get("error")
-        if type(value) is str:
-            new.error = value
-        else:
-            decoding.absent(
-                (path, "error"),
-                "ToolStatusStepStateStatusToolCallGenerationFailed",
-                "a string",
-                data.get("error", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationFailed":
+                decoding.absent(
+                    (path, "type"),
+                    "ToolStatusStepStateStatusToolCallGenerationFailed",
+                    '"toolCallGenerationFailed"',
+                    value,
+                )
+            value = data["error"]
+            if type(value) is str:
+                new.error = value
+            else:
+                decoding.absent(
+                    (path, "error"), "ToolStatusStepStateStatusToolCallGenerationFailed", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "error")), decoding, path)
         value = data.get("rawContent", UNSET)
         if value is UNSET or type(value) is str:
             new.raw_content = value
@@ -2152,11 +2158,14 @@ class ToolStatusStepStateStatusToolCallQueued(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallQueued":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ToolStatusStepStateStatusToolCallQueued", '"toolCallQueued"', value
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallQueued":
+                decoding.absent(
+                    (path, "type"), "ToolStatusStepStateStatusToolCallQueued", '"toolCallQueued"', value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -2182,11 +2191,17 @@ class ToolStatusStepStateStatusConfirmingToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "confirmingToolCall":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ToolStatusStepStateStatusConfirmingToolCall", '"confirmingToolCall"', value
-            )
+        try:
+            value = data["type"]
+            if value != "confirmingToolCall":
+                decoding.absent(
+                    (path, "type"),
+                    "ToolStatusStepStateStatusConfirmingToolCall",
+                    '"confirmingToolCall"',
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -2216,11 +2231,14 @@ class ToolStatusStepStateStatusToolCallDenied(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallDenied":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ToolStatusStepStateStatusToolCallDenied", '"toolCallDenied"', value
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallDenied":
+                decoding.absent(
+                    (path, "type"), "ToolStatusStepStateStatusToolCallDenied", '"toolCallDenied"', value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         value = data.get("denyReason", UNSET)
         if value is UNSET or type(value) is str:
             new.deny_reason = value
@@ -2255,9 +2273,14 @@ class ToolStatusStepStateStatusCallingTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "callingTool":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ToolStatusStepStateStatusCallingTool", '"callingTool"', value)
+        try:
+            value = data["type"]
+            if value != "callingTool":
+                decoding.absent(
+                    (path, "type"), "ToolStatusStepStateStatusCallingTool", '"callingTool"', value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -2287,21 +2310,19 @@ class ToolStatusStepStateStatusToolCallFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallFailed":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ToolStatusStepStateStatusToolCallFailed", '"toolCallFailed"', value
-            )
-        value = data.get("error")
-        if type(value) is str:
-            new.error = value
-        else:
-            decoding.absent(
-                (path, "error"),
-                "ToolStatusStepStateStatusToolCallFailed",
-                "a string",
-                data.get("error", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallFailed":
+                decoding.absent(
+                    (path, "type"), "ToolStatusStepStateStatusToolCallFailed", '"toolCallFailed"', value
+                )
+            value = data["error"]
+            if type(value) is str:
+                new.error = value
+            else:
+                decoding.absent((path, "error"), "ToolStatusStepStateStatusToolCallFailed", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "type")))
         return new
@@ -2333,23 +2354,23 @@ class ToolStatusStepStateStatusToolCallSucceeded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallSucceeded":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "ToolStatusStepStateStatusToolCallSucceeded", '"toolCallSucceeded"', value
-            )
-        value = data.get("timeMs")
-        if type(value) is int:
-            new.time_ms = value
-        elif (number := decoding.integer((path, "timeMs"), value)) is not None:
-            new.time_ms = number
-        else:
-            decoding.absent(
-                (path, "timeMs"),
-                "ToolStatusStepStateStatusToolCallSucceeded",
-                "an integer",
-                data.get("timeMs", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallSucceeded":
+                decoding.absent(
+                    (path, "type"), "ToolStatusStepStateStatusToolCallSucceeded", '"toolCallSucceeded"', value
+                )
+            value = data["timeMs"]
+            if type(value) is int:
+                new.time_ms = value
+            elif (number := decoding.integer((path, "timeMs"), value)) is not None:
+                new.time_ms = number
+            else:
+                decoding.absent(
+                    (path, "timeMs"), "ToolStatusStepStateStatusToolCallSucceeded", "an integer", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "timeMs")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("timeMs", "type")))
         return new
@@ -2386,9 +2407,11 @@ def decode_tool_status_step_state_status(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _TOOL_STATUS_STEP_STATE_STATUS.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _TOOL_STATUS_STEP_STATE_STATUS[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "ToolStatusStepStateStatus", tag, data, _TOOL_STATUS_STEP_STATE_STATUS
@@ -2415,24 +2438,25 @@ class ToolStatusStepState(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("status")
-        if value is not None:
-            new.status = decode_tool_status_step_state_status(value, decoding, (path, "status"))
-        else:
-            decoding.absent((path, "status"), "ToolStatusStepState", "an object", data.get("status", UNSET))
-        value = data.get("customStatus")
-        if type(value) is str:
-            new.custom_status = value
-        else:
-            decoding.absent(
-                (path, "customStatus"), "ToolStatusStepState", "a string", data.get("customStatus", UNSET)
-            )
-        value = data.get("customWarnings")
-        if value is not None:
-            new.custom_warnings = _decode_array_of_string(value, decoding, (path, "customWarnings"))
-        else:
-            decoding.absent(
-                (path, "customWarnings"), "ToolStatusStepState", "an array", data.get("customWarnings", UNSET)
+        try:
+            value = data["status"]
+            if value is not UNSET and value is not None:
+                new.status = decode_tool_status_step_state_status(value, decoding, (path, "status"))
+            else:
+                decoding.absent((path, "status"), "ToolStatusStepState", "an object", value)
+            value = data["customStatus"]
+            if type(value) is str:
+                new.custom_status = value
+            else:
+                decoding.absent((path, "customStatus"), "ToolStatusStepState", "a string", value)
+            value = data["customWarnings"]
+            if value is not UNSET and value is not None:
+                new.custom_warnings = _decode_array_of_string(value, decoding, (path, "customWarnings"))
+            else:
+                decoding.absent((path, "customWarnings"), "ToolStatusStepState", "an array", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("status", "customStatus", "customWarnings")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("customStatus", "customWarnings", "status")))
@@ -2471,32 +2495,31 @@ class ProcessingUpdateToolStatusCreate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolStatus.create":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ProcessingUpdateToolStatusCreate", '"toolStatus.create"', value)
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateToolStatusCreate", "a string", data.get("id", UNSET)
-            )
-        value = data.get("callId")
-        if type(value) is int:
-            new.call_id = value
-        elif (number := decoding.integer((path, "callId"), value)) is not None:
-            new.call_id = number
-        else:
-            decoding.absent(
-                (path, "callId"), "ProcessingUpdateToolStatusCreate", "an integer", data.get("callId", UNSET)
-            )
-        value = data.get("state")
-        if value is not None:
-            new.state = ToolStatusStepState.from_wire(value, decoding, (path, "state"))
-        else:
-            decoding.absent(
-                (path, "state"), "ProcessingUpdateToolStatusCreate", "an object", data.get("state", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "toolStatus.create":
+                decoding.absent(
+                    (path, "type"), "ProcessingUpdateToolStatusCreate", '"toolStatus.create"', value
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateToolStatusCreate", "a string", value)
+            value = data["callId"]
+            if type(value) is int:
+                new.call_id = value
+            elif (number := decoding.integer((path, "callId"), value)) is not None:
+                new.call_id = number
+            else:
+                decoding.absent((path, "callId"), "ProcessingUpdateToolStatusCreate", "an integer", value)
+            value = data["state"]
+            if value is not UNSET and value is not None:
+                new.state = ToolStatusStepState.from_wire(value, decoding, (path, "state"))
+            else:
+                decoding.absent((path, "state"), "ProcessingUpdateToolStatusCreate", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "callId", "state")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "id", "state", "type")))
         return new
@@ -2534,23 +2557,24 @@ class ProcessingUpdateToolStatusUpdate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolStatus.update":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ProcessingUpdateToolStatusUpdate", '"toolStatus.update"', value)
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateToolStatusUpdate", "a string", data.get("id", UNSET)
-            )
-        value = data.get("state")
-        if value is not None:
-            new.state = ToolStatusStepState.from_wire(value, decoding, (path, "state"))
-        else:
-            decoding.absent(
-                (path, "state"), "ProcessingUpdateToolStatusUpdate", "an object", data.get("state", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "toolStatus.update":
+                decoding.absent(
+                    (path, "type"), "ProcessingUpdateToolStatusUpdate", '"toolStatus.update"', value
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateToolStatusUpdate", "a string", value)
+            value = data["state"]
+            if value is not UNSET and value is not None:
+                new.state = ToolStatusStepState.from_wire(value, decoding, (path, "state"))
+            else:
+                decoding.absent((path, "state"), "ProcessingUpdateToolStatusUpdate", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "state")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "state", "type")))
         return new
@@ -2586,31 +2610,29 @@ class ProcessingUpdateToolStatusArgumentFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolStatus.argumentFragment":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "ProcessingUpdateToolStatusArgumentFragment",
-                '"toolStatus.argumentFragment"',
-                value,
-            )
-        value = data.get("id")
-        if type(value) is str:
-            new.id = value
-        else:
-            decoding.absent(
-                (path, "id"), "ProcessingUpdateToolStatusArgumentFragment", "a string", data.get("id", UNSET)
-            )
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"),
-                "ProcessingUpdateToolStatusArgumentFragment",
-                "a string",
-                data.get("content", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolStatus.argumentFragment":
+                decoding.absent(
+                    (path, "type"),
+                    "ProcessingUpdateToolStatusArgumentFragment",
+                    '"toolStatus.argumentFragment"',
+                    value,
+                )
+            value = data["id"]
+            if type(value) is str:
+                new.id = value
+            else:
+                decoding.absent((path, "id"), "ProcessingUpdateToolStatusArgumentFragment", "a string", value)
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent(
+                    (path, "content"), "ProcessingUpdateToolStatusArgumentFragment", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "id", "content")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "id", "type")))
         return new
@@ -2644,16 +2666,17 @@ class ProcessingUpdateSetSenderName(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "setSenderName":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ProcessingUpdateSetSenderName", '"setSenderName"', value)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "ProcessingUpdateSetSenderName", "a string", data.get("name", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "setSenderName":
+                decoding.absent((path, "type"), "ProcessingUpdateSetSenderName", '"setSenderName"', value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "ProcessingUpdateSetSenderName", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "name")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "type")))
         return new
@@ -2699,9 +2722,11 @@ def decode_processing_update(data: Any, decoding: Decoding = LENIENT, path: Path
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PROCESSING_UPDATE.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PROCESSING_UPDATE[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ProcessingUpdate", tag, data, _PROCESSING_UPDATE)
 
@@ -2723,16 +2748,17 @@ class TokenSourceIdentifierModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "model":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "TokenSourceIdentifierModel", '"model"', value)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"), "TokenSourceIdentifierModel", "a string", data.get("identifier", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "model":
+                decoding.absent((path, "type"), "TokenSourceIdentifierModel", '"model"', value)
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "TokenSourceIdentifierModel", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "identifier")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "type")))
         return new
@@ -2764,19 +2790,19 @@ class TokenSourceIdentifierGenerator(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "generator":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "TokenSourceIdentifierGenerator", '"generator"', value)
-        value = data.get("pluginIdentifier")
-        if type(value) is str:
-            new.plugin_identifier = value
-        else:
-            decoding.absent(
-                (path, "pluginIdentifier"),
-                "TokenSourceIdentifierGenerator",
-                "a string",
-                data.get("pluginIdentifier", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "generator":
+                decoding.absent((path, "type"), "TokenSourceIdentifierGenerator", '"generator"', value)
+            value = data["pluginIdentifier"]
+            if type(value) is str:
+                new.plugin_identifier = value
+            else:
+                decoding.absent(
+                    (path, "pluginIdentifier"), "TokenSourceIdentifierGenerator", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "pluginIdentifier")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginIdentifier", "type")))
         return new
@@ -2803,9 +2829,11 @@ def decode_token_source_identifier(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _TOKEN_SOURCE_IDENTIFIER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _TOKEN_SOURCE_IDENTIFIER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "TokenSourceIdentifier", tag, data, _TOKEN_SOURCE_IDENTIFIER)
 

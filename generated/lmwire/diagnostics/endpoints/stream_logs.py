@@ -45,9 +45,12 @@ class StreamLogsStop(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "stop":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "StreamLogsStop", '"stop"', value)
+        try:
+            value = data["type"]
+            if value != "stop":
+                decoding.absent((path, "type"), "StreamLogsStop", '"stop"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -72,9 +75,11 @@ def decode_stream_logs_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _STREAM_LOGS_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _STREAM_LOGS_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "StreamLogsToServer", tag, data, _STREAM_LOGS_TO_SERVER)
 
@@ -96,14 +101,17 @@ class StreamLogsLog(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "log":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "StreamLogsLog", '"log"', value)
-        value = data.get("log")
-        if value is not None:
-            new.log = DiagnosticsLogEvent.from_wire(value, decoding, (path, "log"))
-        else:
-            decoding.absent((path, "log"), "StreamLogsLog", "an object", data.get("log", UNSET))
+        try:
+            value = data["type"]
+            if value != "log":
+                decoding.absent((path, "type"), "StreamLogsLog", '"log"', value)
+            value = data["log"]
+            if value is not UNSET and value is not None:
+                new.log = DiagnosticsLogEvent.from_wire(value, decoding, (path, "log"))
+            else:
+                decoding.absent((path, "log"), "StreamLogsLog", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "log")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("log", "type")))
         return new
@@ -130,9 +138,11 @@ def decode_stream_logs_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _STREAM_LOGS_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _STREAM_LOGS_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "StreamLogsToClient", tag, data, _STREAM_LOGS_TO_CLIENT)
 

@@ -49,23 +49,19 @@ class EmbedStringParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("modelSpecifier")
-        if value is not None:
-            new.model_specifier = decode_model_specifier(value, decoding, (path, "modelSpecifier"))
-        else:
-            decoding.absent(
-                (path, "modelSpecifier"),
-                "EmbedStringParameter",
-                "an object",
-                data.get("modelSpecifier", UNSET),
-            )
-        value = data.get("inputString")
-        if type(value) is str:
-            new.input_string = value
-        else:
-            decoding.absent(
-                (path, "inputString"), "EmbedStringParameter", "a string", data.get("inputString", UNSET)
-            )
+        try:
+            value = data["modelSpecifier"]
+            if value is not UNSET and value is not None:
+                new.model_specifier = decode_model_specifier(value, decoding, (path, "modelSpecifier"))
+            else:
+                decoding.absent((path, "modelSpecifier"), "EmbedStringParameter", "an object", value)
+            value = data["inputString"]
+            if type(value) is str:
+                new.input_string = value
+            else:
+                decoding.absent((path, "inputString"), "EmbedStringParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("modelSpecifier", "inputString")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("inputString", "modelSpecifier")))
         return new
@@ -97,13 +93,14 @@ class EmbedStringResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("embedding")
-        if value is not None:
-            new.embedding = _decode_array_of_number(value, decoding, (path, "embedding"))
-        else:
-            decoding.absent(
-                (path, "embedding"), "EmbedStringResult", "an array", data.get("embedding", UNSET)
-            )
+        try:
+            value = data["embedding"]
+            if value is not UNSET and value is not None:
+                new.embedding = _decode_array_of_number(value, decoding, (path, "embedding"))
+            else:
+                decoding.absent((path, "embedding"), "EmbedStringResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("embedding",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("embedding",)))
         return new

@@ -46,13 +46,14 @@ class GetLoadConfigParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("specifier")
-        if value is not None:
-            new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
-        else:
-            decoding.absent(
-                (path, "specifier"), "GetLoadConfigParameter", "an object", data.get("specifier", UNSET)
-            )
+        try:
+            value = data["specifier"]
+            if value is not UNSET and value is not None:
+                new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
+            else:
+                decoding.absent((path, "specifier"), "GetLoadConfigParameter", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("specifier",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("specifier",)))
         return new

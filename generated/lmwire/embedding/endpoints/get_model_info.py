@@ -48,23 +48,19 @@ class GetModelInfoParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("specifier")
-        if value is not None:
-            new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
-        else:
-            decoding.absent(
-                (path, "specifier"), "GetModelInfoParameter", "an object", data.get("specifier", UNSET)
-            )
-        value = data.get("throwIfNotFound")
-        if type(value) is bool:
-            new.throw_if_not_found = value
-        else:
-            decoding.absent(
-                (path, "throwIfNotFound"),
-                "GetModelInfoParameter",
-                "a boolean",
-                data.get("throwIfNotFound", UNSET),
-            )
+        try:
+            value = data["specifier"]
+            if value is not UNSET and value is not None:
+                new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
+            else:
+                decoding.absent((path, "specifier"), "GetModelInfoParameter", "an object", value)
+            value = data["throwIfNotFound"]
+            if type(value) is bool:
+                new.throw_if_not_found = value
+            else:
+                decoding.absent((path, "throwIfNotFound"), "GetModelInfoParameter", "a boolean", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("specifier", "throwIfNotFound")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("specifier", "throwIfNotFound")))
         return new

@@ -72,23 +72,19 @@ class GetOrLoadCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"), "GetOrLoadCreation", "a string", data.get("identifier", UNSET)
-            )
-        value = data.get("loadConfigStack")
-        if value is not None:
-            new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
-        else:
-            decoding.absent(
-                (path, "loadConfigStack"),
-                "GetOrLoadCreation",
-                "an object",
-                data.get("loadConfigStack", UNSET),
-            )
+        try:
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "GetOrLoadCreation", "a string", value)
+            value = data["loadConfigStack"]
+            if value is not UNSET and value is not None:
+                new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
+            else:
+                decoding.absent((path, "loadConfigStack"), "GetOrLoadCreation", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("identifier", "loadConfigStack")), decoding, path)
         value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value
@@ -138,9 +134,12 @@ class GetOrLoadCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "GetOrLoadCancel", '"cancel"', value)
+        try:
+            value = data["type"]
+            if value != "cancel":
+                decoding.absent((path, "type"), "GetOrLoadCancel", '"cancel"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -165,9 +164,11 @@ def decode_get_or_load_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _GET_OR_LOAD_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _GET_OR_LOAD_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "GetOrLoadToServer", tag, data, _GET_OR_LOAD_TO_SERVER)
 
@@ -190,14 +191,17 @@ class GetOrLoadAlreadyLoaded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "alreadyLoaded":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "GetOrLoadAlreadyLoaded", '"alreadyLoaded"', value)
-        value = data.get("info")
-        if value is not None:
-            new.info = EmbeddingModelInstanceInfo.from_wire(value, decoding, (path, "info"))
-        else:
-            decoding.absent((path, "info"), "GetOrLoadAlreadyLoaded", "an object", data.get("info", UNSET))
+        try:
+            value = data["type"]
+            if value != "alreadyLoaded":
+                decoding.absent((path, "type"), "GetOrLoadAlreadyLoaded", '"alreadyLoaded"', value)
+            value = data["info"]
+            if value is not UNSET and value is not None:
+                new.info = EmbeddingModelInstanceInfo.from_wire(value, decoding, (path, "info"))
+            else:
+                decoding.absent((path, "info"), "GetOrLoadAlreadyLoaded", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new
@@ -233,21 +237,22 @@ class GetOrLoadStartLoading(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "startLoading":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "GetOrLoadStartLoading", '"startLoading"', value)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"), "GetOrLoadStartLoading", "a string", data.get("identifier", UNSET)
-            )
-        value = data.get("info")
-        if value is not None:
-            new.info = EmbeddingModelInfo.from_wire(value, decoding, (path, "info"))
-        else:
-            decoding.absent((path, "info"), "GetOrLoadStartLoading", "an object", data.get("info", UNSET))
+        try:
+            value = data["type"]
+            if value != "startLoading":
+                decoding.absent((path, "type"), "GetOrLoadStartLoading", '"startLoading"', value)
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "GetOrLoadStartLoading", "a string", value)
+            value = data["info"]
+            if value is not UNSET and value is not None:
+                new.info = EmbeddingModelInfo.from_wire(value, decoding, (path, "info"))
+            else:
+                decoding.absent((path, "info"), "GetOrLoadStartLoading", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "identifier", "info")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "info", "type")))
         return new
@@ -282,18 +287,19 @@ class GetOrLoadUnloadingOtherJITModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "unloadingOtherJITModel":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "GetOrLoadUnloadingOtherJITModel", '"unloadingOtherJITModel"', value
-            )
-        value = data.get("info")
-        if value is not None:
-            new.info = decode_model_instance_info(value, decoding, (path, "info"))
-        else:
-            decoding.absent(
-                (path, "info"), "GetOrLoadUnloadingOtherJITModel", "an object", data.get("info", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "unloadingOtherJITModel":
+                decoding.absent(
+                    (path, "type"), "GetOrLoadUnloadingOtherJITModel", '"unloadingOtherJITModel"', value
+                )
+            value = data["info"]
+            if value is not UNSET and value is not None:
+                new.info = decode_model_instance_info(value, decoding, (path, "info"))
+            else:
+                decoding.absent((path, "info"), "GetOrLoadUnloadingOtherJITModel", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new
@@ -326,16 +332,17 @@ class GetOrLoadLoadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "loadProgress":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "GetOrLoadLoadProgress", '"loadProgress"', value)
-        value = data.get("progress")
-        if type(value) is float or type(value) is int:
-            new.progress = value
-        else:
-            decoding.absent(
-                (path, "progress"), "GetOrLoadLoadProgress", "a number", data.get("progress", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "loadProgress":
+                decoding.absent((path, "type"), "GetOrLoadLoadProgress", '"loadProgress"', value)
+            value = data["progress"]
+            if type(value) is float or type(value) is int:
+                new.progress = value
+            else:
+                decoding.absent((path, "progress"), "GetOrLoadLoadProgress", "a number", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "progress")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("progress", "type")))
         return new
@@ -368,14 +375,17 @@ class GetOrLoadLoadSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "loadSuccess":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "GetOrLoadLoadSuccess", '"loadSuccess"', value)
-        value = data.get("info")
-        if value is not None:
-            new.info = EmbeddingModelInstanceInfo.from_wire(value, decoding, (path, "info"))
-        else:
-            decoding.absent((path, "info"), "GetOrLoadLoadSuccess", "an object", data.get("info", UNSET))
+        try:
+            value = data["type"]
+            if value != "loadSuccess":
+                decoding.absent((path, "type"), "GetOrLoadLoadSuccess", '"loadSuccess"', value)
+            value = data["info"]
+            if value is not UNSET and value is not None:
+                new.info = EmbeddingModelInstanceInfo.from_wire(value, decoding, (path, "info"))
+            else:
+                decoding.absent((path, "info"), "GetOrLoadLoadSuccess", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new
@@ -409,9 +419,11 @@ def decode_get_or_load_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _GET_OR_LOAD_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _GET_OR_LOAD_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "GetOrLoadToClient", tag, data, _GET_OR_LOAD_TO_CLIENT)
 

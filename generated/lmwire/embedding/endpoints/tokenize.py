@@ -49,20 +49,19 @@ class TokenizeParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("specifier")
-        if value is not None:
-            new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
-        else:
-            decoding.absent(
-                (path, "specifier"), "TokenizeParameter", "an object", data.get("specifier", UNSET)
-            )
-        value = data.get("inputString")
-        if type(value) is str:
-            new.input_string = value
-        else:
-            decoding.absent(
-                (path, "inputString"), "TokenizeParameter", "a string", data.get("inputString", UNSET)
-            )
+        try:
+            value = data["specifier"]
+            if value is not UNSET and value is not None:
+                new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
+            else:
+                decoding.absent((path, "specifier"), "TokenizeParameter", "an object", value)
+            value = data["inputString"]
+            if type(value) is str:
+                new.input_string = value
+            else:
+                decoding.absent((path, "inputString"), "TokenizeParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("specifier", "inputString")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("inputString", "specifier")))
         return new
@@ -94,11 +93,14 @@ class TokenizeResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("tokens")
-        if value is not None:
-            new.tokens = _decode_array_of_number(value, decoding, (path, "tokens"))
-        else:
-            decoding.absent((path, "tokens"), "TokenizeResult", "an array", data.get("tokens", UNSET))
+        try:
+            value = data["tokens"]
+            if value is not UNSET and value is not None:
+                new.tokens = _decode_array_of_number(value, decoding, (path, "tokens"))
+            else:
+                decoding.absent((path, "tokens"), "TokenizeResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("tokens",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("tokens",)))
         return new

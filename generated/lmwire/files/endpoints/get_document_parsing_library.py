@@ -44,16 +44,16 @@ class GetDocumentParsingLibraryParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("fileIdentifier")
-        if type(value) is str:
-            new.file_identifier = value
-        else:
-            decoding.absent(
-                (path, "fileIdentifier"),
-                "GetDocumentParsingLibraryParameter",
-                "a string",
-                data.get("fileIdentifier", UNSET),
-            )
+        try:
+            value = data["fileIdentifier"]
+            if type(value) is str:
+                new.file_identifier = value
+            else:
+                decoding.absent(
+                    (path, "fileIdentifier"), "GetDocumentParsingLibraryParameter", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("fileIdentifier",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileIdentifier",)))
         return new
@@ -84,20 +84,19 @@ class GetDocumentParsingLibraryResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("library")
-        if type(value) is str:
-            new.library = value
-        else:
-            decoding.absent(
-                (path, "library"), "GetDocumentParsingLibraryResult", "a string", data.get("library", UNSET)
-            )
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent(
-                (path, "version"), "GetDocumentParsingLibraryResult", "a string", data.get("version", UNSET)
-            )
+        try:
+            value = data["library"]
+            if type(value) is str:
+                new.library = value
+            else:
+                decoding.absent((path, "library"), "GetDocumentParsingLibraryResult", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "GetDocumentParsingLibraryResult", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("library", "version")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("library", "version")))
         return new

@@ -44,16 +44,14 @@ class GetLocalFileAbsolutePathParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("fileName")
-        if type(value) is str:
-            new.file_name = value
-        else:
-            decoding.absent(
-                (path, "fileName"),
-                "GetLocalFileAbsolutePathParameter",
-                "a string",
-                data.get("fileName", UNSET),
-            )
+        try:
+            value = data["fileName"]
+            if type(value) is str:
+                new.file_name = value
+            else:
+                decoding.absent((path, "fileName"), "GetLocalFileAbsolutePathParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("fileName",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileName",)))
         return new
@@ -82,13 +80,14 @@ class GetLocalFileAbsolutePathResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent(
-                (path, "path"), "GetLocalFileAbsolutePathResult", "a string", data.get("path", UNSET)
-            )
+        try:
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "GetLocalFileAbsolutePathResult", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("path",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("path",)))
         return new

@@ -53,23 +53,19 @@ class ParseDocumentCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("fileIdentifier")
-        if type(value) is str:
-            new.file_identifier = value
-        else:
-            decoding.absent(
-                (path, "fileIdentifier"),
-                "ParseDocumentCreation",
-                "a string",
-                data.get("fileIdentifier", UNSET),
-            )
-        value = data.get("parseOpts")
-        if value is not None:
-            new.parse_opts = DocumentParsingOpts.from_wire(value, decoding, (path, "parseOpts"))
-        else:
-            decoding.absent(
-                (path, "parseOpts"), "ParseDocumentCreation", "an object", data.get("parseOpts", UNSET)
-            )
+        try:
+            value = data["fileIdentifier"]
+            if type(value) is str:
+                new.file_identifier = value
+            else:
+                decoding.absent((path, "fileIdentifier"), "ParseDocumentCreation", "a string", value)
+            value = data["parseOpts"]
+            if value is not UNSET and value is not None:
+                new.parse_opts = DocumentParsingOpts.from_wire(value, decoding, (path, "parseOpts"))
+            else:
+                decoding.absent((path, "parseOpts"), "ParseDocumentCreation", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("fileIdentifier", "parseOpts")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileIdentifier", "parseOpts")))
         return new
@@ -97,9 +93,12 @@ class ParseDocumentCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ParseDocumentCancel", '"cancel"', value)
+        try:
+            value = data["type"]
+            if value != "cancel":
+                decoding.absent((path, "type"), "ParseDocumentCancel", '"cancel"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -124,9 +123,11 @@ def decode_parse_document_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PARSE_DOCUMENT_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PARSE_DOCUMENT_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ParseDocumentToServer", tag, data, _PARSE_DOCUMENT_TO_SERVER)
 
@@ -148,16 +149,17 @@ class ParseDocumentParserLoaded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "parserLoaded":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ParseDocumentParserLoaded", '"parserLoaded"', value)
-        value = data.get("parser")
-        if value is not None:
-            new.parser = DocumentParsingLibraryIdentifier.from_wire(value, decoding, (path, "parser"))
-        else:
-            decoding.absent(
-                (path, "parser"), "ParseDocumentParserLoaded", "an object", data.get("parser", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "parserLoaded":
+                decoding.absent((path, "type"), "ParseDocumentParserLoaded", '"parserLoaded"', value)
+            value = data["parser"]
+            if value is not UNSET and value is not None:
+                new.parser = DocumentParsingLibraryIdentifier.from_wire(value, decoding, (path, "parser"))
+            else:
+                decoding.absent((path, "parser"), "ParseDocumentParserLoaded", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "parser")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("parser", "type")))
         return new
@@ -189,16 +191,17 @@ class ParseDocumentProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "progress":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ParseDocumentProgress", '"progress"', value)
-        value = data.get("progress")
-        if type(value) is float or type(value) is int:
-            new.progress = value
-        else:
-            decoding.absent(
-                (path, "progress"), "ParseDocumentProgress", "a number", data.get("progress", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "progress":
+                decoding.absent((path, "type"), "ParseDocumentProgress", '"progress"', value)
+            value = data["progress"]
+            if type(value) is float or type(value) is int:
+                new.progress = value
+            else:
+                decoding.absent((path, "progress"), "ParseDocumentProgress", "a number", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "progress")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("progress", "type")))
         return new
@@ -232,19 +235,22 @@ class ParseDocumentResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "result":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "ParseDocumentResult", '"result"', value)
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent((path, "content"), "ParseDocumentResult", "a string", data.get("content", UNSET))
-        value = data.get("parser")
-        if value is not None:
-            new.parser = DocumentParsingLibraryIdentifier.from_wire(value, decoding, (path, "parser"))
-        else:
-            decoding.absent((path, "parser"), "ParseDocumentResult", "an object", data.get("parser", UNSET))
+        try:
+            value = data["type"]
+            if value != "result":
+                decoding.absent((path, "type"), "ParseDocumentResult", '"result"', value)
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent((path, "content"), "ParseDocumentResult", "a string", value)
+            value = data["parser"]
+            if value is not UNSET and value is not None:
+                new.parser = DocumentParsingLibraryIdentifier.from_wire(value, decoding, (path, "parser"))
+            else:
+                decoding.absent((path, "parser"), "ParseDocumentResult", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "content", "parser")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "parser", "type")))
         return new
@@ -275,9 +281,11 @@ def decode_parse_document_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PARSE_DOCUMENT_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PARSE_DOCUMENT_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "ParseDocumentToClient", tag, data, _PARSE_DOCUMENT_TO_CLIENT)
 

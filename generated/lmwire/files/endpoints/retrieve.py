@@ -66,23 +66,26 @@ class RetrieveCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("query")
-        if type(value) is str:
-            new.query = value
-        else:
-            decoding.absent((path, "query"), "RetrieveCreation", "a string", data.get("query", UNSET))
-        value = data.get("fileIdentifiers")
-        if value is not None:
-            new.file_identifiers = _decode_array_of_string(value, decoding, (path, "fileIdentifiers"))
-        else:
-            decoding.absent(
-                (path, "fileIdentifiers"), "RetrieveCreation", "an array", data.get("fileIdentifiers", UNSET)
+        try:
+            value = data["query"]
+            if type(value) is str:
+                new.query = value
+            else:
+                decoding.absent((path, "query"), "RetrieveCreation", "a string", value)
+            value = data["fileIdentifiers"]
+            if value is not UNSET and value is not None:
+                new.file_identifiers = _decode_array_of_string(value, decoding, (path, "fileIdentifiers"))
+            else:
+                decoding.absent((path, "fileIdentifiers"), "RetrieveCreation", "an array", value)
+            value = data["config"]
+            if value is not UNSET and value is not None:
+                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+            else:
+                decoding.absent((path, "config"), "RetrieveCreation", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("query", "fileIdentifiers", "config")), decoding, path
             )
-        value = data.get("config")
-        if value is not None:
-            new.config = KvConfig.from_wire(value, decoding, (path, "config"))
-        else:
-            decoding.absent((path, "config"), "RetrieveCreation", "an object", data.get("config", UNSET))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("config", "fileIdentifiers", "query")))
         return new
@@ -112,9 +115,12 @@ class RetrieveStop(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "stop":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RetrieveStop", '"stop"', value)
+        try:
+            value = data["type"]
+            if value != "stop":
+                decoding.absent((path, "type"), "RetrieveStop", '"stop"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -137,9 +143,11 @@ def decode_retrieve_to_server(data: Any, decoding: Decoding = LENIENT, path: Pat
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _RETRIEVE_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _RETRIEVE_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "RetrieveToServer", tag, data, _RETRIEVE_TO_SERVER)
 
@@ -161,16 +169,17 @@ class RetrieveOnFileProcessList(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "onFileProcessList":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RetrieveOnFileProcessList", '"onFileProcessList"', value)
-        value = data.get("indices")
-        if value is not None:
-            new.indices = _decode_array_of_integer(value, decoding, (path, "indices"))
-        else:
-            decoding.absent(
-                (path, "indices"), "RetrieveOnFileProcessList", "an array", data.get("indices", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "onFileProcessList":
+                decoding.absent((path, "type"), "RetrieveOnFileProcessList", '"onFileProcessList"', value)
+            value = data["indices"]
+            if value is not UNSET and value is not None:
+                new.indices = _decode_array_of_integer(value, decoding, (path, "indices"))
+            else:
+                decoding.absent((path, "indices"), "RetrieveOnFileProcessList", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "indices")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("indices", "type")))
         return new
@@ -202,18 +211,21 @@ class RetrieveOnFileProcessingStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "onFileProcessingStart":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RetrieveOnFileProcessingStart", '"onFileProcessingStart"', value)
-        value = data.get("index")
-        if type(value) is int:
-            new.index = value
-        elif (number := decoding.integer((path, "index"), value)) is not None:
-            new.index = number
-        else:
-            decoding.absent(
-                (path, "index"), "RetrieveOnFileProcessingStart", "an integer", data.get("index", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "onFileProcessingStart":
+                decoding.absent(
+                    (path, "type"), "RetrieveOnFileProcessingStart", '"onFileProcessingStart"', value
+                )
+            value = data["index"]
+            if type(value) is int:
+                new.index = value
+            elif (number := decoding.integer((path, "index"), value)) is not None:
+                new.index = number
+            else:
+                decoding.absent((path, "index"), "RetrieveOnFileProcessingStart", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "index")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "type")))
         return new
@@ -245,18 +257,19 @@ class RetrieveOnFileProcessingEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "onFileProcessingEnd":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RetrieveOnFileProcessingEnd", '"onFileProcessingEnd"', value)
-        value = data.get("index")
-        if type(value) is int:
-            new.index = value
-        elif (number := decoding.integer((path, "index"), value)) is not None:
-            new.index = number
-        else:
-            decoding.absent(
-                (path, "index"), "RetrieveOnFileProcessingEnd", "an integer", data.get("index", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "onFileProcessingEnd":
+                decoding.absent((path, "type"), "RetrieveOnFileProcessingEnd", '"onFileProcessingEnd"', value)
+            value = data["index"]
+            if type(value) is int:
+                new.index = value
+            elif (number := decoding.integer((path, "index"), value)) is not None:
+                new.index = number
+            else:
+                decoding.absent((path, "index"), "RetrieveOnFileProcessingEnd", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "index")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "type")))
         return new
@@ -292,27 +305,26 @@ class RetrieveOnFileProcessingStepStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "onFileProcessingStepStart":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "RetrieveOnFileProcessingStepStart", '"onFileProcessingStepStart"', value
-            )
-        value = data.get("index")
-        if type(value) is int:
-            new.index = value
-        elif (number := decoding.integer((path, "index"), value)) is not None:
-            new.index = number
-        else:
-            decoding.absent(
-                (path, "index"), "RetrieveOnFileProcessingStepStart", "an integer", data.get("index", UNSET)
-            )
-        value = data.get("step")
-        if type(value) is str:
-            new.step = value
-        else:
-            decoding.absent(
-                (path, "step"), "RetrieveOnFileProcessingStepStart", "a string", data.get("step", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "onFileProcessingStepStart":
+                decoding.absent(
+                    (path, "type"), "RetrieveOnFileProcessingStepStart", '"onFileProcessingStepStart"', value
+                )
+            value = data["index"]
+            if type(value) is int:
+                new.index = value
+            elif (number := decoding.integer((path, "index"), value)) is not None:
+                new.index = number
+            else:
+                decoding.absent((path, "index"), "RetrieveOnFileProcessingStepStart", "an integer", value)
+            value = data["step"]
+            if type(value) is str:
+                new.step = value
+            else:
+                decoding.absent((path, "step"), "RetrieveOnFileProcessingStepStart", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "index", "step")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "step", "type")))
             value = new.step
@@ -356,42 +368,35 @@ class RetrieveOnFileProcessingStepProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "onFileProcessingStepProgress":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "RetrieveOnFileProcessingStepProgress",
-                '"onFileProcessingStepProgress"',
-                value,
-            )
-        value = data.get("index")
-        if type(value) is int:
-            new.index = value
-        elif (number := decoding.integer((path, "index"), value)) is not None:
-            new.index = number
-        else:
-            decoding.absent(
-                (path, "index"),
-                "RetrieveOnFileProcessingStepProgress",
-                "an integer",
-                data.get("index", UNSET),
-            )
-        value = data.get("step")
-        if type(value) is str:
-            new.step = value
-        else:
-            decoding.absent(
-                (path, "step"), "RetrieveOnFileProcessingStepProgress", "a string", data.get("step", UNSET)
-            )
-        value = data.get("progress")
-        if type(value) is float or type(value) is int:
-            new.progress = value
-        else:
-            decoding.absent(
-                (path, "progress"),
-                "RetrieveOnFileProcessingStepProgress",
-                "a number",
-                data.get("progress", UNSET),
+        try:
+            value = data["type"]
+            if value != "onFileProcessingStepProgress":
+                decoding.absent(
+                    (path, "type"),
+                    "RetrieveOnFileProcessingStepProgress",
+                    '"onFileProcessingStepProgress"',
+                    value,
+                )
+            value = data["index"]
+            if type(value) is int:
+                new.index = value
+            elif (number := decoding.integer((path, "index"), value)) is not None:
+                new.index = number
+            else:
+                decoding.absent((path, "index"), "RetrieveOnFileProcessingStepProgress", "an integer", value)
+            value = data["step"]
+            if type(value) is str:
+                new.step = value
+            else:
+                decoding.absent((path, "step"), "RetrieveOnFileProcessingStepProgress", "a string", value)
+            value = data["progress"]
+            if type(value) is float or type(value) is int:
+                new.progress = value
+            else:
+                decoding.absent((path, "progress"), "RetrieveOnFileProcessingStepProgress", "a number", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "index", "step", "progress")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "progress", "step", "type")))
@@ -434,27 +439,26 @@ class RetrieveOnFileProcessingStepEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "onFileProcessingStepEnd":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "RetrieveOnFileProcessingStepEnd", '"onFileProcessingStepEnd"', value
-            )
-        value = data.get("index")
-        if type(value) is int:
-            new.index = value
-        elif (number := decoding.integer((path, "index"), value)) is not None:
-            new.index = number
-        else:
-            decoding.absent(
-                (path, "index"), "RetrieveOnFileProcessingStepEnd", "an integer", data.get("index", UNSET)
-            )
-        value = data.get("step")
-        if type(value) is str:
-            new.step = value
-        else:
-            decoding.absent(
-                (path, "step"), "RetrieveOnFileProcessingStepEnd", "a string", data.get("step", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "onFileProcessingStepEnd":
+                decoding.absent(
+                    (path, "type"), "RetrieveOnFileProcessingStepEnd", '"onFileProcessingStepEnd"', value
+                )
+            value = data["index"]
+            if type(value) is int:
+                new.index = value
+            elif (number := decoding.integer((path, "index"), value)) is not None:
+                new.index = number
+            else:
+                decoding.absent((path, "index"), "RetrieveOnFileProcessingStepEnd", "an integer", value)
+            value = data["step"]
+            if type(value) is str:
+                new.step = value
+            else:
+                decoding.absent((path, "step"), "RetrieveOnFileProcessingStepEnd", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "index", "step")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "step", "type")))
             value = new.step
@@ -488,9 +492,12 @@ class RetrieveOnSearchingStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "onSearchingStart":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RetrieveOnSearchingStart", '"onSearchingStart"', value)
+        try:
+            value = data["type"]
+            if value != "onSearchingStart":
+                decoding.absent((path, "type"), "RetrieveOnSearchingStart", '"onSearchingStart"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -516,9 +523,12 @@ class RetrieveOnSearchingEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "onSearchingEnd":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RetrieveOnSearchingEnd", '"onSearchingEnd"', value)
+        try:
+            value = data["type"]
+            if value != "onSearchingEnd":
+                decoding.absent((path, "type"), "RetrieveOnSearchingEnd", '"onSearchingEnd"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -548,14 +558,17 @@ class RetrieveResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "result":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RetrieveResult", '"result"', value)
-        value = data.get("result")
-        if value is not None:
-            new.result = InternalRetrievalResult.from_wire(value, decoding, (path, "result"))
-        else:
-            decoding.absent((path, "result"), "RetrieveResult", "an object", data.get("result", UNSET))
+        try:
+            value = data["type"]
+            if value != "result":
+                decoding.absent((path, "type"), "RetrieveResult", '"result"', value)
+            value = data["result"]
+            if value is not UNSET and value is not None:
+                new.result = InternalRetrievalResult.from_wire(value, decoding, (path, "result"))
+            else:
+                decoding.absent((path, "result"), "RetrieveResult", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "result")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("result", "type")))
         return new
@@ -591,9 +604,11 @@ def decode_retrieve_to_client(data: Any, decoding: Decoding = LENIENT, path: Pat
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _RETRIEVE_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _RETRIEVE_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "RetrieveToClient", tag, data, _RETRIEVE_TO_CLIENT)
 

@@ -49,21 +49,19 @@ class UploadFileBase64Parameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "UploadFileBase64Parameter", "a string", data.get("name", UNSET))
-        value = data.get("contentBase64")
-        if type(value) is str:
-            new.content_base64 = value
-        else:
-            decoding.absent(
-                (path, "contentBase64"),
-                "UploadFileBase64Parameter",
-                "a string",
-                data.get("contentBase64", UNSET),
-            )
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "UploadFileBase64Parameter", "a string", value)
+            value = data["contentBase64"]
+            if type(value) is str:
+                new.content_base64 = value
+            else:
+                decoding.absent((path, "contentBase64"), "UploadFileBase64Parameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("name", "contentBase64")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("contentBase64", "name")))
         return new
@@ -98,28 +96,27 @@ class UploadFileBase64Result(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"), "UploadFileBase64Result", "a string", data.get("identifier", UNSET)
-            )
-        value = data.get("fileType")
-        if type(value) is str:
-            new.file_type = value
-        else:
-            decoding.absent(
-                (path, "fileType"), "UploadFileBase64Result", "a string", data.get("fileType", UNSET)
-            )
-        value = data.get("sizeBytes")
-        if type(value) is int:
-            new.size_bytes = value
-        elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
-            new.size_bytes = number
-        else:
-            decoding.absent(
-                (path, "sizeBytes"), "UploadFileBase64Result", "an integer", data.get("sizeBytes", UNSET)
+        try:
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "UploadFileBase64Result", "a string", value)
+            value = data["fileType"]
+            if type(value) is str:
+                new.file_type = value
+            else:
+                decoding.absent((path, "fileType"), "UploadFileBase64Result", "a string", value)
+            value = data["sizeBytes"]
+            if type(value) is int:
+                new.size_bytes = value
+            elif (number := decoding.integer((path, "sizeBytes"), value)) is not None:
+                new.size_bytes = number
+            else:
+                decoding.absent((path, "sizeBytes"), "UploadFileBase64Result", "an integer", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("identifier", "fileType", "sizeBytes")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileType", "identifier", "sizeBytes")))

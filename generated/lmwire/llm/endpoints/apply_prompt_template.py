@@ -57,38 +57,36 @@ class ApplyPromptTemplateParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("specifier")
-        if value is not None:
-            new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
-        else:
-            decoding.absent(
-                (path, "specifier"), "ApplyPromptTemplateParameter", "an object", data.get("specifier", UNSET)
-            )
-        value = data.get("history")
-        if value is not None:
-            new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
-        else:
-            decoding.absent(
-                (path, "history"), "ApplyPromptTemplateParameter", "an object", data.get("history", UNSET)
-            )
-        value = data.get("predictionConfigStack")
-        if value is not None:
-            new.prediction_config_stack = KvConfigStack.from_wire(
-                value, decoding, (path, "predictionConfigStack")
-            )
-        else:
-            decoding.absent(
-                (path, "predictionConfigStack"),
-                "ApplyPromptTemplateParameter",
-                "an object",
-                data.get("predictionConfigStack", UNSET),
-            )
-        value = data.get("opts")
-        if value is not None:
-            new.opts = LlmApplyPromptTemplateOpts.from_wire(value, decoding, (path, "opts"))
-        else:
-            decoding.absent(
-                (path, "opts"), "ApplyPromptTemplateParameter", "an object", data.get("opts", UNSET)
+        try:
+            value = data["specifier"]
+            if value is not UNSET and value is not None:
+                new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
+            else:
+                decoding.absent((path, "specifier"), "ApplyPromptTemplateParameter", "an object", value)
+            value = data["history"]
+            if value is not UNSET and value is not None:
+                new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
+            else:
+                decoding.absent((path, "history"), "ApplyPromptTemplateParameter", "an object", value)
+            value = data["predictionConfigStack"]
+            if value is not UNSET and value is not None:
+                new.prediction_config_stack = KvConfigStack.from_wire(
+                    value, decoding, (path, "predictionConfigStack")
+                )
+            else:
+                decoding.absent(
+                    (path, "predictionConfigStack"), "ApplyPromptTemplateParameter", "an object", value
+                )
+            value = data["opts"]
+            if value is not UNSET and value is not None:
+                new.opts = LlmApplyPromptTemplateOpts.from_wire(value, decoding, (path, "opts"))
+            else:
+                decoding.absent((path, "opts"), "ApplyPromptTemplateParameter", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("specifier", "history", "predictionConfigStack", "opts")),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -127,13 +125,14 @@ class ApplyPromptTemplateResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("formatted")
-        if type(value) is str:
-            new.formatted = value
-        else:
-            decoding.absent(
-                (path, "formatted"), "ApplyPromptTemplateResult", "a string", data.get("formatted", UNSET)
-            )
+        try:
+            value = data["formatted"]
+            if type(value) is str:
+                new.formatted = value
+            else:
+                decoding.absent((path, "formatted"), "ApplyPromptTemplateResult", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("formatted",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("formatted",)))
         return new

@@ -67,34 +67,31 @@ class CompleteRawTextCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("modelSpecifier")
-        if value is not None:
-            new.model_specifier = decode_model_specifier(value, decoding, (path, "modelSpecifier"))
-        else:
-            decoding.absent(
-                (path, "modelSpecifier"),
-                "CompleteRawTextCreation",
-                "an object",
-                data.get("modelSpecifier", UNSET),
-            )
-        value = data.get("rawPrompt")
-        if type(value) is str:
-            new.raw_prompt = value
-        else:
-            decoding.absent(
-                (path, "rawPrompt"), "CompleteRawTextCreation", "a string", data.get("rawPrompt", UNSET)
-            )
-        value = data.get("predictionConfigStack")
-        if value is not None:
-            new.prediction_config_stack = KvConfigStack.from_wire(
-                value, decoding, (path, "predictionConfigStack")
-            )
-        else:
-            decoding.absent(
-                (path, "predictionConfigStack"),
-                "CompleteRawTextCreation",
-                "an object",
-                data.get("predictionConfigStack", UNSET),
+        try:
+            value = data["modelSpecifier"]
+            if value is not UNSET and value is not None:
+                new.model_specifier = decode_model_specifier(value, decoding, (path, "modelSpecifier"))
+            else:
+                decoding.absent((path, "modelSpecifier"), "CompleteRawTextCreation", "an object", value)
+            value = data["rawPrompt"]
+            if type(value) is str:
+                new.raw_prompt = value
+            else:
+                decoding.absent((path, "rawPrompt"), "CompleteRawTextCreation", "a string", value)
+            value = data["predictionConfigStack"]
+            if value is not UNSET and value is not None:
+                new.prediction_config_stack = KvConfigStack.from_wire(
+                    value, decoding, (path, "predictionConfigStack")
+                )
+            else:
+                decoding.absent(
+                    (path, "predictionConfigStack"), "CompleteRawTextCreation", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("modelSpecifier", "rawPrompt", "predictionConfigStack")),
+                decoding,
+                path,
             )
         value = data.get("fuzzyPresetIdentifier", UNSET)
         if value is UNSET or type(value) is str:
@@ -155,9 +152,12 @@ class CompleteRawTextCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CompleteRawTextCancel", '"cancel"', value)
+        try:
+            value = data["type"]
+            if value != "cancel":
+                decoding.absent((path, "type"), "CompleteRawTextCancel", '"cancel"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -182,9 +182,11 @@ def decode_complete_raw_text_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _COMPLETE_RAW_TEXT_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _COMPLETE_RAW_TEXT_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "CompleteRawTextToServer", tag, data, _COMPLETE_RAW_TEXT_TO_SERVER)
 
@@ -207,16 +209,17 @@ class CompleteRawTextFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "fragment":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CompleteRawTextFragment", '"fragment"', value)
-        value = data.get("fragment")
-        if value is not None:
-            new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
-        else:
-            decoding.absent(
-                (path, "fragment"), "CompleteRawTextFragment", "an object", data.get("fragment", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "fragment":
+                decoding.absent((path, "type"), "CompleteRawTextFragment", '"fragment"', value)
+            value = data["fragment"]
+            if value is not UNSET and value is not None:
+                new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
+            else:
+                decoding.absent((path, "fragment"), "CompleteRawTextFragment", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "fragment")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fragment", "type")))
         return new
@@ -252,31 +255,31 @@ class CompleteRawTextPromptProcessingProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "promptProcessingProgress":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "CompleteRawTextPromptProcessingProgress", '"promptProcessingProgress"', value
-            )
-        value = data.get("progress")
-        if type(value) is float or type(value) is int:
-            new.progress = value
-        else:
-            decoding.absent(
-                (path, "progress"),
-                "CompleteRawTextPromptProcessingProgress",
-                "a number",
-                data.get("progress", UNSET),
-            )
-        value = data.get("details")
-        if value is not None:
-            new.details = PromptProcessingDetails.from_wire(value, decoding, (path, "details"))
-        else:
-            decoding.absent(
-                (path, "details"),
-                "CompleteRawTextPromptProcessingProgress",
-                "an object",
-                data.get("details", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "promptProcessingProgress":
+                decoding.absent(
+                    (path, "type"),
+                    "CompleteRawTextPromptProcessingProgress",
+                    '"promptProcessingProgress"',
+                    value,
+                )
+            value = data["progress"]
+            if type(value) is float or type(value) is int:
+                new.progress = value
+            else:
+                decoding.absent(
+                    (path, "progress"), "CompleteRawTextPromptProcessingProgress", "a number", value
+                )
+            value = data["details"]
+            if value is not UNSET and value is not None:
+                new.details = PromptProcessingDetails.from_wire(value, decoding, (path, "details"))
+            else:
+                decoding.absent(
+                    (path, "details"), "CompleteRawTextPromptProcessingProgress", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "progress", "details")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("details", "progress", "type")))
         return new
@@ -320,40 +323,37 @@ class CompleteRawTextSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "success":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CompleteRawTextSuccess", '"success"', value)
-        value = data.get("stats")
-        if value is not None:
-            new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
-        else:
-            decoding.absent((path, "stats"), "CompleteRawTextSuccess", "an object", data.get("stats", UNSET))
-        value = data.get("modelInfo")
-        if value is not None:
-            new.model_info = LlmInstanceInfo.from_wire(value, decoding, (path, "modelInfo"))
-        else:
-            decoding.absent(
-                (path, "modelInfo"), "CompleteRawTextSuccess", "an object", data.get("modelInfo", UNSET)
-            )
-        value = data.get("loadModelConfig")
-        if value is not None:
-            new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
-        else:
-            decoding.absent(
-                (path, "loadModelConfig"),
-                "CompleteRawTextSuccess",
-                "an object",
-                data.get("loadModelConfig", UNSET),
-            )
-        value = data.get("predictionConfig")
-        if value is not None:
-            new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
-        else:
-            decoding.absent(
-                (path, "predictionConfig"),
-                "CompleteRawTextSuccess",
-                "an object",
-                data.get("predictionConfig", UNSET),
+        try:
+            value = data["type"]
+            if value != "success":
+                decoding.absent((path, "type"), "CompleteRawTextSuccess", '"success"', value)
+            value = data["stats"]
+            if value is not UNSET and value is not None:
+                new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
+            else:
+                decoding.absent((path, "stats"), "CompleteRawTextSuccess", "an object", value)
+            value = data["modelInfo"]
+            if value is not UNSET and value is not None:
+                new.model_info = LlmInstanceInfo.from_wire(value, decoding, (path, "modelInfo"))
+            else:
+                decoding.absent((path, "modelInfo"), "CompleteRawTextSuccess", "an object", value)
+            value = data["loadModelConfig"]
+            if value is not UNSET and value is not None:
+                new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
+            else:
+                decoding.absent((path, "loadModelConfig"), "CompleteRawTextSuccess", "an object", value)
+            value = data["predictionConfig"]
+            if value is not UNSET and value is not None:
+                new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
+            else:
+                decoding.absent((path, "predictionConfig"), "CompleteRawTextSuccess", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "stats", "modelInfo", "loadModelConfig", "predictionConfig")
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -391,9 +391,11 @@ def decode_complete_raw_text_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _COMPLETE_RAW_TEXT_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _COMPLETE_RAW_TEXT_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "CompleteRawTextToClient", tag, data, _COMPLETE_RAW_TEXT_TO_CLIENT)
 

@@ -49,20 +49,19 @@ class CountTokensParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("specifier")
-        if value is not None:
-            new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
-        else:
-            decoding.absent(
-                (path, "specifier"), "CountTokensParameter", "an object", data.get("specifier", UNSET)
-            )
-        value = data.get("inputString")
-        if type(value) is str:
-            new.input_string = value
-        else:
-            decoding.absent(
-                (path, "inputString"), "CountTokensParameter", "a string", data.get("inputString", UNSET)
-            )
+        try:
+            value = data["specifier"]
+            if value is not UNSET and value is not None:
+                new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
+            else:
+                decoding.absent((path, "specifier"), "CountTokensParameter", "an object", value)
+            value = data["inputString"]
+            if type(value) is str:
+                new.input_string = value
+            else:
+                decoding.absent((path, "inputString"), "CountTokensParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("specifier", "inputString")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("inputString", "specifier")))
         return new
@@ -94,15 +93,16 @@ class CountTokensResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("tokenCount")
-        if type(value) is int:
-            new.token_count = value
-        elif (number := decoding.integer((path, "tokenCount"), value)) is not None:
-            new.token_count = number
-        else:
-            decoding.absent(
-                (path, "tokenCount"), "CountTokensResult", "an integer", data.get("tokenCount", UNSET)
-            )
+        try:
+            value = data["tokenCount"]
+            if type(value) is int:
+                new.token_count = value
+            elif (number := decoding.integer((path, "tokenCount"), value)) is not None:
+                new.token_count = number
+            else:
+                decoding.absent((path, "tokenCount"), "CountTokensResult", "an integer", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("tokenCount",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("tokenCount",)))
         return new

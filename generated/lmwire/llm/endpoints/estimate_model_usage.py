@@ -53,23 +53,19 @@ class EstimateModelUsageParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("modelKey")
-        if type(value) is str:
-            new.model_key = value
-        else:
-            decoding.absent(
-                (path, "modelKey"), "EstimateModelUsageParameter", "a string", data.get("modelKey", UNSET)
-            )
-        value = data.get("loadConfigStack")
-        if value is not None:
-            new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
-        else:
-            decoding.absent(
-                (path, "loadConfigStack"),
-                "EstimateModelUsageParameter",
-                "an object",
-                data.get("loadConfigStack", UNSET),
-            )
+        try:
+            value = data["modelKey"]
+            if type(value) is str:
+                new.model_key = value
+            else:
+                decoding.absent((path, "modelKey"), "EstimateModelUsageParameter", "a string", value)
+            value = data["loadConfigStack"]
+            if value is not UNSET and value is not None:
+                new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
+            else:
+                decoding.absent((path, "loadConfigStack"), "EstimateModelUsageParameter", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("modelKey", "loadConfigStack")), decoding, path)
         value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value

@@ -50,16 +50,14 @@ class GetBasePredictionConfigParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("specifier")
-        if value is not None:
-            new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
-        else:
-            decoding.absent(
-                (path, "specifier"),
-                "GetBasePredictionConfigParameter",
-                "an object",
-                data.get("specifier", UNSET),
-            )
+        try:
+            value = data["specifier"]
+            if value is not UNSET and value is not None:
+                new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
+            else:
+                decoding.absent((path, "specifier"), "GetBasePredictionConfigParameter", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("specifier",)), decoding, path)
         value = data.get("ignoreServerSessionConfig", UNSET)
         if value is UNSET or type(value) is bool:
             new.ignore_server_session_config = value

@@ -68,21 +68,19 @@ class LoadModelCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("modelKey")
-        if type(value) is str:
-            new.model_key = value
-        else:
-            decoding.absent((path, "modelKey"), "LoadModelCreation", "a string", data.get("modelKey", UNSET))
-        value = data.get("loadConfigStack")
-        if value is not None:
-            new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
-        else:
-            decoding.absent(
-                (path, "loadConfigStack"),
-                "LoadModelCreation",
-                "an object",
-                data.get("loadConfigStack", UNSET),
-            )
+        try:
+            value = data["modelKey"]
+            if type(value) is str:
+                new.model_key = value
+            else:
+                decoding.absent((path, "modelKey"), "LoadModelCreation", "a string", value)
+            value = data["loadConfigStack"]
+            if value is not UNSET and value is not None:
+                new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
+            else:
+                decoding.absent((path, "loadConfigStack"), "LoadModelCreation", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("modelKey", "loadConfigStack")), decoding, path)
         value = data.get("identifier", UNSET)
         if value is UNSET or type(value) is str:
             new.identifier = value
@@ -141,9 +139,12 @@ class LoadModelCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "LoadModelCancel", '"cancel"', value)
+        try:
+            value = data["type"]
+            if value != "cancel":
+                decoding.absent((path, "type"), "LoadModelCancel", '"cancel"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -168,9 +169,11 @@ def decode_load_model_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _LOAD_MODEL_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _LOAD_MODEL_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "LoadModelToServer", tag, data, _LOAD_MODEL_TO_SERVER)
 
@@ -196,14 +199,17 @@ class LoadModelResolved(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "resolved":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "LoadModelResolved", '"resolved"', value)
-        value = data.get("info")
-        if value is not None:
-            new.info = LlmInfo.from_wire(value, decoding, (path, "info"))
-        else:
-            decoding.absent((path, "info"), "LoadModelResolved", "an object", data.get("info", UNSET))
+        try:
+            value = data["type"]
+            if value != "resolved":
+                decoding.absent((path, "type"), "LoadModelResolved", '"resolved"', value)
+            value = data["info"]
+            if value is not UNSET and value is not None:
+                new.info = LlmInfo.from_wire(value, decoding, (path, "info"))
+            else:
+                decoding.absent((path, "info"), "LoadModelResolved", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
         value = data.get("ambiguous", UNSET)
         if value is UNSET:
             new.ambiguous = UNSET
@@ -245,14 +251,17 @@ class LoadModelProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "progress":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "LoadModelProgress", '"progress"', value)
-        value = data.get("progress")
-        if type(value) is float or type(value) is int:
-            new.progress = value
-        else:
-            decoding.absent((path, "progress"), "LoadModelProgress", "a number", data.get("progress", UNSET))
+        try:
+            value = data["type"]
+            if value != "progress":
+                decoding.absent((path, "type"), "LoadModelProgress", '"progress"', value)
+            value = data["progress"]
+            if type(value) is float or type(value) is int:
+                new.progress = value
+            else:
+                decoding.absent((path, "progress"), "LoadModelProgress", "a number", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "progress")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("progress", "type")))
         return new
@@ -285,14 +294,17 @@ class LoadModelSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "success":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "LoadModelSuccess", '"success"', value)
-        value = data.get("info")
-        if value is not None:
-            new.info = LlmInstanceInfo.from_wire(value, decoding, (path, "info"))
-        else:
-            decoding.absent((path, "info"), "LoadModelSuccess", "an object", data.get("info", UNSET))
+        try:
+            value = data["type"]
+            if value != "success":
+                decoding.absent((path, "type"), "LoadModelSuccess", '"success"', value)
+            value = data["info"]
+            if value is not UNSET and value is not None:
+                new.info = LlmInstanceInfo.from_wire(value, decoding, (path, "info"))
+            else:
+                decoding.absent((path, "info"), "LoadModelSuccess", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new
@@ -319,9 +331,11 @@ def decode_load_model_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _LOAD_MODEL_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _LOAD_MODEL_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "LoadModelToClient", tag, data, _LOAD_MODEL_TO_CLIENT)
 

@@ -74,29 +74,29 @@ class PredictCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("modelSpecifier")
-        if value is not None:
-            new.model_specifier = decode_model_specifier(value, decoding, (path, "modelSpecifier"))
-        else:
-            decoding.absent(
-                (path, "modelSpecifier"), "PredictCreation", "an object", data.get("modelSpecifier", UNSET)
-            )
-        value = data.get("history")
-        if value is not None:
-            new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
-        else:
-            decoding.absent((path, "history"), "PredictCreation", "an object", data.get("history", UNSET))
-        value = data.get("predictionConfigStack")
-        if value is not None:
-            new.prediction_config_stack = KvConfigStack.from_wire(
-                value, decoding, (path, "predictionConfigStack")
-            )
-        else:
-            decoding.absent(
-                (path, "predictionConfigStack"),
-                "PredictCreation",
-                "an object",
-                data.get("predictionConfigStack", UNSET),
+        try:
+            value = data["modelSpecifier"]
+            if value is not UNSET and value is not None:
+                new.model_specifier = decode_model_specifier(value, decoding, (path, "modelSpecifier"))
+            else:
+                decoding.absent((path, "modelSpecifier"), "PredictCreation", "an object", value)
+            value = data["history"]
+            if value is not UNSET and value is not None:
+                new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
+            else:
+                decoding.absent((path, "history"), "PredictCreation", "an object", value)
+            value = data["predictionConfigStack"]
+            if value is not UNSET and value is not None:
+                new.prediction_config_stack = KvConfigStack.from_wire(
+                    value, decoding, (path, "predictionConfigStack")
+                )
+            else:
+                decoding.absent((path, "predictionConfigStack"), "PredictCreation", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("modelSpecifier", "history", "predictionConfigStack")),
+                decoding,
+                path,
             )
         value = data.get("fuzzyPresetIdentifier", UNSET)
         if value is UNSET or type(value) is str:
@@ -157,9 +157,12 @@ class PredictCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "PredictCancel", '"cancel"', value)
+        try:
+            value = data["type"]
+            if value != "cancel":
+                decoding.absent((path, "type"), "PredictCancel", '"cancel"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -182,9 +185,11 @@ def decode_predict_to_server(data: Any, decoding: Decoding = LENIENT, path: Path
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PREDICT_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PREDICT_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "PredictToServer", tag, data, _PREDICT_TO_SERVER)
 
@@ -207,14 +212,17 @@ class PredictFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "fragment":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "PredictFragment", '"fragment"', value)
-        value = data.get("fragment")
-        if value is not None:
-            new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
-        else:
-            decoding.absent((path, "fragment"), "PredictFragment", "an object", data.get("fragment", UNSET))
+        try:
+            value = data["type"]
+            if value != "fragment":
+                decoding.absent((path, "type"), "PredictFragment", '"fragment"', value)
+            value = data["fragment"]
+            if value is not UNSET and value is not None:
+                new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
+            else:
+                decoding.absent((path, "fragment"), "PredictFragment", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "fragment")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fragment", "type")))
         return new
@@ -250,25 +258,24 @@ class PredictPromptProcessingProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "promptProcessingProgress":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "PredictPromptProcessingProgress", '"promptProcessingProgress"', value
-            )
-        value = data.get("progress")
-        if type(value) is float or type(value) is int:
-            new.progress = value
-        else:
-            decoding.absent(
-                (path, "progress"), "PredictPromptProcessingProgress", "a number", data.get("progress", UNSET)
-            )
-        value = data.get("details")
-        if value is not None:
-            new.details = PromptProcessingDetails.from_wire(value, decoding, (path, "details"))
-        else:
-            decoding.absent(
-                (path, "details"), "PredictPromptProcessingProgress", "an object", data.get("details", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "promptProcessingProgress":
+                decoding.absent(
+                    (path, "type"), "PredictPromptProcessingProgress", '"promptProcessingProgress"', value
+                )
+            value = data["progress"]
+            if type(value) is float or type(value) is int:
+                new.progress = value
+            else:
+                decoding.absent((path, "progress"), "PredictPromptProcessingProgress", "a number", value)
+            value = data["details"]
+            if value is not UNSET and value is not None:
+                new.details = PromptProcessingDetails.from_wire(value, decoding, (path, "details"))
+            else:
+                decoding.absent((path, "details"), "PredictPromptProcessingProgress", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "progress", "details")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("details", "progress", "type")))
         return new
@@ -303,11 +310,14 @@ class PredictToolCallGenerationStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationStart":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "PredictToolCallGenerationStart", '"toolCallGenerationStart"', value
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationStart":
+                decoding.absent(
+                    (path, "type"), "PredictToolCallGenerationStart", '"toolCallGenerationStart"', value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
@@ -347,21 +357,22 @@ class PredictToolCallGenerationNameReceived(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationNameReceived":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "PredictToolCallGenerationNameReceived",
-                '"toolCallGenerationNameReceived"',
-                value,
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "PredictToolCallGenerationNameReceived", "a string", data.get("name", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationNameReceived":
+                decoding.absent(
+                    (path, "type"),
+                    "PredictToolCallGenerationNameReceived",
+                    '"toolCallGenerationNameReceived"',
+                    value,
+                )
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "PredictToolCallGenerationNameReceived", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "name")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "type")))
         return new
@@ -396,24 +407,24 @@ class PredictToolCallGenerationArgumentFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationArgumentFragmentGenerated":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "PredictToolCallGenerationArgumentFragmentGenerated",
-                '"toolCallGenerationArgumentFragmentGenerated"',
-                value,
-            )
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"),
-                "PredictToolCallGenerationArgumentFragmentGenerated",
-                "a string",
-                data.get("content", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationArgumentFragmentGenerated":
+                decoding.absent(
+                    (path, "type"),
+                    "PredictToolCallGenerationArgumentFragmentGenerated",
+                    '"toolCallGenerationArgumentFragmentGenerated"',
+                    value,
+                )
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent(
+                    (path, "content"), "PredictToolCallGenerationArgumentFragmentGenerated", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "content")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "type")))
         return new
@@ -449,19 +460,19 @@ class PredictToolCallGenerationEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationEnd":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "PredictToolCallGenerationEnd", '"toolCallGenerationEnd"', value)
-        value = data.get("toolCallRequest")
-        if value is not None:
-            new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
-        else:
-            decoding.absent(
-                (path, "toolCallRequest"),
-                "PredictToolCallGenerationEnd",
-                "an object",
-                data.get("toolCallRequest", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationEnd":
+                decoding.absent(
+                    (path, "type"), "PredictToolCallGenerationEnd", '"toolCallGenerationEnd"', value
+                )
+            value = data["toolCallRequest"]
+            if value is not UNSET and value is not None:
+                new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
+            else:
+                decoding.absent((path, "toolCallRequest"), "PredictToolCallGenerationEnd", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "toolCallRequest")), decoding, path)
         value = data.get("rawContent", UNSET)
         if value is UNSET or type(value) is str:
             new.raw_content = value
@@ -506,18 +517,19 @@ class PredictToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationFailed":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "PredictToolCallGenerationFailed", '"toolCallGenerationFailed"', value
-            )
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent(
-                (path, "error"), "PredictToolCallGenerationFailed", "an object", data.get("error", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationFailed":
+                decoding.absent(
+                    (path, "type"), "PredictToolCallGenerationFailed", '"toolCallGenerationFailed"', value
+                )
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "PredictToolCallGenerationFailed", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "error")), decoding, path)
         value = data.get("rawContent", UNSET)
         if value is UNSET or type(value) is str:
             new.raw_content = value
@@ -568,32 +580,37 @@ class PredictSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "success":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "PredictSuccess", '"success"', value)
-        value = data.get("stats")
-        if value is not None:
-            new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
-        else:
-            decoding.absent((path, "stats"), "PredictSuccess", "an object", data.get("stats", UNSET))
-        value = data.get("modelInfo")
-        if value is not None:
-            new.model_info = LlmInstanceInfo.from_wire(value, decoding, (path, "modelInfo"))
-        else:
-            decoding.absent((path, "modelInfo"), "PredictSuccess", "an object", data.get("modelInfo", UNSET))
-        value = data.get("loadModelConfig")
-        if value is not None:
-            new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
-        else:
-            decoding.absent(
-                (path, "loadModelConfig"), "PredictSuccess", "an object", data.get("loadModelConfig", UNSET)
-            )
-        value = data.get("predictionConfig")
-        if value is not None:
-            new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
-        else:
-            decoding.absent(
-                (path, "predictionConfig"), "PredictSuccess", "an object", data.get("predictionConfig", UNSET)
+        try:
+            value = data["type"]
+            if value != "success":
+                decoding.absent((path, "type"), "PredictSuccess", '"success"', value)
+            value = data["stats"]
+            if value is not UNSET and value is not None:
+                new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
+            else:
+                decoding.absent((path, "stats"), "PredictSuccess", "an object", value)
+            value = data["modelInfo"]
+            if value is not UNSET and value is not None:
+                new.model_info = LlmInstanceInfo.from_wire(value, decoding, (path, "modelInfo"))
+            else:
+                decoding.absent((path, "modelInfo"), "PredictSuccess", "an object", value)
+            value = data["loadModelConfig"]
+            if value is not UNSET and value is not None:
+                new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
+            else:
+                decoding.absent((path, "loadModelConfig"), "PredictSuccess", "an object", value)
+            value = data["predictionConfig"]
+            if value is not UNSET and value is not None:
+                new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
+            else:
+                decoding.absent((path, "predictionConfig"), "PredictSuccess", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "stats", "modelInfo", "loadModelConfig", "predictionConfig")
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -637,9 +654,11 @@ def decode_predict_to_client(data: Any, decoding: Decoding = LENIENT, path: Path
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PREDICT_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PREDICT_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "PredictToClient", tag, data, _PREDICT_TO_CLIENT)
 

@@ -48,23 +48,19 @@ class PreloadDraftModelParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("specifier")
-        if value is not None:
-            new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
-        else:
-            decoding.absent(
-                (path, "specifier"), "PreloadDraftModelParameter", "an object", data.get("specifier", UNSET)
-            )
-        value = data.get("draftModelKey")
-        if type(value) is str:
-            new.draft_model_key = value
-        else:
-            decoding.absent(
-                (path, "draftModelKey"),
-                "PreloadDraftModelParameter",
-                "a string",
-                data.get("draftModelKey", UNSET),
-            )
+        try:
+            value = data["specifier"]
+            if value is not UNSET and value is not None:
+                new.specifier = decode_model_specifier(value, decoding, (path, "specifier"))
+            else:
+                decoding.absent((path, "specifier"), "PreloadDraftModelParameter", "an object", value)
+            value = data["draftModelKey"]
+            if type(value) is str:
+                new.draft_model_key = value
+            else:
+                decoding.absent((path, "draftModelKey"), "PreloadDraftModelParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("specifier", "draftModelKey")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("draftModelKey", "specifier")))
         return new

@@ -48,13 +48,14 @@ class UnloadModelParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("identifier")
-        if type(value) is str:
-            new.identifier = value
-        else:
-            decoding.absent(
-                (path, "identifier"), "UnloadModelParameter", "a string", data.get("identifier", UNSET)
-            )
+        try:
+            value = data["identifier"]
+            if type(value) is str:
+                new.identifier = value
+            else:
+                decoding.absent((path, "identifier"), "UnloadModelParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("identifier",)), decoding, path)
         value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value

@@ -72,41 +72,38 @@ class GenerateWithGeneratorCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pluginIdentifier")
-        if type(value) is str:
-            new.plugin_identifier = value
-        else:
-            decoding.absent(
-                (path, "pluginIdentifier"),
-                "GenerateWithGeneratorCreation",
-                "a string",
-                data.get("pluginIdentifier", UNSET),
-            )
-        value = data.get("pluginConfigSpecifier")
-        if value is not None:
-            new.plugin_config_specifier = decode_plugin_config_specifier(
-                value, decoding, (path, "pluginConfigSpecifier")
-            )
-        else:
-            decoding.absent(
-                (path, "pluginConfigSpecifier"),
-                "GenerateWithGeneratorCreation",
-                "an object",
-                data.get("pluginConfigSpecifier", UNSET),
-            )
-        value = data.get("tools")
-        if value is not None:
-            new.tools = _decode_array_of_llm_tool(value, decoding, (path, "tools"))
-        else:
-            decoding.absent(
-                (path, "tools"), "GenerateWithGeneratorCreation", "an array", data.get("tools", UNSET)
-            )
-        value = data.get("history")
-        if value is not None:
-            new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
-        else:
-            decoding.absent(
-                (path, "history"), "GenerateWithGeneratorCreation", "an object", data.get("history", UNSET)
+        try:
+            value = data["pluginIdentifier"]
+            if type(value) is str:
+                new.plugin_identifier = value
+            else:
+                decoding.absent(
+                    (path, "pluginIdentifier"), "GenerateWithGeneratorCreation", "a string", value
+                )
+            value = data["pluginConfigSpecifier"]
+            if value is not UNSET and value is not None:
+                new.plugin_config_specifier = decode_plugin_config_specifier(
+                    value, decoding, (path, "pluginConfigSpecifier")
+                )
+            else:
+                decoding.absent(
+                    (path, "pluginConfigSpecifier"), "GenerateWithGeneratorCreation", "an object", value
+                )
+            value = data["tools"]
+            if value is not UNSET and value is not None:
+                new.tools = _decode_array_of_llm_tool(value, decoding, (path, "tools"))
+            else:
+                decoding.absent((path, "tools"), "GenerateWithGeneratorCreation", "an array", value)
+            value = data["history"]
+            if value is not UNSET and value is not None:
+                new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
+            else:
+                decoding.absent((path, "history"), "GenerateWithGeneratorCreation", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("pluginIdentifier", "pluginConfigSpecifier", "tools", "history")),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -141,9 +138,12 @@ class GenerateWithGeneratorCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "GenerateWithGeneratorCancel", '"cancel"', value)
+        try:
+            value = data["type"]
+            if value != "cancel":
+                decoding.absent((path, "type"), "GenerateWithGeneratorCancel", '"cancel"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -168,9 +168,11 @@ def decode_generate_with_generator_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _GENERATE_WITH_GENERATOR_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _GENERATE_WITH_GENERATOR_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "GenerateWithGeneratorToServer", tag, data, _GENERATE_WITH_GENERATOR_TO_SERVER
@@ -194,16 +196,17 @@ class GenerateWithGeneratorFragment(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "fragment":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "GenerateWithGeneratorFragment", '"fragment"', value)
-        value = data.get("fragment")
-        if value is not None:
-            new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
-        else:
-            decoding.absent(
-                (path, "fragment"), "GenerateWithGeneratorFragment", "an object", data.get("fragment", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "fragment":
+                decoding.absent((path, "type"), "GenerateWithGeneratorFragment", '"fragment"', value)
+            value = data["fragment"]
+            if value is not UNSET and value is not None:
+                new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
+            else:
+                decoding.absent((path, "fragment"), "GenerateWithGeneratorFragment", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "fragment")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fragment", "type")))
         return new
@@ -239,24 +242,24 @@ class GenerateWithGeneratorPromptProcessingProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "promptProcessingProgress":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "GenerateWithGeneratorPromptProcessingProgress",
-                '"promptProcessingProgress"',
-                value,
-            )
-        value = data.get("progress")
-        if type(value) is float or type(value) is int:
-            new.progress = value
-        else:
-            decoding.absent(
-                (path, "progress"),
-                "GenerateWithGeneratorPromptProcessingProgress",
-                "a number",
-                data.get("progress", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "promptProcessingProgress":
+                decoding.absent(
+                    (path, "type"),
+                    "GenerateWithGeneratorPromptProcessingProgress",
+                    '"promptProcessingProgress"',
+                    value,
+                )
+            value = data["progress"]
+            if type(value) is float or type(value) is int:
+                new.progress = value
+            else:
+                decoding.absent(
+                    (path, "progress"), "GenerateWithGeneratorPromptProcessingProgress", "a number", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "progress")), decoding, path)
         value = data.get("details", UNSET)
         if value is UNSET:
             new.details = UNSET
@@ -301,14 +304,17 @@ class GenerateWithGeneratorToolCallGenerationStart(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationStart":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "GenerateWithGeneratorToolCallGenerationStart",
-                '"toolCallGenerationStart"',
-                value,
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationStart":
+                decoding.absent(
+                    (path, "type"),
+                    "GenerateWithGeneratorToolCallGenerationStart",
+                    '"toolCallGenerationStart"',
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
@@ -349,24 +355,24 @@ class GenerateWithGeneratorToolCallGenerationNameReceived(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationNameReceived":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "GenerateWithGeneratorToolCallGenerationNameReceived",
-                '"toolCallGenerationNameReceived"',
-                value,
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"),
-                "GenerateWithGeneratorToolCallGenerationNameReceived",
-                "a string",
-                data.get("name", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationNameReceived":
+                decoding.absent(
+                    (path, "type"),
+                    "GenerateWithGeneratorToolCallGenerationNameReceived",
+                    '"toolCallGenerationNameReceived"',
+                    value,
+                )
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent(
+                    (path, "name"), "GenerateWithGeneratorToolCallGenerationNameReceived", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "name")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "type")))
         return new
@@ -402,24 +408,27 @@ class GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationArgumentFragmentGenerated":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated",
-                '"toolCallGenerationArgumentFragmentGenerated"',
-                value,
-            )
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"),
-                "GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated",
-                "a string",
-                data.get("content", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationArgumentFragmentGenerated":
+                decoding.absent(
+                    (path, "type"),
+                    "GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated",
+                    '"toolCallGenerationArgumentFragmentGenerated"',
+                    value,
+                )
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent(
+                    (path, "content"),
+                    "GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated",
+                    "a string",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "content")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "type")))
         return new
@@ -453,21 +462,27 @@ class GenerateWithGeneratorToolCallGenerationEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationEnd":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "GenerateWithGeneratorToolCallGenerationEnd", '"toolCallGenerationEnd"', value
-            )
-        value = data.get("toolCallRequest")
-        if value is not None:
-            new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
-        else:
-            decoding.absent(
-                (path, "toolCallRequest"),
-                "GenerateWithGeneratorToolCallGenerationEnd",
-                "an object",
-                data.get("toolCallRequest", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationEnd":
+                decoding.absent(
+                    (path, "type"),
+                    "GenerateWithGeneratorToolCallGenerationEnd",
+                    '"toolCallGenerationEnd"',
+                    value,
+                )
+            value = data["toolCallRequest"]
+            if value is not UNSET and value is not None:
+                new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
+            else:
+                decoding.absent(
+                    (path, "toolCallRequest"),
+                    "GenerateWithGeneratorToolCallGenerationEnd",
+                    "an object",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "toolCallRequest")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("toolCallRequest", "type")))
         return new
@@ -497,14 +512,17 @@ class GenerateWithGeneratorToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationFailed":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "GenerateWithGeneratorToolCallGenerationFailed",
-                '"toolCallGenerationFailed"',
-                value,
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationFailed":
+                decoding.absent(
+                    (path, "type"),
+                    "GenerateWithGeneratorToolCallGenerationFailed",
+                    '"toolCallGenerationFailed"',
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -530,9 +548,12 @@ class GenerateWithGeneratorSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "success":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "GenerateWithGeneratorSuccess", '"success"', value)
+        try:
+            value = data["type"]
+            if value != "success":
+                decoding.absent((path, "type"), "GenerateWithGeneratorSuccess", '"success"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -567,9 +588,11 @@ def decode_generate_with_generator_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _GENERATE_WITH_GENERATOR_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _GENERATE_WITH_GENERATOR_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "GenerateWithGeneratorToClient", tag, data, _GENERATE_WITH_GENERATOR_TO_CLIENT

@@ -47,23 +47,19 @@ class ProcessingGetOrLoadTokenSourceParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pci")
-        if type(value) is str:
-            new.pci = value
-        else:
-            decoding.absent(
-                (path, "pci"), "ProcessingGetOrLoadTokenSourceParameter", "a string", data.get("pci", UNSET)
-            )
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"),
-                "ProcessingGetOrLoadTokenSourceParameter",
-                "a string",
-                data.get("token", UNSET),
-            )
+        try:
+            value = data["pci"]
+            if type(value) is str:
+                new.pci = value
+            else:
+                decoding.absent((path, "pci"), "ProcessingGetOrLoadTokenSourceParameter", "a string", value)
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent((path, "token"), "ProcessingGetOrLoadTokenSourceParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("pci", "token")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token")))
         return new
@@ -94,18 +90,21 @@ class ProcessingGetOrLoadTokenSourceResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("tokenSourceIdentifier")
-        if value is not None:
-            new.token_source_identifier = decode_token_source_identifier(
-                value, decoding, (path, "tokenSourceIdentifier")
-            )
-        else:
-            decoding.absent(
-                (path, "tokenSourceIdentifier"),
-                "ProcessingGetOrLoadTokenSourceResult",
-                "an object",
-                data.get("tokenSourceIdentifier", UNSET),
-            )
+        try:
+            value = data["tokenSourceIdentifier"]
+            if value is not UNSET and value is not None:
+                new.token_source_identifier = decode_token_source_identifier(
+                    value, decoding, (path, "tokenSourceIdentifier")
+                )
+            else:
+                decoding.absent(
+                    (path, "tokenSourceIdentifier"),
+                    "ProcessingGetOrLoadTokenSourceResult",
+                    "an object",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("tokenSourceIdentifier",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("tokenSourceIdentifier",)))
         return new

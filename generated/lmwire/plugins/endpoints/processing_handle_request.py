@@ -54,27 +54,24 @@ class ProcessingHandleRequestParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pci")
-        if type(value) is str:
-            new.pci = value
-        else:
-            decoding.absent(
-                (path, "pci"), "ProcessingHandleRequestParameter", "a string", data.get("pci", UNSET)
-            )
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"), "ProcessingHandleRequestParameter", "a string", data.get("token", UNSET)
-            )
-        value = data.get("request")
-        if value is not None:
-            new.request = decode_processing_request(value, decoding, (path, "request"))
-        else:
-            decoding.absent(
-                (path, "request"), "ProcessingHandleRequestParameter", "an object", data.get("request", UNSET)
-            )
+        try:
+            value = data["pci"]
+            if type(value) is str:
+                new.pci = value
+            else:
+                decoding.absent((path, "pci"), "ProcessingHandleRequestParameter", "a string", value)
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent((path, "token"), "ProcessingHandleRequestParameter", "a string", value)
+            value = data["request"]
+            if value is not UNSET and value is not None:
+                new.request = decode_processing_request(value, decoding, (path, "request"))
+            else:
+                decoding.absent((path, "request"), "ProcessingHandleRequestParameter", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("pci", "token", "request")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "request", "token")))
         return new
@@ -107,13 +104,14 @@ class ProcessingHandleRequestResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("response")
-        if value is not None:
-            new.response = decode_processing_request_response(value, decoding, (path, "response"))
-        else:
-            decoding.absent(
-                (path, "response"), "ProcessingHandleRequestResult", "an object", data.get("response", UNSET)
-            )
+        try:
+            value = data["response"]
+            if value is not UNSET and value is not None:
+                new.response = decode_processing_request_response(value, decoding, (path, "response"))
+            else:
+                decoding.absent((path, "response"), "ProcessingHandleRequestResult", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("response",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("response",)))
         return new

@@ -48,27 +48,24 @@ class ProcessingHandleUpdateParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pci")
-        if type(value) is str:
-            new.pci = value
-        else:
-            decoding.absent(
-                (path, "pci"), "ProcessingHandleUpdateParameter", "a string", data.get("pci", UNSET)
-            )
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"), "ProcessingHandleUpdateParameter", "a string", data.get("token", UNSET)
-            )
-        value = data.get("update")
-        if value is not None:
-            new.update = decode_processing_update(value, decoding, (path, "update"))
-        else:
-            decoding.absent(
-                (path, "update"), "ProcessingHandleUpdateParameter", "an object", data.get("update", UNSET)
-            )
+        try:
+            value = data["pci"]
+            if type(value) is str:
+                new.pci = value
+            else:
+                decoding.absent((path, "pci"), "ProcessingHandleUpdateParameter", "a string", value)
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent((path, "token"), "ProcessingHandleUpdateParameter", "a string", value)
+            value = data["update"]
+            if value is not UNSET and value is not None:
+                new.update = decode_processing_update(value, decoding, (path, "update"))
+            else:
+                decoding.absent((path, "update"), "ProcessingHandleUpdateParameter", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("pci", "token", "update")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token", "update")))
         return new

@@ -45,18 +45,19 @@ class ProcessingHasStatusParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pci")
-        if type(value) is str:
-            new.pci = value
-        else:
-            decoding.absent((path, "pci"), "ProcessingHasStatusParameter", "a string", data.get("pci", UNSET))
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"), "ProcessingHasStatusParameter", "a string", data.get("token", UNSET)
-            )
+        try:
+            value = data["pci"]
+            if type(value) is str:
+                new.pci = value
+            else:
+                decoding.absent((path, "pci"), "ProcessingHasStatusParameter", "a string", value)
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent((path, "token"), "ProcessingHasStatusParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("pci", "token")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token")))
         return new

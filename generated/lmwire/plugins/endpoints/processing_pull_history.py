@@ -48,30 +48,26 @@ class ProcessingPullHistoryParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pci")
-        if type(value) is str:
-            new.pci = value
-        else:
-            decoding.absent(
-                (path, "pci"), "ProcessingPullHistoryParameter", "a string", data.get("pci", UNSET)
-            )
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"), "ProcessingPullHistoryParameter", "a string", data.get("token", UNSET)
-            )
-        value = data.get("includeCurrent")
-        if type(value) is bool:
-            new.include_current = value
-        else:
-            decoding.absent(
-                (path, "includeCurrent"),
-                "ProcessingPullHistoryParameter",
-                "a boolean",
-                data.get("includeCurrent", UNSET),
-            )
+        try:
+            value = data["pci"]
+            if type(value) is str:
+                new.pci = value
+            else:
+                decoding.absent((path, "pci"), "ProcessingPullHistoryParameter", "a string", value)
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent((path, "token"), "ProcessingPullHistoryParameter", "a string", value)
+            value = data["includeCurrent"]
+            if type(value) is bool:
+                new.include_current = value
+            else:
+                decoding.absent(
+                    (path, "includeCurrent"), "ProcessingPullHistoryParameter", "a boolean", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("pci", "token", "includeCurrent")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("includeCurrent", "pci", "token")))
         return new

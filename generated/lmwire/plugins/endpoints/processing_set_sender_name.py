@@ -47,27 +47,24 @@ class ProcessingSetSenderNameParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pci")
-        if type(value) is str:
-            new.pci = value
-        else:
-            decoding.absent(
-                (path, "pci"), "ProcessingSetSenderNameParameter", "a string", data.get("pci", UNSET)
-            )
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"), "ProcessingSetSenderNameParameter", "a string", data.get("token", UNSET)
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "ProcessingSetSenderNameParameter", "a string", data.get("name", UNSET)
-            )
+        try:
+            value = data["pci"]
+            if type(value) is str:
+                new.pci = value
+            else:
+                decoding.absent((path, "pci"), "ProcessingSetSenderNameParameter", "a string", value)
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent((path, "token"), "ProcessingSetSenderNameParameter", "a string", value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "ProcessingSetSenderNameParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("pci", "token", "name")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "pci", "token")))
         return new

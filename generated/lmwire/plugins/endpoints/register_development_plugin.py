@@ -50,16 +50,14 @@ class RegisterDevelopmentPluginCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("manifest")
-        if value is not None:
-            new.manifest = PluginManifest.from_wire(value, decoding, (path, "manifest"))
-        else:
-            decoding.absent(
-                (path, "manifest"),
-                "RegisterDevelopmentPluginCreation",
-                "an object",
-                data.get("manifest", UNSET),
-            )
+        try:
+            value = data["manifest"]
+            if value is not UNSET and value is not None:
+                new.manifest = PluginManifest.from_wire(value, decoding, (path, "manifest"))
+            else:
+                decoding.absent((path, "manifest"), "RegisterDevelopmentPluginCreation", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("manifest",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("manifest",)))
         return new
@@ -85,9 +83,12 @@ class RegisterDevelopmentPluginEnd(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "end":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RegisterDevelopmentPluginEnd", '"end"', value)
+        try:
+            value = data["type"]
+            if value != "end":
+                decoding.absent((path, "type"), "RegisterDevelopmentPluginEnd", '"end"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -112,9 +113,11 @@ def decode_register_development_plugin_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _REGISTER_DEVELOPMENT_PLUGIN_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _REGISTER_DEVELOPMENT_PLUGIN_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "RegisterDevelopmentPluginToServer", tag, data, _REGISTER_DEVELOPMENT_PLUGIN_TO_SERVER
@@ -146,28 +149,25 @@ class RegisterDevelopmentPluginReady(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "ready":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "RegisterDevelopmentPluginReady", '"ready"', value)
-        value = data.get("clientIdentifier")
-        if type(value) is str:
-            new.client_identifier = value
-        else:
-            decoding.absent(
-                (path, "clientIdentifier"),
-                "RegisterDevelopmentPluginReady",
-                "a string",
-                data.get("clientIdentifier", UNSET),
-            )
-        value = data.get("clientPasskey")
-        if type(value) is str:
-            new.client_passkey = value
-        else:
-            decoding.absent(
-                (path, "clientPasskey"),
-                "RegisterDevelopmentPluginReady",
-                "a string",
-                data.get("clientPasskey", UNSET),
+        try:
+            value = data["type"]
+            if value != "ready":
+                decoding.absent((path, "type"), "RegisterDevelopmentPluginReady", '"ready"', value)
+            value = data["clientIdentifier"]
+            if type(value) is str:
+                new.client_identifier = value
+            else:
+                decoding.absent(
+                    (path, "clientIdentifier"), "RegisterDevelopmentPluginReady", "a string", value
+                )
+            value = data["clientPasskey"]
+            if type(value) is str:
+                new.client_passkey = value
+            else:
+                decoding.absent((path, "clientPasskey"), "RegisterDevelopmentPluginReady", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "clientIdentifier", "clientPasskey")), decoding, path
             )
         value = data.get("baseUrl", UNSET)
         if value is UNSET or type(value) is str:
@@ -219,9 +219,11 @@ def decode_register_development_plugin_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _REGISTER_DEVELOPMENT_PLUGIN_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _REGISTER_DEVELOPMENT_PLUGIN_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "RegisterDevelopmentPluginToClient", tag, data, _REGISTER_DEVELOPMENT_PLUGIN_TO_CLIENT

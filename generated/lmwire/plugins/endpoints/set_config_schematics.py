@@ -44,16 +44,14 @@ class SetConfigSchematicsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("schematics")
-        if value is not None:
-            new.schematics = SerializedKVConfigSchematics.from_wire(value, decoding, (path, "schematics"))
-        else:
-            decoding.absent(
-                (path, "schematics"),
-                "SetConfigSchematicsParameter",
-                "an object",
-                data.get("schematics", UNSET),
-            )
+        try:
+            value = data["schematics"]
+            if value is not UNSET and value is not None:
+                new.schematics = SerializedKVConfigSchematics.from_wire(value, decoding, (path, "schematics"))
+            else:
+                decoding.absent((path, "schematics"), "SetConfigSchematicsParameter", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("schematics",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("schematics",)))
         return new

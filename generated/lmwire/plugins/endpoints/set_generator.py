@@ -69,14 +69,17 @@ class SetGeneratorComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "complete":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetGeneratorComplete", '"complete"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent((path, "taskId"), "SetGeneratorComplete", "a string", data.get("taskId", UNSET))
+        try:
+            value = data["type"]
+            if value != "complete":
+                decoding.absent((path, "type"), "SetGeneratorComplete", '"complete"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetGeneratorComplete", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -108,14 +111,17 @@ class SetGeneratorAborted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "aborted":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetGeneratorAborted", '"aborted"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent((path, "taskId"), "SetGeneratorAborted", "a string", data.get("taskId", UNSET))
+        try:
+            value = data["type"]
+            if value != "aborted":
+                decoding.absent((path, "type"), "SetGeneratorAborted", '"aborted"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetGeneratorAborted", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -149,19 +155,22 @@ class SetGeneratorError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "error":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetGeneratorError", '"error"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent((path, "taskId"), "SetGeneratorError", "a string", data.get("taskId", UNSET))
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent((path, "error"), "SetGeneratorError", "an object", data.get("error", UNSET))
+        try:
+            value = data["type"]
+            if value != "error":
+                decoding.absent((path, "type"), "SetGeneratorError", '"error"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetGeneratorError", "a string", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "SetGeneratorError", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -199,29 +208,28 @@ class SetGeneratorFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "fragmentGenerated":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetGeneratorFragmentGenerated", '"fragmentGenerated"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetGeneratorFragmentGenerated", "a string", data.get("taskId", UNSET)
-            )
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"), "SetGeneratorFragmentGenerated", "a string", data.get("content", UNSET)
-            )
-        value = data.get("opts")
-        if value is not None:
-            new.opts = LlmPredictionFragmentInputOpts.from_wire(value, decoding, (path, "opts"))
-        else:
-            decoding.absent(
-                (path, "opts"), "SetGeneratorFragmentGenerated", "an object", data.get("opts", UNSET)
+        try:
+            value = data["type"]
+            if value != "fragmentGenerated":
+                decoding.absent((path, "type"), "SetGeneratorFragmentGenerated", '"fragmentGenerated"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetGeneratorFragmentGenerated", "a string", value)
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent((path, "content"), "SetGeneratorFragmentGenerated", "a string", value)
+            value = data["opts"]
+            if value is not UNSET and value is not None:
+                new.opts = LlmPredictionFragmentInputOpts.from_wire(value, decoding, (path, "opts"))
+            else:
+                decoding.absent((path, "opts"), "SetGeneratorFragmentGenerated", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId", "content", "opts")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "opts", "taskId", "type")))
@@ -262,21 +270,22 @@ class SetGeneratorToolCallGenerationStarted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationStarted":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "SetGeneratorToolCallGenerationStarted", '"toolCallGenerationStarted"', value
-            )
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"),
-                "SetGeneratorToolCallGenerationStarted",
-                "a string",
-                data.get("taskId", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationStarted":
+                decoding.absent(
+                    (path, "type"),
+                    "SetGeneratorToolCallGenerationStarted",
+                    '"toolCallGenerationStarted"',
+                    value,
+                )
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetGeneratorToolCallGenerationStarted", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
         value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
@@ -321,34 +330,31 @@ class SetGeneratorToolCallGenerationNameReceived(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationNameReceived":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "SetGeneratorToolCallGenerationNameReceived",
-                '"toolCallGenerationNameReceived"',
-                value,
-            )
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"),
-                "SetGeneratorToolCallGenerationNameReceived",
-                "a string",
-                data.get("taskId", UNSET),
-            )
-        value = data.get("toolName")
-        if type(value) is str:
-            new.tool_name = value
-        else:
-            decoding.absent(
-                (path, "toolName"),
-                "SetGeneratorToolCallGenerationNameReceived",
-                "a string",
-                data.get("toolName", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationNameReceived":
+                decoding.absent(
+                    (path, "type"),
+                    "SetGeneratorToolCallGenerationNameReceived",
+                    '"toolCallGenerationNameReceived"',
+                    value,
+                )
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent(
+                    (path, "taskId"), "SetGeneratorToolCallGenerationNameReceived", "a string", value
+                )
+            value = data["toolName"]
+            if type(value) is str:
+                new.tool_name = value
+            else:
+                decoding.absent(
+                    (path, "toolName"), "SetGeneratorToolCallGenerationNameReceived", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId", "toolName")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "toolName", "type")))
         return new
@@ -388,34 +394,37 @@ class SetGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationArgumentFragmentGenerated":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
-                '"toolCallGenerationArgumentFragmentGenerated"',
-                value,
-            )
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"),
-                "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
-                "a string",
-                data.get("taskId", UNSET),
-            )
-        value = data.get("content")
-        if type(value) is str:
-            new.content = value
-        else:
-            decoding.absent(
-                (path, "content"),
-                "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
-                "a string",
-                data.get("content", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationArgumentFragmentGenerated":
+                decoding.absent(
+                    (path, "type"),
+                    "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
+                    '"toolCallGenerationArgumentFragmentGenerated"',
+                    value,
+                )
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent(
+                    (path, "taskId"),
+                    "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
+                    "a string",
+                    value,
+                )
+            value = data["content"]
+            if type(value) is str:
+                new.content = value
+            else:
+                decoding.absent(
+                    (path, "content"),
+                    "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
+                    "a string",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId", "content")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "taskId", "type")))
         return new
@@ -453,27 +462,27 @@ class SetGeneratorToolCallGenerationEnded(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationEnded":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "SetGeneratorToolCallGenerationEnded", '"toolCallGenerationEnded"', value
-            )
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetGeneratorToolCallGenerationEnded", "a string", data.get("taskId", UNSET)
-            )
-        value = data.get("toolCallRequest")
-        if value is not None:
-            new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
-        else:
-            decoding.absent(
-                (path, "toolCallRequest"),
-                "SetGeneratorToolCallGenerationEnded",
-                "an object",
-                data.get("toolCallRequest", UNSET),
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationEnded":
+                decoding.absent(
+                    (path, "type"), "SetGeneratorToolCallGenerationEnded", '"toolCallGenerationEnded"', value
+                )
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetGeneratorToolCallGenerationEnded", "a string", value)
+            value = data["toolCallRequest"]
+            if value is not UNSET and value is not None:
+                new.tool_call_request = decode_tool_call_request(value, decoding, (path, "toolCallRequest"))
+            else:
+                decoding.absent(
+                    (path, "toolCallRequest"), "SetGeneratorToolCallGenerationEnded", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId", "toolCallRequest")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "toolCallRequest", "type")))
@@ -512,28 +521,27 @@ class SetGeneratorToolCallGenerationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallGenerationFailed":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "SetGeneratorToolCallGenerationFailed", '"toolCallGenerationFailed"', value
-            )
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"),
-                "SetGeneratorToolCallGenerationFailed",
-                "a string",
-                data.get("taskId", UNSET),
-            )
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent(
-                (path, "error"), "SetGeneratorToolCallGenerationFailed", "an object", data.get("error", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallGenerationFailed":
+                decoding.absent(
+                    (path, "type"),
+                    "SetGeneratorToolCallGenerationFailed",
+                    '"toolCallGenerationFailed"',
+                    value,
+                )
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetGeneratorToolCallGenerationFailed", "a string", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "SetGeneratorToolCallGenerationFailed", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -573,9 +581,11 @@ def decode_set_generator_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _SET_GENERATOR_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _SET_GENERATOR_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "SetGeneratorToServer", tag, data, _SET_GENERATOR_TO_SERVER)
 
@@ -607,51 +617,59 @@ class SetGeneratorGenerate(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "generate":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetGeneratorGenerate", '"generate"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent((path, "taskId"), "SetGeneratorGenerate", "a string", data.get("taskId", UNSET))
-        value = data.get("input")
-        if value is not None:
-            new.input = ChatHistoryData.from_wire(value, decoding, (path, "input"))
-        else:
-            decoding.absent((path, "input"), "SetGeneratorGenerate", "an object", data.get("input", UNSET))
-        value = data.get("pluginConfig")
-        if value is not None:
-            new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
-        else:
-            decoding.absent(
-                (path, "pluginConfig"), "SetGeneratorGenerate", "an object", data.get("pluginConfig", UNSET)
+        try:
+            value = data["type"]
+            if value != "generate":
+                decoding.absent((path, "type"), "SetGeneratorGenerate", '"generate"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetGeneratorGenerate", "a string", value)
+            value = data["input"]
+            if value is not UNSET and value is not None:
+                new.input = ChatHistoryData.from_wire(value, decoding, (path, "input"))
+            else:
+                decoding.absent((path, "input"), "SetGeneratorGenerate", "an object", value)
+            value = data["pluginConfig"]
+            if value is not UNSET and value is not None:
+                new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
+            else:
+                decoding.absent((path, "pluginConfig"), "SetGeneratorGenerate", "an object", value)
+            value = data["globalPluginConfig"]
+            if value is not UNSET and value is not None:
+                new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
+            else:
+                decoding.absent((path, "globalPluginConfig"), "SetGeneratorGenerate", "an object", value)
+            value = data["toolDefinitions"]
+            if value is not UNSET and value is not None:
+                new.tool_definitions = _decode_array_of_llm_tool(value, decoding, (path, "toolDefinitions"))
+            else:
+                decoding.absent((path, "toolDefinitions"), "SetGeneratorGenerate", "an array", value)
+            value = data["workingDirectoryPath"]
+            if type(value) is str or value is None:
+                new.working_directory_path = value
+            else:
+                decoding.absent(
+                    (path, "workingDirectoryPath"), "SetGeneratorGenerate", "a string or null", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "taskId",
+                        "input",
+                        "pluginConfig",
+                        "globalPluginConfig",
+                        "toolDefinitions",
+                        "workingDirectoryPath",
+                    ),
+                ),
+                decoding,
+                path,
             )
-        value = data.get("globalPluginConfig")
-        if value is not None:
-            new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
-        else:
-            decoding.absent(
-                (path, "globalPluginConfig"),
-                "SetGeneratorGenerate",
-                "an object",
-                data.get("globalPluginConfig", UNSET),
-            )
-        value = data.get("toolDefinitions")
-        if value is not None:
-            new.tool_definitions = _decode_array_of_llm_tool(value, decoding, (path, "toolDefinitions"))
-        else:
-            decoding.absent(
-                (path, "toolDefinitions"),
-                "SetGeneratorGenerate",
-                "an array",
-                data.get("toolDefinitions", UNSET),
-            )
-        value = data.get("workingDirectoryPath", UNSET)
-        if type(value) is str or value is None:
-            new.working_directory_path = value
-        else:
-            decoding.absent((path, "workingDirectoryPath"), "SetGeneratorGenerate", "a string or null", value)
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -707,14 +725,17 @@ class SetGeneratorAbort(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "abort":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetGeneratorAbort", '"abort"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent((path, "taskId"), "SetGeneratorAbort", "a string", data.get("taskId", UNSET))
+        try:
+            value = data["type"]
+            if value != "abort":
+                decoding.absent((path, "type"), "SetGeneratorAbort", '"abort"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetGeneratorAbort", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -741,9 +762,11 @@ def decode_set_generator_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _SET_GENERATOR_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _SET_GENERATOR_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "SetGeneratorToClient", tag, data, _SET_GENERATOR_TO_CLIENT)
 

@@ -57,16 +57,17 @@ class SetPredictionLoopHandlerComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "complete":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetPredictionLoopHandlerComplete", '"complete"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetPredictionLoopHandlerComplete", "a string", data.get("taskId", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "complete":
+                decoding.absent((path, "type"), "SetPredictionLoopHandlerComplete", '"complete"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetPredictionLoopHandlerComplete", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -100,16 +101,17 @@ class SetPredictionLoopHandlerAborted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "aborted":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetPredictionLoopHandlerAborted", '"aborted"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetPredictionLoopHandlerAborted", "a string", data.get("taskId", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "aborted":
+                decoding.absent((path, "type"), "SetPredictionLoopHandlerAborted", '"aborted"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetPredictionLoopHandlerAborted", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -143,23 +145,22 @@ class SetPredictionLoopHandlerError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "error":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetPredictionLoopHandlerError", '"error"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetPredictionLoopHandlerError", "a string", data.get("taskId", UNSET)
-            )
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent(
-                (path, "error"), "SetPredictionLoopHandlerError", "an object", data.get("error", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "error":
+                decoding.absent((path, "type"), "SetPredictionLoopHandlerError", '"error"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetPredictionLoopHandlerError", "a string", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "SetPredictionLoopHandlerError", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -193,9 +194,11 @@ def decode_set_prediction_loop_handler_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _SET_PREDICTION_LOOP_HANDLER_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _SET_PREDICTION_LOOP_HANDLER_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "SetPredictionLoopHandlerToServer", tag, data, _SET_PREDICTION_LOOP_HANDLER_TO_SERVER
@@ -235,95 +238,100 @@ class SetPredictionLoopHandlerHandlePredictionLoop(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "handlePredictionLoop":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "SetPredictionLoopHandlerHandlePredictionLoop",
-                '"handlePredictionLoop"',
-                value,
-            )
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"),
-                "SetPredictionLoopHandlerHandlePredictionLoop",
-                "a string",
-                data.get("taskId", UNSET),
-            )
-        value = data.get("config")
-        if value is not None:
-            new.config = KvConfig.from_wire(value, decoding, (path, "config"))
-        else:
-            decoding.absent(
-                (path, "config"),
-                "SetPredictionLoopHandlerHandlePredictionLoop",
-                "an object",
-                data.get("config", UNSET),
-            )
-        value = data.get("pluginConfig")
-        if value is not None:
-            new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
-        else:
-            decoding.absent(
-                (path, "pluginConfig"),
-                "SetPredictionLoopHandlerHandlePredictionLoop",
-                "an object",
-                data.get("pluginConfig", UNSET),
-            )
-        value = data.get("globalPluginConfig")
-        if value is not None:
-            new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
-        else:
-            decoding.absent(
-                (path, "globalPluginConfig"),
-                "SetPredictionLoopHandlerHandlePredictionLoop",
-                "an object",
-                data.get("globalPluginConfig", UNSET),
-            )
-        value = data.get("workingDirectoryPath", UNSET)
-        if type(value) is str or value is None:
-            new.working_directory_path = value
-        else:
-            decoding.absent(
-                (path, "workingDirectoryPath"),
-                "SetPredictionLoopHandlerHandlePredictionLoop",
-                "a string or null",
-                value,
-            )
-        value = data.get("enabledPluginInfos")
-        if value is not None:
-            new.enabled_plugin_infos = _decode_array_of_available_plugin_info(
-                value, decoding, (path, "enabledPluginInfos")
-            )
-        else:
-            decoding.absent(
-                (path, "enabledPluginInfos"),
-                "SetPredictionLoopHandlerHandlePredictionLoop",
-                "an array",
-                data.get("enabledPluginInfos", UNSET),
-            )
-        value = data.get("pci")
-        if type(value) is str:
-            new.pci = value
-        else:
-            decoding.absent(
-                (path, "pci"),
-                "SetPredictionLoopHandlerHandlePredictionLoop",
-                "a string",
-                data.get("pci", UNSET),
-            )
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"),
-                "SetPredictionLoopHandlerHandlePredictionLoop",
-                "a string",
-                data.get("token", UNSET),
+        try:
+            value = data["type"]
+            if value != "handlePredictionLoop":
+                decoding.absent(
+                    (path, "type"),
+                    "SetPredictionLoopHandlerHandlePredictionLoop",
+                    '"handlePredictionLoop"',
+                    value,
+                )
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent(
+                    (path, "taskId"), "SetPredictionLoopHandlerHandlePredictionLoop", "a string", value
+                )
+            value = data["config"]
+            if value is not UNSET and value is not None:
+                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+            else:
+                decoding.absent(
+                    (path, "config"), "SetPredictionLoopHandlerHandlePredictionLoop", "an object", value
+                )
+            value = data["pluginConfig"]
+            if value is not UNSET and value is not None:
+                new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
+            else:
+                decoding.absent(
+                    (path, "pluginConfig"), "SetPredictionLoopHandlerHandlePredictionLoop", "an object", value
+                )
+            value = data["globalPluginConfig"]
+            if value is not UNSET and value is not None:
+                new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
+            else:
+                decoding.absent(
+                    (path, "globalPluginConfig"),
+                    "SetPredictionLoopHandlerHandlePredictionLoop",
+                    "an object",
+                    value,
+                )
+            value = data["workingDirectoryPath"]
+            if type(value) is str or value is None:
+                new.working_directory_path = value
+            else:
+                decoding.absent(
+                    (path, "workingDirectoryPath"),
+                    "SetPredictionLoopHandlerHandlePredictionLoop",
+                    "a string or null",
+                    value,
+                )
+            value = data["enabledPluginInfos"]
+            if value is not UNSET and value is not None:
+                new.enabled_plugin_infos = _decode_array_of_available_plugin_info(
+                    value, decoding, (path, "enabledPluginInfos")
+                )
+            else:
+                decoding.absent(
+                    (path, "enabledPluginInfos"),
+                    "SetPredictionLoopHandlerHandlePredictionLoop",
+                    "an array",
+                    value,
+                )
+            value = data["pci"]
+            if type(value) is str:
+                new.pci = value
+            else:
+                decoding.absent(
+                    (path, "pci"), "SetPredictionLoopHandlerHandlePredictionLoop", "a string", value
+                )
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent(
+                    (path, "token"), "SetPredictionLoopHandlerHandlePredictionLoop", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "taskId",
+                        "config",
+                        "pluginConfig",
+                        "globalPluginConfig",
+                        "workingDirectoryPath",
+                        "enabledPluginInfos",
+                        "pci",
+                        "token",
+                    ),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -386,16 +394,17 @@ class SetPredictionLoopHandlerAbort(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "abort":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetPredictionLoopHandlerAbort", '"abort"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetPredictionLoopHandlerAbort", "a string", data.get("taskId", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "abort":
+                decoding.absent((path, "type"), "SetPredictionLoopHandlerAbort", '"abort"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetPredictionLoopHandlerAbort", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -424,9 +433,11 @@ def decode_set_prediction_loop_handler_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _SET_PREDICTION_LOOP_HANDLER_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _SET_PREDICTION_LOOP_HANDLER_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "SetPredictionLoopHandlerToClient", tag, data, _SET_PREDICTION_LOOP_HANDLER_TO_CLIENT

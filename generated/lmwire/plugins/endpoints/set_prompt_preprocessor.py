@@ -58,26 +58,22 @@ class SetPromptPreprocessorComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "complete":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetPromptPreprocessorComplete", '"complete"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetPromptPreprocessorComplete", "a string", data.get("taskId", UNSET)
-            )
-        value = data.get("processed")
-        if value is not None:
-            new.processed = decode_chat_message_data(value, decoding, (path, "processed"))
-        else:
-            decoding.absent(
-                (path, "processed"),
-                "SetPromptPreprocessorComplete",
-                "an object",
-                data.get("processed", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "complete":
+                decoding.absent((path, "type"), "SetPromptPreprocessorComplete", '"complete"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetPromptPreprocessorComplete", "a string", value)
+            value = data["processed"]
+            if value is not UNSET and value is not None:
+                new.processed = decode_chat_message_data(value, decoding, (path, "processed"))
+            else:
+                decoding.absent((path, "processed"), "SetPromptPreprocessorComplete", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId", "processed")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("processed", "taskId", "type")))
         return new
@@ -111,16 +107,17 @@ class SetPromptPreprocessorAborted(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "aborted":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetPromptPreprocessorAborted", '"aborted"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetPromptPreprocessorAborted", "a string", data.get("taskId", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "aborted":
+                decoding.absent((path, "type"), "SetPromptPreprocessorAborted", '"aborted"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetPromptPreprocessorAborted", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -154,23 +151,22 @@ class SetPromptPreprocessorError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "error":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetPromptPreprocessorError", '"error"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetPromptPreprocessorError", "a string", data.get("taskId", UNSET)
-            )
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent(
-                (path, "error"), "SetPromptPreprocessorError", "an object", data.get("error", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "error":
+                decoding.absent((path, "type"), "SetPromptPreprocessorError", '"error"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetPromptPreprocessorError", "a string", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "SetPromptPreprocessorError", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -201,9 +197,11 @@ def decode_set_prompt_preprocessor_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _SET_PROMPT_PREPROCESSOR_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _SET_PROMPT_PREPROCESSOR_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "SetPromptPreprocessorToServer", tag, data, _SET_PROMPT_PREPROCESSOR_TO_SERVER
@@ -245,82 +243,85 @@ class SetPromptPreprocessorPreprocess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "preprocess":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetPromptPreprocessorPreprocess", '"preprocess"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetPromptPreprocessorPreprocess", "a string", data.get("taskId", UNSET)
-            )
-        value = data.get("input")
-        if value is not None:
-            new.input = decode_chat_message_data(value, decoding, (path, "input"))
-        else:
-            decoding.absent(
-                (path, "input"), "SetPromptPreprocessorPreprocess", "an object", data.get("input", UNSET)
-            )
-        value = data.get("config")
-        if value is not None:
-            new.config = KvConfig.from_wire(value, decoding, (path, "config"))
-        else:
-            decoding.absent(
-                (path, "config"), "SetPromptPreprocessorPreprocess", "an object", data.get("config", UNSET)
-            )
-        value = data.get("pluginConfig")
-        if value is not None:
-            new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
-        else:
-            decoding.absent(
-                (path, "pluginConfig"),
-                "SetPromptPreprocessorPreprocess",
-                "an object",
-                data.get("pluginConfig", UNSET),
-            )
-        value = data.get("globalPluginConfig")
-        if value is not None:
-            new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
-        else:
-            decoding.absent(
-                (path, "globalPluginConfig"),
-                "SetPromptPreprocessorPreprocess",
-                "an object",
-                data.get("globalPluginConfig", UNSET),
-            )
-        value = data.get("workingDirectoryPath", UNSET)
-        if type(value) is str or value is None:
-            new.working_directory_path = value
-        else:
-            decoding.absent(
-                (path, "workingDirectoryPath"), "SetPromptPreprocessorPreprocess", "a string or null", value
-            )
-        value = data.get("enabledPluginInfos")
-        if value is not None:
-            new.enabled_plugin_infos = _decode_array_of_available_plugin_info(
-                value, decoding, (path, "enabledPluginInfos")
-            )
-        else:
-            decoding.absent(
-                (path, "enabledPluginInfos"),
-                "SetPromptPreprocessorPreprocess",
-                "an array",
-                data.get("enabledPluginInfos", UNSET),
-            )
-        value = data.get("pci")
-        if type(value) is str:
-            new.pci = value
-        else:
-            decoding.absent(
-                (path, "pci"), "SetPromptPreprocessorPreprocess", "a string", data.get("pci", UNSET)
-            )
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"), "SetPromptPreprocessorPreprocess", "a string", data.get("token", UNSET)
+        try:
+            value = data["type"]
+            if value != "preprocess":
+                decoding.absent((path, "type"), "SetPromptPreprocessorPreprocess", '"preprocess"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetPromptPreprocessorPreprocess", "a string", value)
+            value = data["input"]
+            if value is not UNSET and value is not None:
+                new.input = decode_chat_message_data(value, decoding, (path, "input"))
+            else:
+                decoding.absent((path, "input"), "SetPromptPreprocessorPreprocess", "an object", value)
+            value = data["config"]
+            if value is not UNSET and value is not None:
+                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+            else:
+                decoding.absent((path, "config"), "SetPromptPreprocessorPreprocess", "an object", value)
+            value = data["pluginConfig"]
+            if value is not UNSET and value is not None:
+                new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
+            else:
+                decoding.absent((path, "pluginConfig"), "SetPromptPreprocessorPreprocess", "an object", value)
+            value = data["globalPluginConfig"]
+            if value is not UNSET and value is not None:
+                new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
+            else:
+                decoding.absent(
+                    (path, "globalPluginConfig"), "SetPromptPreprocessorPreprocess", "an object", value
+                )
+            value = data["workingDirectoryPath"]
+            if type(value) is str or value is None:
+                new.working_directory_path = value
+            else:
+                decoding.absent(
+                    (path, "workingDirectoryPath"),
+                    "SetPromptPreprocessorPreprocess",
+                    "a string or null",
+                    value,
+                )
+            value = data["enabledPluginInfos"]
+            if value is not UNSET and value is not None:
+                new.enabled_plugin_infos = _decode_array_of_available_plugin_info(
+                    value, decoding, (path, "enabledPluginInfos")
+                )
+            else:
+                decoding.absent(
+                    (path, "enabledPluginInfos"), "SetPromptPreprocessorPreprocess", "an array", value
+                )
+            value = data["pci"]
+            if type(value) is str:
+                new.pci = value
+            else:
+                decoding.absent((path, "pci"), "SetPromptPreprocessorPreprocess", "a string", value)
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent((path, "token"), "SetPromptPreprocessorPreprocess", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    (
+                        "type",
+                        "taskId",
+                        "input",
+                        "config",
+                        "pluginConfig",
+                        "globalPluginConfig",
+                        "workingDirectoryPath",
+                        "enabledPluginInfos",
+                        "pci",
+                        "token",
+                    ),
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -386,16 +387,17 @@ class SetPromptPreprocessorAbort(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "abort":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetPromptPreprocessorAbort", '"abort"', value)
-        value = data.get("taskId")
-        if type(value) is str:
-            new.task_id = value
-        else:
-            decoding.absent(
-                (path, "taskId"), "SetPromptPreprocessorAbort", "a string", data.get("taskId", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "abort":
+                decoding.absent((path, "type"), "SetPromptPreprocessorAbort", '"abort"', value)
+            value = data["taskId"]
+            if type(value) is str:
+                new.task_id = value
+            else:
+                decoding.absent((path, "taskId"), "SetPromptPreprocessorAbort", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -424,9 +426,11 @@ def decode_set_prompt_preprocessor_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _SET_PROMPT_PREPROCESSOR_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _SET_PROMPT_PREPROCESSOR_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "SetPromptPreprocessorToClient", tag, data, _SET_PROMPT_PREPROCESSOR_TO_CLIENT

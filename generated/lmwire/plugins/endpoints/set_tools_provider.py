@@ -64,30 +64,27 @@ class SetToolsProviderSessionInitialized(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "sessionInitialized":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "SetToolsProviderSessionInitialized", '"sessionInitialized"', value
-            )
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"),
-                "SetToolsProviderSessionInitialized",
-                "a string",
-                data.get("sessionId", UNSET),
-            )
-        value = data.get("toolDefinitions")
-        if value is not None:
-            new.tool_definitions = _decode_array_of_llm_tool(value, decoding, (path, "toolDefinitions"))
-        else:
-            decoding.absent(
-                (path, "toolDefinitions"),
-                "SetToolsProviderSessionInitialized",
-                "an array",
-                data.get("toolDefinitions", UNSET),
+        try:
+            value = data["type"]
+            if value != "sessionInitialized":
+                decoding.absent(
+                    (path, "type"), "SetToolsProviderSessionInitialized", '"sessionInitialized"', value
+                )
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent((path, "sessionId"), "SetToolsProviderSessionInitialized", "a string", value)
+            value = data["toolDefinitions"]
+            if value is not UNSET and value is not None:
+                new.tool_definitions = _decode_array_of_llm_tool(value, decoding, (path, "toolDefinitions"))
+            else:
+                decoding.absent(
+                    (path, "toolDefinitions"), "SetToolsProviderSessionInitialized", "an array", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "sessionId", "toolDefinitions")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("sessionId", "toolDefinitions", "type")))
@@ -126,34 +123,31 @@ class SetToolsProviderSessionInitializationFailed(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "sessionInitializationFailed":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "SetToolsProviderSessionInitializationFailed",
-                '"sessionInitializationFailed"',
-                value,
-            )
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"),
-                "SetToolsProviderSessionInitializationFailed",
-                "a string",
-                data.get("sessionId", UNSET),
-            )
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent(
-                (path, "error"),
-                "SetToolsProviderSessionInitializationFailed",
-                "an object",
-                data.get("error", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "sessionInitializationFailed":
+                decoding.absent(
+                    (path, "type"),
+                    "SetToolsProviderSessionInitializationFailed",
+                    '"sessionInitializationFailed"',
+                    value,
+                )
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent(
+                    (path, "sessionId"), "SetToolsProviderSessionInitializationFailed", "a string", value
+                )
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent(
+                    (path, "error"), "SetToolsProviderSessionInitializationFailed", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "sessionId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "sessionId", "type")))
         return new
@@ -193,31 +187,31 @@ class SetToolsProviderToolCallComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallComplete":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetToolsProviderToolCallComplete", '"toolCallComplete"', value)
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"),
-                "SetToolsProviderToolCallComplete",
-                "a string",
-                data.get("sessionId", UNSET),
+        try:
+            value = data["type"]
+            if value != "toolCallComplete":
+                decoding.absent(
+                    (path, "type"), "SetToolsProviderToolCallComplete", '"toolCallComplete"', value
+                )
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent((path, "sessionId"), "SetToolsProviderToolCallComplete", "a string", value)
+            value = data["callId"]
+            if type(value) is str:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "SetToolsProviderToolCallComplete", "a string", value)
+            value = data["result"]
+            if value is not UNSET:
+                new.result = value
+            else:
+                decoding.absent((path, "result"), "SetToolsProviderToolCallComplete", "any value", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "sessionId", "callId", "result")), decoding, path
             )
-        value = data.get("callId")
-        if type(value) is str:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "SetToolsProviderToolCallComplete", "a string", data.get("callId", UNSET)
-            )
-        value = data.get("result", UNSET)
-        if value is not UNSET:
-            new.result = value
-        else:
-            decoding.absent((path, "result"), "SetToolsProviderToolCallComplete", "any value", value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "result", "sessionId", "type")))
         return new
@@ -257,29 +251,28 @@ class SetToolsProviderToolCallError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallError":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetToolsProviderToolCallError", '"toolCallError"', value)
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"), "SetToolsProviderToolCallError", "a string", data.get("sessionId", UNSET)
-            )
-        value = data.get("callId")
-        if type(value) is str:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "SetToolsProviderToolCallError", "a string", data.get("callId", UNSET)
-            )
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent(
-                (path, "error"), "SetToolsProviderToolCallError", "an object", data.get("error", UNSET)
+        try:
+            value = data["type"]
+            if value != "toolCallError":
+                decoding.absent((path, "type"), "SetToolsProviderToolCallError", '"toolCallError"', value)
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent((path, "sessionId"), "SetToolsProviderToolCallError", "a string", value)
+            value = data["callId"]
+            if type(value) is str:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "SetToolsProviderToolCallError", "a string", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "SetToolsProviderToolCallError", "an object", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "sessionId", "callId", "error")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "error", "sessionId", "type")))
@@ -322,35 +315,28 @@ class SetToolsProviderToolCallStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallStatus":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetToolsProviderToolCallStatus", '"toolCallStatus"', value)
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"),
-                "SetToolsProviderToolCallStatus",
-                "a string",
-                data.get("sessionId", UNSET),
-            )
-        value = data.get("callId")
-        if type(value) is str:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "SetToolsProviderToolCallStatus", "a string", data.get("callId", UNSET)
-            )
-        value = data.get("statusText")
-        if type(value) is str:
-            new.status_text = value
-        else:
-            decoding.absent(
-                (path, "statusText"),
-                "SetToolsProviderToolCallStatus",
-                "a string",
-                data.get("statusText", UNSET),
+        try:
+            value = data["type"]
+            if value != "toolCallStatus":
+                decoding.absent((path, "type"), "SetToolsProviderToolCallStatus", '"toolCallStatus"', value)
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent((path, "sessionId"), "SetToolsProviderToolCallStatus", "a string", value)
+            value = data["callId"]
+            if type(value) is str:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "SetToolsProviderToolCallStatus", "a string", value)
+            value = data["statusText"]
+            if type(value) is str:
+                new.status_text = value
+            else:
+                decoding.absent((path, "statusText"), "SetToolsProviderToolCallStatus", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "sessionId", "callId", "statusText")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "sessionId", "statusText", "type")))
@@ -391,29 +377,28 @@ class SetToolsProviderToolCallWarn(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallWarn":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetToolsProviderToolCallWarn", '"toolCallWarn"', value)
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"), "SetToolsProviderToolCallWarn", "a string", data.get("sessionId", UNSET)
-            )
-        value = data.get("callId")
-        if type(value) is str:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "SetToolsProviderToolCallWarn", "a string", data.get("callId", UNSET)
-            )
-        value = data.get("warnText")
-        if type(value) is str:
-            new.warn_text = value
-        else:
-            decoding.absent(
-                (path, "warnText"), "SetToolsProviderToolCallWarn", "a string", data.get("warnText", UNSET)
+        try:
+            value = data["type"]
+            if value != "toolCallWarn":
+                decoding.absent((path, "type"), "SetToolsProviderToolCallWarn", '"toolCallWarn"', value)
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent((path, "sessionId"), "SetToolsProviderToolCallWarn", "a string", value)
+            value = data["callId"]
+            if type(value) is str:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "SetToolsProviderToolCallWarn", "a string", value)
+            value = data["warnText"]
+            if type(value) is str:
+                new.warn_text = value
+            else:
+                decoding.absent((path, "warnText"), "SetToolsProviderToolCallWarn", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "sessionId", "callId", "warnText")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "sessionId", "type", "warnText")))
@@ -453,9 +438,11 @@ def decode_set_tools_provider_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _SET_TOOLS_PROVIDER_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _SET_TOOLS_PROVIDER_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "SetToolsProviderToServer", tag, data, _SET_TOOLS_PROVIDER_TO_SERVER)
 
@@ -483,42 +470,41 @@ class SetToolsProviderInitSession(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "initSession":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetToolsProviderInitSession", '"initSession"', value)
-        value = data.get("pluginConfig")
-        if value is not None:
-            new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
-        else:
-            decoding.absent(
-                (path, "pluginConfig"),
-                "SetToolsProviderInitSession",
-                "an object",
-                data.get("pluginConfig", UNSET),
-            )
-        value = data.get("globalPluginConfig")
-        if value is not None:
-            new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
-        else:
-            decoding.absent(
-                (path, "globalPluginConfig"),
-                "SetToolsProviderInitSession",
-                "an object",
-                data.get("globalPluginConfig", UNSET),
-            )
-        value = data.get("workingDirectoryPath", UNSET)
-        if type(value) is str or value is None:
-            new.working_directory_path = value
-        else:
-            decoding.absent(
-                (path, "workingDirectoryPath"), "SetToolsProviderInitSession", "a string or null", value
-            )
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"), "SetToolsProviderInitSession", "a string", data.get("sessionId", UNSET)
+        try:
+            value = data["type"]
+            if value != "initSession":
+                decoding.absent((path, "type"), "SetToolsProviderInitSession", '"initSession"', value)
+            value = data["pluginConfig"]
+            if value is not UNSET and value is not None:
+                new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
+            else:
+                decoding.absent((path, "pluginConfig"), "SetToolsProviderInitSession", "an object", value)
+            value = data["globalPluginConfig"]
+            if value is not UNSET and value is not None:
+                new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
+            else:
+                decoding.absent(
+                    (path, "globalPluginConfig"), "SetToolsProviderInitSession", "an object", value
+                )
+            value = data["workingDirectoryPath"]
+            if type(value) is str or value is None:
+                new.working_directory_path = value
+            else:
+                decoding.absent(
+                    (path, "workingDirectoryPath"), "SetToolsProviderInitSession", "a string or null", value
+                )
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent((path, "sessionId"), "SetToolsProviderInitSession", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "pluginConfig", "globalPluginConfig", "workingDirectoryPath", "sessionId")
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -565,19 +551,17 @@ class SetToolsProviderDiscardSession(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "discardSession":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetToolsProviderDiscardSession", '"discardSession"', value)
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"),
-                "SetToolsProviderDiscardSession",
-                "a string",
-                data.get("sessionId", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "discardSession":
+                decoding.absent((path, "type"), "SetToolsProviderDiscardSession", '"discardSession"', value)
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent((path, "sessionId"), "SetToolsProviderDiscardSession", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "sessionId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("sessionId", "type")))
         return new
@@ -615,35 +599,36 @@ class SetToolsProviderCallTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "callTool":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetToolsProviderCallTool", '"callTool"', value)
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"), "SetToolsProviderCallTool", "a string", data.get("sessionId", UNSET)
+        try:
+            value = data["type"]
+            if value != "callTool":
+                decoding.absent((path, "type"), "SetToolsProviderCallTool", '"callTool"', value)
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent((path, "sessionId"), "SetToolsProviderCallTool", "a string", value)
+            value = data["callId"]
+            if type(value) is str:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "SetToolsProviderCallTool", "a string", value)
+            value = data["toolName"]
+            if type(value) is str:
+                new.tool_name = value
+            else:
+                decoding.absent((path, "toolName"), "SetToolsProviderCallTool", "a string", value)
+            value = data["parameters"]
+            if value is not UNSET:
+                new.parameters = value
+            else:
+                decoding.absent((path, "parameters"), "SetToolsProviderCallTool", "any value", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "sessionId", "callId", "toolName", "parameters")),
+                decoding,
+                path,
             )
-        value = data.get("callId")
-        if type(value) is str:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "SetToolsProviderCallTool", "a string", data.get("callId", UNSET)
-            )
-        value = data.get("toolName")
-        if type(value) is str:
-            new.tool_name = value
-        else:
-            decoding.absent(
-                (path, "toolName"), "SetToolsProviderCallTool", "a string", data.get("toolName", UNSET)
-            )
-        value = data.get("parameters", UNSET)
-        if value is not UNSET:
-            new.parameters = value
-        else:
-            decoding.absent((path, "parameters"), "SetToolsProviderCallTool", "any value", value)
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("callId", "parameters", "sessionId", "toolName", "type"))
@@ -685,23 +670,22 @@ class SetToolsProviderAbortToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "abortToolCall":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "SetToolsProviderAbortToolCall", '"abortToolCall"', value)
-        value = data.get("sessionId")
-        if type(value) is str:
-            new.session_id = value
-        else:
-            decoding.absent(
-                (path, "sessionId"), "SetToolsProviderAbortToolCall", "a string", data.get("sessionId", UNSET)
-            )
-        value = data.get("callId")
-        if type(value) is str:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "SetToolsProviderAbortToolCall", "a string", data.get("callId", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "abortToolCall":
+                decoding.absent((path, "type"), "SetToolsProviderAbortToolCall", '"abortToolCall"', value)
+            value = data["sessionId"]
+            if type(value) is str:
+                new.session_id = value
+            else:
+                decoding.absent((path, "sessionId"), "SetToolsProviderAbortToolCall", "a string", value)
+            value = data["callId"]
+            if type(value) is str:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "SetToolsProviderAbortToolCall", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "sessionId", "callId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "sessionId", "type")))
         return new
@@ -736,9 +720,11 @@ def decode_set_tools_provider_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _SET_TOOLS_PROVIDER_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _SET_TOOLS_PROVIDER_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "SetToolsProviderToClient", tag, data, _SET_TOOLS_PROVIDER_TO_CLIENT)
 

@@ -60,27 +60,24 @@ class StartToolUseSessionCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pluginIdentifier")
-        if type(value) is str:
-            new.plugin_identifier = value
-        else:
-            decoding.absent(
-                (path, "pluginIdentifier"),
-                "StartToolUseSessionCreation",
-                "a string",
-                data.get("pluginIdentifier", UNSET),
-            )
-        value = data.get("pluginConfigSpecifier")
-        if value is not None:
-            new.plugin_config_specifier = decode_plugin_config_specifier(
-                value, decoding, (path, "pluginConfigSpecifier")
-            )
-        else:
-            decoding.absent(
-                (path, "pluginConfigSpecifier"),
-                "StartToolUseSessionCreation",
-                "an object",
-                data.get("pluginConfigSpecifier", UNSET),
+        try:
+            value = data["pluginIdentifier"]
+            if type(value) is str:
+                new.plugin_identifier = value
+            else:
+                decoding.absent((path, "pluginIdentifier"), "StartToolUseSessionCreation", "a string", value)
+            value = data["pluginConfigSpecifier"]
+            if value is not UNSET and value is not None:
+                new.plugin_config_specifier = decode_plugin_config_specifier(
+                    value, decoding, (path, "pluginConfigSpecifier")
+                )
+            else:
+                decoding.absent(
+                    (path, "pluginConfigSpecifier"), "StartToolUseSessionCreation", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("pluginIdentifier", "pluginConfigSpecifier")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginConfigSpecifier", "pluginIdentifier")))
@@ -117,28 +114,29 @@ class StartToolUseSessionCallTool(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "callTool":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "StartToolUseSessionCallTool", '"callTool"', value)
-        value = data.get("callId")
-        if type(value) is float or type(value) is int:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "StartToolUseSessionCallTool", "a number", data.get("callId", UNSET)
+        try:
+            value = data["type"]
+            if value != "callTool":
+                decoding.absent((path, "type"), "StartToolUseSessionCallTool", '"callTool"', value)
+            value = data["callId"]
+            if type(value) is float or type(value) is int:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "StartToolUseSessionCallTool", "a number", value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "StartToolUseSessionCallTool", "a string", value)
+            value = data["arguments"]
+            if value is not UNSET:
+                new.arguments = value
+            else:
+                decoding.absent((path, "arguments"), "StartToolUseSessionCallTool", "any value", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "callId", "name", "arguments")), decoding, path
             )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "StartToolUseSessionCallTool", "a string", data.get("name", UNSET)
-            )
-        value = data.get("arguments", UNSET)
-        if value is not UNSET:
-            new.arguments = value
-        else:
-            decoding.absent((path, "arguments"), "StartToolUseSessionCallTool", "any value", value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("arguments", "callId", "name", "type")))
         return new
@@ -176,16 +174,17 @@ class StartToolUseSessionAbortToolCall(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "abortToolCall":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "StartToolUseSessionAbortToolCall", '"abortToolCall"', value)
-        value = data.get("callId")
-        if type(value) is float or type(value) is int:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "StartToolUseSessionAbortToolCall", "a number", data.get("callId", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "abortToolCall":
+                decoding.absent((path, "type"), "StartToolUseSessionAbortToolCall", '"abortToolCall"', value)
+            value = data["callId"]
+            if type(value) is float or type(value) is int:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "StartToolUseSessionAbortToolCall", "a number", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "callId")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "type")))
         return new
@@ -215,9 +214,14 @@ class StartToolUseSessionDiscardSession(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "discardSession":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "StartToolUseSessionDiscardSession", '"discardSession"', value)
+        try:
+            value = data["type"]
+            if value != "discardSession":
+                decoding.absent(
+                    (path, "type"), "StartToolUseSessionDiscardSession", '"discardSession"', value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -247,9 +251,11 @@ def decode_start_tool_use_session_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _START_TOOL_USE_SESSION_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _START_TOOL_USE_SESSION_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "StartToolUseSessionToServer", tag, data, _START_TOOL_USE_SESSION_TO_SERVER
@@ -275,19 +281,19 @@ class StartToolUseSessionSessionReady(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "sessionReady":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "StartToolUseSessionSessionReady", '"sessionReady"', value)
-        value = data.get("toolDefinitions")
-        if value is not None:
-            new.tool_definitions = _decode_array_of_llm_tool(value, decoding, (path, "toolDefinitions"))
-        else:
-            decoding.absent(
-                (path, "toolDefinitions"),
-                "StartToolUseSessionSessionReady",
-                "an array",
-                data.get("toolDefinitions", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "sessionReady":
+                decoding.absent((path, "type"), "StartToolUseSessionSessionReady", '"sessionReady"', value)
+            value = data["toolDefinitions"]
+            if value is not UNSET and value is not None:
+                new.tool_definitions = _decode_array_of_llm_tool(value, decoding, (path, "toolDefinitions"))
+            else:
+                decoding.absent(
+                    (path, "toolDefinitions"), "StartToolUseSessionSessionReady", "an array", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "toolDefinitions")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("toolDefinitions", "type")))
         return new
@@ -323,23 +329,24 @@ class StartToolUseSessionToolCallComplete(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallComplete":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "StartToolUseSessionToolCallComplete", '"toolCallComplete"', value
-            )
-        value = data.get("callId")
-        if type(value) is float or type(value) is int:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "StartToolUseSessionToolCallComplete", "a number", data.get("callId", UNSET)
-            )
-        value = data.get("result", UNSET)
-        if value is not UNSET:
-            new.result = value
-        else:
-            decoding.absent((path, "result"), "StartToolUseSessionToolCallComplete", "any value", value)
+        try:
+            value = data["type"]
+            if value != "toolCallComplete":
+                decoding.absent(
+                    (path, "type"), "StartToolUseSessionToolCallComplete", '"toolCallComplete"', value
+                )
+            value = data["callId"]
+            if type(value) is float or type(value) is int:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "StartToolUseSessionToolCallComplete", "a number", value)
+            value = data["result"]
+            if value is not UNSET:
+                new.result = value
+            else:
+                decoding.absent((path, "result"), "StartToolUseSessionToolCallComplete", "any value", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "callId", "result")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "result", "type")))
         return new
@@ -377,23 +384,22 @@ class StartToolUseSessionToolCallError(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallError":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "StartToolUseSessionToolCallError", '"toolCallError"', value)
-        value = data.get("callId")
-        if type(value) is float or type(value) is int:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "StartToolUseSessionToolCallError", "a number", data.get("callId", UNSET)
-            )
-        value = data.get("error")
-        if value is not None:
-            new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
-        else:
-            decoding.absent(
-                (path, "error"), "StartToolUseSessionToolCallError", "an object", data.get("error", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallError":
+                decoding.absent((path, "type"), "StartToolUseSessionToolCallError", '"toolCallError"', value)
+            value = data["callId"]
+            if type(value) is float or type(value) is int:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "StartToolUseSessionToolCallError", "a number", value)
+            value = data["error"]
+            if value is not UNSET and value is not None:
+                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+            else:
+                decoding.absent((path, "error"), "StartToolUseSessionToolCallError", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "callId", "error")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "error", "type")))
         return new
@@ -431,26 +437,24 @@ class StartToolUseSessionToolCallStatus(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallStatus":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "StartToolUseSessionToolCallStatus", '"toolCallStatus"', value)
-        value = data.get("callId")
-        if type(value) is float or type(value) is int:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "StartToolUseSessionToolCallStatus", "a number", data.get("callId", UNSET)
-            )
-        value = data.get("statusText")
-        if type(value) is str:
-            new.status_text = value
-        else:
-            decoding.absent(
-                (path, "statusText"),
-                "StartToolUseSessionToolCallStatus",
-                "a string",
-                data.get("statusText", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallStatus":
+                decoding.absent(
+                    (path, "type"), "StartToolUseSessionToolCallStatus", '"toolCallStatus"', value
+                )
+            value = data["callId"]
+            if type(value) is float or type(value) is int:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "StartToolUseSessionToolCallStatus", "a number", value)
+            value = data["statusText"]
+            if type(value) is str:
+                new.status_text = value
+            else:
+                decoding.absent((path, "statusText"), "StartToolUseSessionToolCallStatus", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "callId", "statusText")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "statusText", "type")))
         return new
@@ -488,23 +492,22 @@ class StartToolUseSessionToolCallWarn(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "toolCallWarn":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "StartToolUseSessionToolCallWarn", '"toolCallWarn"', value)
-        value = data.get("callId")
-        if type(value) is float or type(value) is int:
-            new.call_id = value
-        else:
-            decoding.absent(
-                (path, "callId"), "StartToolUseSessionToolCallWarn", "a number", data.get("callId", UNSET)
-            )
-        value = data.get("warnText")
-        if type(value) is str:
-            new.warn_text = value
-        else:
-            decoding.absent(
-                (path, "warnText"), "StartToolUseSessionToolCallWarn", "a string", data.get("warnText", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "toolCallWarn":
+                decoding.absent((path, "type"), "StartToolUseSessionToolCallWarn", '"toolCallWarn"', value)
+            value = data["callId"]
+            if type(value) is float or type(value) is int:
+                new.call_id = value
+            else:
+                decoding.absent((path, "callId"), "StartToolUseSessionToolCallWarn", "a number", value)
+            value = data["warnText"]
+            if type(value) is str:
+                new.warn_text = value
+            else:
+                decoding.absent((path, "warnText"), "StartToolUseSessionToolCallWarn", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "callId", "warnText")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "type", "warnText")))
         return new
@@ -540,9 +543,11 @@ def decode_start_tool_use_session_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _START_TOOL_USE_SESSION_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _START_TOOL_USE_SESSION_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "StartToolUseSessionToClient", tag, data, _START_TOOL_USE_SESSION_TO_CLIENT

@@ -75,29 +75,26 @@ class CreateDownloadPlanCreationTargetArtifact(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "artifact":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanCreationTargetArtifact", '"artifact"', value)
-        value = data.get("owner")
-        if type(value) is str:
-            new.owner = value
-        else:
-            decoding.absent(
-                (path, "owner"),
-                "CreateDownloadPlanCreationTargetArtifact",
-                "a string",
-                data.get("owner", UNSET),
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"),
-                "CreateDownloadPlanCreationTargetArtifact",
-                "a string",
-                data.get("name", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "artifact":
+                decoding.absent(
+                    (path, "type"), "CreateDownloadPlanCreationTargetArtifact", '"artifact"', value
+                )
+            value = data["owner"]
+            if type(value) is str:
+                new.owner = value
+            else:
+                decoding.absent(
+                    (path, "owner"), "CreateDownloadPlanCreationTargetArtifact", "a string", value
+                )
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "CreateDownloadPlanCreationTargetArtifact", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "owner", "name")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "owner", "type")))
             value = new.owner
@@ -139,19 +136,17 @@ class CreateDownloadPlanCreationTargetModel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "model":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanCreationTargetModel", '"model"', value)
-        value = data.get("source")
-        if value is not None:
-            new.source = decode_model_download_source(value, decoding, (path, "source"))
-        else:
-            decoding.absent(
-                (path, "source"),
-                "CreateDownloadPlanCreationTargetModel",
-                "an object",
-                data.get("source", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "model":
+                decoding.absent((path, "type"), "CreateDownloadPlanCreationTargetModel", '"model"', value)
+            value = data["source"]
+            if value is not UNSET and value is not None:
+                new.source = decode_model_download_source(value, decoding, (path, "source"))
+            else:
+                decoding.absent((path, "source"), "CreateDownloadPlanCreationTargetModel", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "source")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("source", "type")))
         return new
@@ -180,9 +175,11 @@ def decode_create_download_plan_creation_target(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _CREATE_DOWNLOAD_PLAN_CREATION_TARGET.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _CREATE_DOWNLOAD_PLAN_CREATION_TARGET[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "CreateDownloadPlanCreationTarget", tag, data, _CREATE_DOWNLOAD_PLAN_CREATION_TARGET
@@ -208,24 +205,27 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "fileName":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName",
-                '"fileName"',
-                value,
-            )
-        value = data.get("fileName")
-        if type(value) is str:
-            new.file_name = value
-        else:
-            decoding.absent(
-                (path, "fileName"),
-                "CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName",
-                "a string",
-                data.get("fileName", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "fileName":
+                decoding.absent(
+                    (path, "type"),
+                    "CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName",
+                    '"fileName"',
+                    value,
+                )
+            value = data["fileName"]
+            if type(value) is str:
+                new.file_name = value
+            else:
+                decoding.absent(
+                    (path, "fileName"),
+                    "CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName",
+                    "a string",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "fileName")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileName", "type")))
         return new
@@ -259,24 +259,27 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "quantName":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName",
-                '"quantName"',
-                value,
-            )
-        value = data.get("quantName")
-        if type(value) is str:
-            new.quant_name = value
-        else:
-            decoding.absent(
-                (path, "quantName"),
-                "CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName",
-                "a string",
-                data.get("quantName", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "quantName":
+                decoding.absent(
+                    (path, "type"),
+                    "CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName",
+                    '"quantName"',
+                    value,
+                )
+            value = data["quantName"]
+            if type(value) is str:
+                new.quant_name = value
+            else:
+                decoding.absent(
+                    (path, "quantName"),
+                    "CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName",
+                    "a string",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "quantName")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("quantName", "type")))
         return new
@@ -307,11 +310,11 @@ def decode_create_download_plan_creation_opts_resolution_preference_item(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = (
-        _CREATE_DOWNLOAD_PLAN_CREATION_OPTS_RESOLUTION_PREFERENCE_ITEM.get(tag) if type(tag) is str else None
-    )
-    if decode is not None:
+    try:
+        decode = _CREATE_DOWNLOAD_PLAN_CREATION_OPTS_RESOLUTION_PREFERENCE_ITEM[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path,
@@ -396,13 +399,14 @@ class CreateDownloadPlanCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("target")
-        if value is not None:
-            new.target = decode_create_download_plan_creation_target(value, decoding, (path, "target"))
-        else:
-            decoding.absent(
-                (path, "target"), "CreateDownloadPlanCreation", "an object", data.get("target", UNSET)
-            )
+        try:
+            value = data["target"]
+            if value is not UNSET and value is not None:
+                new.target = decode_create_download_plan_creation_target(value, decoding, (path, "target"))
+            else:
+                decoding.absent((path, "target"), "CreateDownloadPlanCreation", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("target",)), decoding, path)
         value = data.get("opts", UNSET)
         if value is UNSET:
             new.opts = UNSET
@@ -439,9 +443,12 @@ class CreateDownloadPlanCancelDownload(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancelDownload":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanCancelDownload", '"cancelDownload"', value)
+        try:
+            value = data["type"]
+            if value != "cancelDownload":
+                decoding.absent((path, "type"), "CreateDownloadPlanCancelDownload", '"cancelDownload"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -477,49 +484,58 @@ class CreateDownloadPlanSetSelectedDownloadOptionIndex(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "setSelectedDownloadOptionIndex":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"),
-                "CreateDownloadPlanSetSelectedDownloadOptionIndex",
-                '"setSelectedDownloadOptionIndex"',
-                value,
-            )
-        value = data.get("nodeIndex")
-        if type(value) is int:
-            new.node_index = value
-        elif (number := decoding.integer((path, "nodeIndex"), value)) is not None:
-            new.node_index = number
-        else:
-            decoding.absent(
-                (path, "nodeIndex"),
-                "CreateDownloadPlanSetSelectedDownloadOptionIndex",
-                "an integer",
-                data.get("nodeIndex", UNSET),
-            )
-        value = data.get("selectedDownloadOptionIndex", UNSET)
-        if type(value) is int or value is None:
-            new.selected_download_option_index = value
-        elif (number := decoding.integer((path, "selectedDownloadOptionIndex"), value)) is not None:
-            new.selected_download_option_index = number
-        else:
-            decoding.absent(
-                (path, "selectedDownloadOptionIndex"),
-                "CreateDownloadPlanSetSelectedDownloadOptionIndex",
-                "an integer or null",
-                value,
-            )
-        value = data.get("requestedPlanVersion")
-        if type(value) is int:
-            new.requested_plan_version = value
-        elif (number := decoding.integer((path, "requestedPlanVersion"), value)) is not None:
-            new.requested_plan_version = number
-        else:
-            decoding.absent(
-                (path, "requestedPlanVersion"),
-                "CreateDownloadPlanSetSelectedDownloadOptionIndex",
-                "an integer",
-                data.get("requestedPlanVersion", UNSET),
+        try:
+            value = data["type"]
+            if value != "setSelectedDownloadOptionIndex":
+                decoding.absent(
+                    (path, "type"),
+                    "CreateDownloadPlanSetSelectedDownloadOptionIndex",
+                    '"setSelectedDownloadOptionIndex"',
+                    value,
+                )
+            value = data["nodeIndex"]
+            if type(value) is int:
+                new.node_index = value
+            elif (number := decoding.integer((path, "nodeIndex"), value)) is not None:
+                new.node_index = number
+            else:
+                decoding.absent(
+                    (path, "nodeIndex"),
+                    "CreateDownloadPlanSetSelectedDownloadOptionIndex",
+                    "an integer",
+                    value,
+                )
+            value = data["selectedDownloadOptionIndex"]
+            if type(value) is int or value is None:
+                new.selected_download_option_index = value
+            elif (number := decoding.integer((path, "selectedDownloadOptionIndex"), value)) is not None:
+                new.selected_download_option_index = number
+            else:
+                decoding.absent(
+                    (path, "selectedDownloadOptionIndex"),
+                    "CreateDownloadPlanSetSelectedDownloadOptionIndex",
+                    "an integer or null",
+                    value,
+                )
+            value = data["requestedPlanVersion"]
+            if type(value) is int:
+                new.requested_plan_version = value
+            elif (number := decoding.integer((path, "requestedPlanVersion"), value)) is not None:
+                new.requested_plan_version = number
+            else:
+                decoding.absent(
+                    (path, "requestedPlanVersion"),
+                    "CreateDownloadPlanSetSelectedDownloadOptionIndex",
+                    "an integer",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "nodeIndex", "selectedDownloadOptionIndex", "requestedPlanVersion")
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -556,9 +572,12 @@ class CreateDownloadPlanCommit(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "commit":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanCommit", '"commit"', value)
+        try:
+            value = data["type"]
+            if value != "commit":
+                decoding.absent((path, "type"), "CreateDownloadPlanCommit", '"commit"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -586,9 +605,12 @@ class CreateDownloadPlanCancelPlan(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancelPlan":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanCancelPlan", '"cancelPlan"', value)
+        try:
+            value = data["type"]
+            if value != "cancelPlan":
+                decoding.absent((path, "type"), "CreateDownloadPlanCancelPlan", '"cancelPlan"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -619,9 +641,11 @@ def decode_create_download_plan_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _CREATE_DOWNLOAD_PLAN_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _CREATE_DOWNLOAD_PLAN_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "CreateDownloadPlanToServer", tag, data, _CREATE_DOWNLOAD_PLAN_TO_SERVER
@@ -647,16 +671,17 @@ class CreateDownloadPlanPlanUpdated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "planUpdated":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanPlanUpdated", '"planUpdated"', value)
-        value = data.get("plan")
-        if value is not None:
-            new.plan = ArtifactDownloadPlan.from_wire(value, decoding, (path, "plan"))
-        else:
-            decoding.absent(
-                (path, "plan"), "CreateDownloadPlanPlanUpdated", "an object", data.get("plan", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "planUpdated":
+                decoding.absent((path, "type"), "CreateDownloadPlanPlanUpdated", '"planUpdated"', value)
+            value = data["plan"]
+            if value is not UNSET and value is not None:
+                new.plan = ArtifactDownloadPlan.from_wire(value, decoding, (path, "plan"))
+            else:
+                decoding.absent((path, "plan"), "CreateDownloadPlanPlanUpdated", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "plan")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("plan", "type")))
         return new
@@ -690,16 +715,17 @@ class CreateDownloadPlanPlanReady(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "planReady":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanPlanReady", '"planReady"', value)
-        value = data.get("plan")
-        if value is not None:
-            new.plan = ArtifactDownloadPlan.from_wire(value, decoding, (path, "plan"))
-        else:
-            decoding.absent(
-                (path, "plan"), "CreateDownloadPlanPlanReady", "an object", data.get("plan", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "planReady":
+                decoding.absent((path, "type"), "CreateDownloadPlanPlanReady", '"planReady"', value)
+            value = data["plan"]
+            if value is not UNSET and value is not None:
+                new.plan = ArtifactDownloadPlan.from_wire(value, decoding, (path, "plan"))
+            else:
+                decoding.absent((path, "plan"), "CreateDownloadPlanPlanReady", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "plan")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("plan", "type")))
         return new
@@ -733,16 +759,19 @@ class CreateDownloadPlanDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "downloadProgress":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanDownloadProgress", '"downloadProgress"', value)
-        value = data.get("update")
-        if value is not None:
-            new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
-        else:
-            decoding.absent(
-                (path, "update"), "CreateDownloadPlanDownloadProgress", "an object", data.get("update", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "downloadProgress":
+                decoding.absent(
+                    (path, "type"), "CreateDownloadPlanDownloadProgress", '"downloadProgress"', value
+                )
+            value = data["update"]
+            if value is not UNSET and value is not None:
+                new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
+            else:
+                decoding.absent((path, "update"), "CreateDownloadPlanDownloadProgress", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "update")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -772,9 +801,14 @@ class CreateDownloadPlanStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "startFinalizing":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanStartFinalizing", '"startFinalizing"', value)
+        try:
+            value = data["type"]
+            if value != "startFinalizing":
+                decoding.absent(
+                    (path, "type"), "CreateDownloadPlanStartFinalizing", '"startFinalizing"', value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -800,9 +834,12 @@ class CreateDownloadPlanSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "success":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "CreateDownloadPlanSuccess", '"success"', value)
+        try:
+            value = data["type"]
+            if value != "success":
+                decoding.absent((path, "type"), "CreateDownloadPlanSuccess", '"success"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -834,9 +871,11 @@ def decode_create_download_plan_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _CREATE_DOWNLOAD_PLAN_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _CREATE_DOWNLOAD_PLAN_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "CreateDownloadPlanToClient", tag, data, _CREATE_DOWNLOAD_PLAN_TO_CLIENT

@@ -58,38 +58,37 @@ class DownloadArtifactCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("artifactOwner")
-        if type(value) is str:
-            new.artifact_owner = value
-        else:
-            decoding.absent(
-                (path, "artifactOwner"),
-                "DownloadArtifactCreation",
-                "a string",
-                data.get("artifactOwner", UNSET),
+        try:
+            value = data["artifactOwner"]
+            if type(value) is str:
+                new.artifact_owner = value
+            else:
+                decoding.absent((path, "artifactOwner"), "DownloadArtifactCreation", "a string", value)
+            value = data["artifactName"]
+            if type(value) is str:
+                new.artifact_name = value
+            else:
+                decoding.absent((path, "artifactName"), "DownloadArtifactCreation", "a string", value)
+            value = data["revisionNumber"]
+            if type(value) is int or value is None:
+                new.revision_number = value
+            elif (number := decoding.integer((path, "revisionNumber"), value)) is not None:
+                new.revision_number = number
+            else:
+                decoding.absent(
+                    (path, "revisionNumber"), "DownloadArtifactCreation", "an integer or null", value
+                )
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "DownloadArtifactCreation", "a string", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("artifactOwner", "artifactName", "revisionNumber", "path")),
+                decoding,
+                path,
             )
-        value = data.get("artifactName")
-        if type(value) is str:
-            new.artifact_name = value
-        else:
-            decoding.absent(
-                (path, "artifactName"),
-                "DownloadArtifactCreation",
-                "a string",
-                data.get("artifactName", UNSET),
-            )
-        value = data.get("revisionNumber", UNSET)
-        if type(value) is int or value is None:
-            new.revision_number = value
-        elif (number := decoding.integer((path, "revisionNumber"), value)) is not None:
-            new.revision_number = number
-        else:
-            decoding.absent((path, "revisionNumber"), "DownloadArtifactCreation", "an integer or null", value)
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent((path, "path"), "DownloadArtifactCreation", "a string", data.get("path", UNSET))
         if decoding.strict:
             decoding.check_keys(
                 path, data, frozenset(("artifactName", "artifactOwner", "path", "revisionNumber"))
@@ -131,9 +130,12 @@ class DownloadArtifactCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadArtifactCancel", '"cancel"', value)
+        try:
+            value = data["type"]
+            if value != "cancel":
+                decoding.absent((path, "type"), "DownloadArtifactCancel", '"cancel"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -158,9 +160,11 @@ def decode_download_artifact_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _DOWNLOAD_ARTIFACT_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _DOWNLOAD_ARTIFACT_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "DownloadArtifactToServer", tag, data, _DOWNLOAD_ARTIFACT_TO_SERVER)
 
@@ -184,16 +188,19 @@ class DownloadArtifactDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "downloadProgress":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadArtifactDownloadProgress", '"downloadProgress"', value)
-        value = data.get("update")
-        if value is not None:
-            new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
-        else:
-            decoding.absent(
-                (path, "update"), "DownloadArtifactDownloadProgress", "an object", data.get("update", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "downloadProgress":
+                decoding.absent(
+                    (path, "type"), "DownloadArtifactDownloadProgress", '"downloadProgress"', value
+                )
+            value = data["update"]
+            if value is not UNSET and value is not None:
+                new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
+            else:
+                decoding.absent((path, "update"), "DownloadArtifactDownloadProgress", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "update")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -223,9 +230,12 @@ class DownloadArtifactStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "startFinalizing":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadArtifactStartFinalizing", '"startFinalizing"', value)
+        try:
+            value = data["type"]
+            if value != "startFinalizing":
+                decoding.absent((path, "type"), "DownloadArtifactStartFinalizing", '"startFinalizing"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -251,9 +261,12 @@ class DownloadArtifactSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "success":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadArtifactSuccess", '"success"', value)
+        try:
+            value = data["type"]
+            if value != "success":
+                decoding.absent((path, "type"), "DownloadArtifactSuccess", '"success"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -280,9 +293,11 @@ def decode_download_artifact_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _DOWNLOAD_ARTIFACT_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _DOWNLOAD_ARTIFACT_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "DownloadArtifactToClient", tag, data, _DOWNLOAD_ARTIFACT_TO_CLIENT)
 

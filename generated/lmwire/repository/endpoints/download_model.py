@@ -51,16 +51,14 @@ class DownloadModelCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("downloadIdentifier")
-        if type(value) is str:
-            new.download_identifier = value
-        else:
-            decoding.absent(
-                (path, "downloadIdentifier"),
-                "DownloadModelCreation",
-                "a string",
-                data.get("downloadIdentifier", UNSET),
-            )
+        try:
+            value = data["downloadIdentifier"]
+            if type(value) is str:
+                new.download_identifier = value
+            else:
+                decoding.absent((path, "downloadIdentifier"), "DownloadModelCreation", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("downloadIdentifier",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("downloadIdentifier",)))
         return new
@@ -86,9 +84,12 @@ class DownloadModelCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadModelCancel", '"cancel"', value)
+        try:
+            value = data["type"]
+            if value != "cancel":
+                decoding.absent((path, "type"), "DownloadModelCancel", '"cancel"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -113,9 +114,11 @@ def decode_download_model_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _DOWNLOAD_MODEL_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _DOWNLOAD_MODEL_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "DownloadModelToServer", tag, data, _DOWNLOAD_MODEL_TO_SERVER)
 
@@ -139,16 +142,17 @@ class DownloadModelDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "downloadProgress":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadModelDownloadProgress", '"downloadProgress"', value)
-        value = data.get("update")
-        if value is not None:
-            new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
-        else:
-            decoding.absent(
-                (path, "update"), "DownloadModelDownloadProgress", "an object", data.get("update", UNSET)
-            )
+        try:
+            value = data["type"]
+            if value != "downloadProgress":
+                decoding.absent((path, "type"), "DownloadModelDownloadProgress", '"downloadProgress"', value)
+            value = data["update"]
+            if value is not UNSET and value is not None:
+                new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
+            else:
+                decoding.absent((path, "update"), "DownloadModelDownloadProgress", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "update")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -178,9 +182,12 @@ class DownloadModelStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "startFinalizing":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadModelStartFinalizing", '"startFinalizing"', value)
+        try:
+            value = data["type"]
+            if value != "startFinalizing":
+                decoding.absent((path, "type"), "DownloadModelStartFinalizing", '"startFinalizing"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -210,19 +217,17 @@ class DownloadModelSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "success":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadModelSuccess", '"success"', value)
-        value = data.get("defaultIdentifier")
-        if type(value) is str:
-            new.default_identifier = value
-        else:
-            decoding.absent(
-                (path, "defaultIdentifier"),
-                "DownloadModelSuccess",
-                "a string",
-                data.get("defaultIdentifier", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "success":
+                decoding.absent((path, "type"), "DownloadModelSuccess", '"success"', value)
+            value = data["defaultIdentifier"]
+            if type(value) is str:
+                new.default_identifier = value
+            else:
+                decoding.absent((path, "defaultIdentifier"), "DownloadModelSuccess", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "defaultIdentifier")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("defaultIdentifier", "type")))
         return new
@@ -251,9 +256,11 @@ def decode_download_model_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _DOWNLOAD_MODEL_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _DOWNLOAD_MODEL_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "DownloadModelToClient", tag, data, _DOWNLOAD_MODEL_TO_CLIENT)
 

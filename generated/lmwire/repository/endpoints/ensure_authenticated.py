@@ -53,37 +53,34 @@ class EnsureAuthenticatedAuthenticationCode(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "authenticationCode":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "EnsureAuthenticatedAuthenticationCode", '"authenticationCode"', value
-            )
-        value = data.get("code")
-        if type(value) is str:
-            new.code = value
-        else:
-            decoding.absent(
-                (path, "code"), "EnsureAuthenticatedAuthenticationCode", "a string", data.get("code", UNSET)
-            )
-        value = data.get("manualUrl")
-        if type(value) is str:
-            new.manual_url = value
-        else:
-            decoding.absent(
-                (path, "manualUrl"),
-                "EnsureAuthenticatedAuthenticationCode",
-                "a string",
-                data.get("manualUrl", UNSET),
-            )
-        value = data.get("filledUrl")
-        if type(value) is str:
-            new.filled_url = value
-        else:
-            decoding.absent(
-                (path, "filledUrl"),
-                "EnsureAuthenticatedAuthenticationCode",
-                "a string",
-                data.get("filledUrl", UNSET),
+        try:
+            value = data["type"]
+            if value != "authenticationCode":
+                decoding.absent(
+                    (path, "type"), "EnsureAuthenticatedAuthenticationCode", '"authenticationCode"', value
+                )
+            value = data["code"]
+            if type(value) is str:
+                new.code = value
+            else:
+                decoding.absent((path, "code"), "EnsureAuthenticatedAuthenticationCode", "a string", value)
+            value = data["manualUrl"]
+            if type(value) is str:
+                new.manual_url = value
+            else:
+                decoding.absent(
+                    (path, "manualUrl"), "EnsureAuthenticatedAuthenticationCode", "a string", value
+                )
+            value = data["filledUrl"]
+            if type(value) is str:
+                new.filled_url = value
+            else:
+                decoding.absent(
+                    (path, "filledUrl"), "EnsureAuthenticatedAuthenticationCode", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("type", "code", "manualUrl", "filledUrl")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "filledUrl", "manualUrl", "type")))
@@ -118,9 +115,12 @@ class EnsureAuthenticatedAuthenticated(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "authenticated":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "EnsureAuthenticatedAuthenticated", '"authenticated"', value)
+        try:
+            value = data["type"]
+            if value != "authenticated":
+                decoding.absent((path, "type"), "EnsureAuthenticatedAuthenticated", '"authenticated"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -147,9 +147,11 @@ def decode_ensure_authenticated_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _ENSURE_AUTHENTICATED_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _ENSURE_AUTHENTICATED_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "EnsureAuthenticatedToClient", tag, data, _ENSURE_AUTHENTICATED_TO_CLIENT

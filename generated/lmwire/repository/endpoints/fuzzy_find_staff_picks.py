@@ -124,60 +124,54 @@ class FuzzyFindStaffPicksResultResultsItem(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("owner")
-        if type(value) is str:
-            new.owner = value
-        else:
-            decoding.absent(
-                (path, "owner"), "FuzzyFindStaffPicksResultResultsItem", "a string", data.get("owner", UNSET)
-            )
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "FuzzyFindStaffPicksResultResultsItem", "a string", data.get("name", UNSET)
-            )
-        value = data.get("revisionNumber")
-        if type(value) is int:
-            new.revision_number = value
-        elif (number := decoding.integer((path, "revisionNumber"), value)) is not None:
-            new.revision_number = number
-        else:
-            decoding.absent(
-                (path, "revisionNumber"),
-                "FuzzyFindStaffPicksResultResultsItem",
-                "an integer",
-                data.get("revisionNumber", UNSET),
-            )
-        value = data.get("createdAtTimestamp")
-        if type(value) is int:
-            new.created_at_timestamp = value
-        elif (number := decoding.integer((path, "createdAtTimestamp"), value)) is not None:
-            new.created_at_timestamp = number
-        else:
-            decoding.absent(
-                (path, "createdAtTimestamp"),
-                "FuzzyFindStaffPicksResultResultsItem",
-                "an integer",
-                data.get("createdAtTimestamp", UNSET),
-            )
-        value = data.get("description")
-        if type(value) is str:
-            new.description = value
-        else:
-            decoding.absent(
-                (path, "description"),
-                "FuzzyFindStaffPicksResultResultsItem",
-                "a string",
-                data.get("description", UNSET),
-            )
-        value = data.get("exact")
-        if type(value) is bool:
-            new.exact = value
-        else:
-            decoding.absent(
-                (path, "exact"), "FuzzyFindStaffPicksResultResultsItem", "a boolean", data.get("exact", UNSET)
+        try:
+            value = data["owner"]
+            if type(value) is str:
+                new.owner = value
+            else:
+                decoding.absent((path, "owner"), "FuzzyFindStaffPicksResultResultsItem", "a string", value)
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "FuzzyFindStaffPicksResultResultsItem", "a string", value)
+            value = data["revisionNumber"]
+            if type(value) is int:
+                new.revision_number = value
+            elif (number := decoding.integer((path, "revisionNumber"), value)) is not None:
+                new.revision_number = number
+            else:
+                decoding.absent(
+                    (path, "revisionNumber"), "FuzzyFindStaffPicksResultResultsItem", "an integer", value
+                )
+            value = data["createdAtTimestamp"]
+            if type(value) is int:
+                new.created_at_timestamp = value
+            elif (number := decoding.integer((path, "createdAtTimestamp"), value)) is not None:
+                new.created_at_timestamp = number
+            else:
+                decoding.absent(
+                    (path, "createdAtTimestamp"), "FuzzyFindStaffPicksResultResultsItem", "an integer", value
+                )
+            value = data["description"]
+            if type(value) is str:
+                new.description = value
+            else:
+                decoding.absent(
+                    (path, "description"), "FuzzyFindStaffPicksResultResultsItem", "a string", value
+                )
+            value = data["exact"]
+            if type(value) is bool:
+                new.exact = value
+            else:
+                decoding.absent((path, "exact"), "FuzzyFindStaffPicksResultResultsItem", "a boolean", value)
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("owner", "name", "revisionNumber", "createdAtTimestamp", "description", "exact")
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(
@@ -229,15 +223,16 @@ class FuzzyFindStaffPicksResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("results")
-        if value is not None:
-            new.results = _decode_array_of_fuzzy_find_staff_picks_result_results_item(
-                value, decoding, (path, "results")
-            )
-        else:
-            decoding.absent(
-                (path, "results"), "FuzzyFindStaffPicksResult", "an array", data.get("results", UNSET)
-            )
+        try:
+            value = data["results"]
+            if value is not UNSET and value is not None:
+                new.results = _decode_array_of_fuzzy_find_staff_picks_result_results_item(
+                    value, decoding, (path, "results")
+                )
+            else:
+                decoding.absent((path, "results"), "FuzzyFindStaffPicksResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("results",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("results",)))
         return new

@@ -44,18 +44,18 @@ class GetAuthenticationStatusResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("authenticationStatus")
-        if value is not None:
-            new.authentication_status = decode_authentication_status(
-                value, decoding, (path, "authenticationStatus")
-            )
-        else:
-            decoding.absent(
-                (path, "authenticationStatus"),
-                "GetAuthenticationStatusResult",
-                "an object",
-                data.get("authenticationStatus", UNSET),
-            )
+        try:
+            value = data["authenticationStatus"]
+            if value is not UNSET and value is not None:
+                new.authentication_status = decode_authentication_status(
+                    value, decoding, (path, "authenticationStatus")
+                )
+            else:
+                decoding.absent(
+                    (path, "authenticationStatus"), "GetAuthenticationStatusResult", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("authenticationStatus",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authenticationStatus",)))
         return new

@@ -45,13 +45,14 @@ class GetLocalArtifactFilesParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent(
-                (path, "path"), "GetLocalArtifactFilesParameter", "a string", data.get("path", UNSET)
-            )
+        try:
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "GetLocalArtifactFilesParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("path",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("path",)))
         return new
@@ -80,13 +81,14 @@ class GetLocalArtifactFilesResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("fileList")
-        if value is not None:
-            new.file_list = LocalArtifactFileList.from_wire(value, decoding, (path, "fileList"))
-        else:
-            decoding.absent(
-                (path, "fileList"), "GetLocalArtifactFilesResult", "an object", data.get("fileList", UNSET)
-            )
+        try:
+            value = data["fileList"]
+            if value is not UNSET and value is not None:
+                new.file_list = LocalArtifactFileList.from_wire(value, decoding, (path, "fileList"))
+            else:
+                decoding.absent((path, "fileList"), "GetLocalArtifactFilesResult", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("fileList",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileList",)))
         return new

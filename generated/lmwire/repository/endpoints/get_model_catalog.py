@@ -45,11 +45,14 @@ class GetModelCatalogResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("models")
-        if value is not None:
-            new.models = _decode_array_of_hub_model(value, decoding, (path, "models"))
-        else:
-            decoding.absent((path, "models"), "GetModelCatalogResult", "an array", data.get("models", UNSET))
+        try:
+            value = data["models"]
+            if value is not UNSET and value is not None:
+                new.models = _decode_array_of_hub_model(value, decoding, (path, "models"))
+            else:
+                decoding.absent((path, "models"), "GetModelCatalogResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("models",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("models",)))
         return new

@@ -50,18 +50,21 @@ class GetModelDownloadOptionsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("modelSearchResultIdentifier")
-        if value is not None:
-            new.model_search_result_identifier = decode_model_search_result_identifier(
-                value, decoding, (path, "modelSearchResultIdentifier")
-            )
-        else:
-            decoding.absent(
-                (path, "modelSearchResultIdentifier"),
-                "GetModelDownloadOptionsParameter",
-                "an object",
-                data.get("modelSearchResultIdentifier", UNSET),
-            )
+        try:
+            value = data["modelSearchResultIdentifier"]
+            if value is not UNSET and value is not None:
+                new.model_search_result_identifier = decode_model_search_result_identifier(
+                    value, decoding, (path, "modelSearchResultIdentifier")
+                )
+            else:
+                decoding.absent(
+                    (path, "modelSearchResultIdentifier"),
+                    "GetModelDownloadOptionsParameter",
+                    "an object",
+                    value,
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("modelSearchResultIdentifier",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelSearchResultIdentifier",)))
         return new
@@ -90,15 +93,16 @@ class GetModelDownloadOptionsResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("results")
-        if value is not None:
-            new.results = _decode_array_of_model_search_result_download_option_data(
-                value, decoding, (path, "results")
-            )
-        else:
-            decoding.absent(
-                (path, "results"), "GetModelDownloadOptionsResult", "an array", data.get("results", UNSET)
-            )
+        try:
+            value = data["results"]
+            if value is not UNSET and value is not None:
+                new.results = _decode_array_of_model_search_result_download_option_data(
+                    value, decoding, (path, "results")
+                )
+            else:
+                decoding.absent((path, "results"), "GetModelDownloadOptionsResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("results",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("results",)))
         return new

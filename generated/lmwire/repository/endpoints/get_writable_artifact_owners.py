@@ -44,13 +44,14 @@ class GetWritableArtifactOwnersResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("owners")
-        if value is not None:
-            new.owners = _decode_array_of_string(value, decoding, (path, "owners"))
-        else:
-            decoding.absent(
-                (path, "owners"), "GetWritableArtifactOwnersResult", "an array", data.get("owners", UNSET)
-            )
+        try:
+            value = data["owners"]
+            if value is not UNSET and value is not None:
+                new.owners = _decode_array_of_string(value, decoding, (path, "owners"))
+            else:
+                decoding.absent((path, "owners"), "GetWritableArtifactOwnersResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("owners",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("owners",)))
         return new

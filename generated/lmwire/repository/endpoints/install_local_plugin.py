@@ -43,13 +43,14 @@ class InstallLocalPluginParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pluginPath")
-        if type(value) is str:
-            new.plugin_path = value
-        else:
-            decoding.absent(
-                (path, "pluginPath"), "InstallLocalPluginParameter", "a string", data.get("pluginPath", UNSET)
-            )
+        try:
+            value = data["pluginPath"]
+            if type(value) is str:
+                new.plugin_path = value
+            else:
+                decoding.absent((path, "pluginPath"), "InstallLocalPluginParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("pluginPath",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginPath",)))
         return new

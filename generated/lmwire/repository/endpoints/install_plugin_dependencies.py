@@ -43,16 +43,16 @@ class InstallPluginDependenciesParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pluginFolder")
-        if type(value) is str:
-            new.plugin_folder = value
-        else:
-            decoding.absent(
-                (path, "pluginFolder"),
-                "InstallPluginDependenciesParameter",
-                "a string",
-                data.get("pluginFolder", UNSET),
-            )
+        try:
+            value = data["pluginFolder"]
+            if type(value) is str:
+                new.plugin_folder = value
+            else:
+                decoding.absent(
+                    (path, "pluginFolder"), "InstallPluginDependenciesParameter", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("pluginFolder",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginFolder",)))
         return new

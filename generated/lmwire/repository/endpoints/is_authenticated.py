@@ -43,16 +43,14 @@ class IsAuthenticatedResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("authenticated")
-        if type(value) is bool:
-            new.authenticated = value
-        else:
-            decoding.absent(
-                (path, "authenticated"),
-                "IsAuthenticatedResult",
-                "a boolean",
-                data.get("authenticated", UNSET),
-            )
+        try:
+            value = data["authenticated"]
+            if type(value) is bool:
+                new.authenticated = value
+            else:
+                decoding.absent((path, "authenticated"), "IsAuthenticatedResult", "a boolean", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("authenticated",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authenticated",)))
         return new

@@ -43,13 +43,14 @@ class LmLinkSetDisabledParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("disabled")
-        if type(value) is bool:
-            new.disabled = value
-        else:
-            decoding.absent(
-                (path, "disabled"), "LmLinkSetDisabledParameter", "a boolean", data.get("disabled", UNSET)
-            )
+        try:
+            value = data["disabled"]
+            if type(value) is bool:
+                new.disabled = value
+            else:
+                decoding.absent((path, "disabled"), "LmLinkSetDisabledParameter", "a boolean", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("disabled",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("disabled",)))
         return new

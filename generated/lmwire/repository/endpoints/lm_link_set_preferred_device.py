@@ -43,16 +43,16 @@ class LmLinkSetPreferredDeviceParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("deviceIdentifier")
-        if type(value) is str:
-            new.device_identifier = value
-        else:
-            decoding.absent(
-                (path, "deviceIdentifier"),
-                "LmLinkSetPreferredDeviceParameter",
-                "a string",
-                data.get("deviceIdentifier", UNSET),
-            )
+        try:
+            value = data["deviceIdentifier"]
+            if type(value) is str:
+                new.device_identifier = value
+            else:
+                decoding.absent(
+                    (path, "deviceIdentifier"), "LmLinkSetPreferredDeviceParameter", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("deviceIdentifier",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceIdentifier",)))
         return new

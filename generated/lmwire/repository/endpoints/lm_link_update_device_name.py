@@ -43,16 +43,14 @@ class LmLinkUpdateDeviceNameParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("deviceName")
-        if type(value) is str:
-            new.device_name = value
-        else:
-            decoding.absent(
-                (path, "deviceName"),
-                "LmLinkUpdateDeviceNameParameter",
-                "a string",
-                data.get("deviceName", UNSET),
-            )
+        try:
+            value = data["deviceName"]
+            if type(value) is str:
+                new.device_name = value
+            else:
+                decoding.absent((path, "deviceName"), "LmLinkUpdateDeviceNameParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("deviceName",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceName",)))
         return new

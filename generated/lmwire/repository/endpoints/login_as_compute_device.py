@@ -44,13 +44,14 @@ class LoginAsComputeDeviceParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("token")
-        if type(value) is str:
-            new.token = value
-        else:
-            decoding.absent(
-                (path, "token"), "LoginAsComputeDeviceParameter", "a string", data.get("token", UNSET)
-            )
+        try:
+            value = data["token"]
+            if type(value) is str:
+                new.token = value
+            else:
+                decoding.absent((path, "token"), "LoginAsComputeDeviceParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("token",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("token",)))
             value = new.token

@@ -48,35 +48,29 @@ class LoginWithPreAuthenticatedKeysParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("keyId")
-        if type(value) is str:
-            new.key_id = value
-        else:
-            decoding.absent(
-                (path, "keyId"),
-                "LoginWithPreAuthenticatedKeysParameter",
-                "a string",
-                data.get("keyId", UNSET),
-            )
-        value = data.get("publicKey")
-        if type(value) is str:
-            new.public_key = value
-        else:
-            decoding.absent(
-                (path, "publicKey"),
-                "LoginWithPreAuthenticatedKeysParameter",
-                "a string",
-                data.get("publicKey", UNSET),
-            )
-        value = data.get("privateKey")
-        if type(value) is str:
-            new.private_key = value
-        else:
-            decoding.absent(
-                (path, "privateKey"),
-                "LoginWithPreAuthenticatedKeysParameter",
-                "a string",
-                data.get("privateKey", UNSET),
+        try:
+            value = data["keyId"]
+            if type(value) is str:
+                new.key_id = value
+            else:
+                decoding.absent((path, "keyId"), "LoginWithPreAuthenticatedKeysParameter", "a string", value)
+            value = data["publicKey"]
+            if type(value) is str:
+                new.public_key = value
+            else:
+                decoding.absent(
+                    (path, "publicKey"), "LoginWithPreAuthenticatedKeysParameter", "a string", value
+                )
+            value = data["privateKey"]
+            if type(value) is str:
+                new.private_key = value
+            else:
+                decoding.absent(
+                    (path, "privateKey"), "LoginWithPreAuthenticatedKeysParameter", "a string", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("keyId", "publicKey", "privateKey")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("keyId", "privateKey", "publicKey")))
@@ -110,16 +104,14 @@ class LoginWithPreAuthenticatedKeysResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("userName")
-        if type(value) is str:
-            new.user_name = value
-        else:
-            decoding.absent(
-                (path, "userName"),
-                "LoginWithPreAuthenticatedKeysResult",
-                "a string",
-                data.get("userName", UNSET),
-            )
+        try:
+            value = data["userName"]
+            if type(value) is str:
+                new.user_name = value
+            else:
+                decoding.absent((path, "userName"), "LoginWithPreAuthenticatedKeysResult", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("userName",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("userName",)))
         return new

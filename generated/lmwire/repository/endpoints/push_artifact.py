@@ -55,11 +55,14 @@ class PushArtifactCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("path")
-        if type(value) is str:
-            new.path = value
-        else:
-            decoding.absent((path, "path"), "PushArtifactCreation", "a string", data.get("path", UNSET))
+        try:
+            value = data["path"]
+            if type(value) is str:
+                new.path = value
+            else:
+                decoding.absent((path, "path"), "PushArtifactCreation", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("path",)), decoding, path)
         value = data.get("description", UNSET)
         if value is UNSET or type(value) is str:
             new.description = value
@@ -124,14 +127,17 @@ class PushArtifactMessage(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "message":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "PushArtifactMessage", '"message"', value)
-        value = data.get("message")
-        if type(value) is str:
-            new.message = value
-        else:
-            decoding.absent((path, "message"), "PushArtifactMessage", "a string", data.get("message", UNSET))
+        try:
+            value = data["type"]
+            if value != "message":
+                decoding.absent((path, "type"), "PushArtifactMessage", '"message"', value)
+            value = data["message"]
+            if type(value) is str:
+                new.message = value
+            else:
+                decoding.absent((path, "message"), "PushArtifactMessage", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "message")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "type")))
         return new
@@ -158,9 +164,11 @@ def decode_push_artifact_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _PUSH_ARTIFACT_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _PUSH_ARTIFACT_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(path, "PushArtifactToClient", tag, data, _PUSH_ARTIFACT_TO_CLIENT)
 

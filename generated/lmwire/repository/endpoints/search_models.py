@@ -46,11 +46,14 @@ class SearchModelsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("opts")
-        if value is not None:
-            new.opts = ModelSearchOpts.from_wire(value, decoding, (path, "opts"))
-        else:
-            decoding.absent((path, "opts"), "SearchModelsParameter", "an object", data.get("opts", UNSET))
+        try:
+            value = data["opts"]
+            if value is not UNSET and value is not None:
+                new.opts = ModelSearchOpts.from_wire(value, decoding, (path, "opts"))
+            else:
+                decoding.absent((path, "opts"), "SearchModelsParameter", "an object", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("opts",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("opts",)))
         return new
@@ -79,11 +82,16 @@ class SearchModelsResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("results")
-        if value is not None:
-            new.results = _decode_array_of_model_search_result_entry_data(value, decoding, (path, "results"))
-        else:
-            decoding.absent((path, "results"), "SearchModelsResult", "an array", data.get("results", UNSET))
+        try:
+            value = data["results"]
+            if value is not UNSET and value is not None:
+                new.results = _decode_array_of_model_search_result_entry_data(
+                    value, decoding, (path, "results")
+                )
+            else:
+                decoding.absent((path, "results"), "SearchModelsResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("results",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("results",)))
         return new

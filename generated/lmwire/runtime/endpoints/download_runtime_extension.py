@@ -55,29 +55,27 @@ class DownloadRuntimeExtensionCreation(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent(
-                (path, "name"), "DownloadRuntimeExtensionCreation", "a string", data.get("name", UNSET)
-            )
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent(
-                (path, "version"), "DownloadRuntimeExtensionCreation", "a string", data.get("version", UNSET)
-            )
-        value = data.get("updateSelections")
-        if type(value) is bool:
-            new.update_selections = value
-        else:
-            decoding.absent(
-                (path, "updateSelections"),
-                "DownloadRuntimeExtensionCreation",
-                "a boolean",
-                data.get("updateSelections", UNSET),
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "DownloadRuntimeExtensionCreation", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "DownloadRuntimeExtensionCreation", "a string", value)
+            value = data["updateSelections"]
+            if type(value) is bool:
+                new.update_selections = value
+            else:
+                decoding.absent(
+                    (path, "updateSelections"), "DownloadRuntimeExtensionCreation", "a boolean", value
+                )
+        except KeyError:
+            return cls.from_wire(
+                decoding.completed(data, ("name", "version", "updateSelections")), decoding, path
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "updateSelections", "version")))
@@ -110,9 +108,12 @@ class DownloadRuntimeExtensionCancel(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "cancel":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadRuntimeExtensionCancel", '"cancel"', value)
+        try:
+            value = data["type"]
+            if value != "cancel":
+                decoding.absent((path, "type"), "DownloadRuntimeExtensionCancel", '"cancel"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -137,9 +138,11 @@ def decode_download_runtime_extension_to_server(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _DOWNLOAD_RUNTIME_EXTENSION_TO_SERVER.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _DOWNLOAD_RUNTIME_EXTENSION_TO_SERVER[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "DownloadRuntimeExtensionToServer", tag, data, _DOWNLOAD_RUNTIME_EXTENSION_TO_SERVER
@@ -165,21 +168,21 @@ class DownloadRuntimeExtensionDownloadProgress(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "downloadProgress":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "DownloadRuntimeExtensionDownloadProgress", '"downloadProgress"', value
-            )
-        value = data.get("update")
-        if value is not None:
-            new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
-        else:
-            decoding.absent(
-                (path, "update"),
-                "DownloadRuntimeExtensionDownloadProgress",
-                "an object",
-                data.get("update", UNSET),
-            )
+        try:
+            value = data["type"]
+            if value != "downloadProgress":
+                decoding.absent(
+                    (path, "type"), "DownloadRuntimeExtensionDownloadProgress", '"downloadProgress"', value
+                )
+            value = data["update"]
+            if value is not UNSET and value is not None:
+                new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
+            else:
+                decoding.absent(
+                    (path, "update"), "DownloadRuntimeExtensionDownloadProgress", "an object", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type", "update")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -209,11 +212,14 @@ class DownloadRuntimeExtensionStartFinalizing(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "startFinalizing":
-            value = data.get("type", UNSET)
-            decoding.absent(
-                (path, "type"), "DownloadRuntimeExtensionStartFinalizing", '"startFinalizing"', value
-            )
+        try:
+            value = data["type"]
+            if value != "startFinalizing":
+                decoding.absent(
+                    (path, "type"), "DownloadRuntimeExtensionStartFinalizing", '"startFinalizing"', value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -241,9 +247,12 @@ class DownloadRuntimeExtensionSuccess(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        if data.get("type") != "success":
-            value = data.get("type", UNSET)
-            decoding.absent((path, "type"), "DownloadRuntimeExtensionSuccess", '"success"', value)
+        try:
+            value = data["type"]
+            if value != "success":
+                decoding.absent((path, "type"), "DownloadRuntimeExtensionSuccess", '"success"', value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -273,9 +282,11 @@ def decode_download_runtime_extension_to_client(
     Raises:
         DecodeError: The data does not fit.
     """
-    tag = data.get("type") if type(data) is dict else None
-    decode = _DOWNLOAD_RUNTIME_EXTENSION_TO_CLIENT.get(tag) if type(tag) is str else None
-    if decode is not None:
+    try:
+        decode = _DOWNLOAD_RUNTIME_EXTENSION_TO_CLIENT[data["type"]]
+    except (KeyError, TypeError):
+        tag = data.get("type") if type(data) is dict else None
+    else:
         return decode(data, decoding, path)
     return decoding.unknown_member(
         path, "DownloadRuntimeExtensionToClient", tag, data, _DOWNLOAD_RUNTIME_EXTENSION_TO_CLIENT

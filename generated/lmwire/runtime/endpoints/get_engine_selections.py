@@ -68,6 +68,7 @@ GET_ENGINE_SELECTIONS: Final[
         decoder=_decode_array_of_tuple_of_model_format_name_and_runtime_extension_specifier,
         encoder=_encode_result,
         type_name="list[tuple[ModelFormatName, RuntimeExtensionSpecifier]]",
+        annotations=(((), "map"),),
     ),
     description="Say which engine is selected for which format of models.",
 )

@@ -45,18 +45,19 @@ class RemoveEngineParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("name")
-        if type(value) is str:
-            new.name = value
-        else:
-            decoding.absent((path, "name"), "RemoveEngineParameter", "a string", data.get("name", UNSET))
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent(
-                (path, "version"), "RemoveEngineParameter", "a string", data.get("version", UNSET)
-            )
+        try:
+            value = data["name"]
+            if type(value) is str:
+                new.name = value
+            else:
+                decoding.absent((path, "name"), "RemoveEngineParameter", "a string", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "RemoveEngineParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("name", "version")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "version")))
         return new

@@ -51,23 +51,21 @@ class SearchRuntimeExtensionsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("query")
-        if type(value) is str:
-            new.query = value
-        else:
-            decoding.absent(
-                (path, "query"), "SearchRuntimeExtensionsParameter", "a string", data.get("query", UNSET)
-            )
-        value = data.get("includeIncompatible")
-        if type(value) is bool:
-            new.include_incompatible = value
-        else:
-            decoding.absent(
-                (path, "includeIncompatible"),
-                "SearchRuntimeExtensionsParameter",
-                "a boolean",
-                data.get("includeIncompatible", UNSET),
-            )
+        try:
+            value = data["query"]
+            if type(value) is str:
+                new.query = value
+            else:
+                decoding.absent((path, "query"), "SearchRuntimeExtensionsParameter", "a string", value)
+            value = data["includeIncompatible"]
+            if type(value) is bool:
+                new.include_incompatible = value
+            else:
+                decoding.absent(
+                    (path, "includeIncompatible"), "SearchRuntimeExtensionsParameter", "a boolean", value
+                )
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("query", "includeIncompatible")), decoding, path)
         value = data.get("channelOverride", UNSET)
         if value is UNSET or type(value) is str:
             new.channel_override = value
@@ -111,18 +109,16 @@ class SearchRuntimeExtensionsResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("extensions")
-        if value is not None:
-            new.extensions = _decode_array_of_downloadable_runtime_extension_info(
-                value, decoding, (path, "extensions")
-            )
-        else:
-            decoding.absent(
-                (path, "extensions"),
-                "SearchRuntimeExtensionsResult",
-                "an array",
-                data.get("extensions", UNSET),
-            )
+        try:
+            value = data["extensions"]
+            if value is not UNSET and value is not None:
+                new.extensions = _decode_array_of_downloadable_runtime_extension_info(
+                    value, decoding, (path, "extensions")
+                )
+            else:
+                decoding.absent((path, "extensions"), "SearchRuntimeExtensionsResult", "an array", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("extensions",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("extensions",)))
         return new

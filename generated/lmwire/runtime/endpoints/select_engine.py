@@ -46,21 +46,19 @@ class SelectEngineParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("engine")
-        if value is not None:
-            new.engine = RuntimeExtensionSpecifier.from_wire(value, decoding, (path, "engine"))
-        else:
-            decoding.absent((path, "engine"), "SelectEngineParameter", "an object", data.get("engine", UNSET))
-        value = data.get("modelFormatName")
-        if type(value) is str:
-            new.model_format_name = value
-        else:
-            decoding.absent(
-                (path, "modelFormatName"),
-                "SelectEngineParameter",
-                "a string",
-                data.get("modelFormatName", UNSET),
-            )
+        try:
+            value = data["engine"]
+            if value is not UNSET and value is not None:
+                new.engine = RuntimeExtensionSpecifier.from_wire(value, decoding, (path, "engine"))
+            else:
+                decoding.absent((path, "engine"), "SelectEngineParameter", "an object", value)
+            value = data["modelFormatName"]
+            if type(value) is str:
+                new.model_format_name = value
+            else:
+                decoding.absent((path, "modelFormatName"), "SelectEngineParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("engine", "modelFormatName")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engine", "modelFormatName")))
             value = new.model_format_name

@@ -50,23 +50,26 @@ class InfoResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("pid")
-        if type(value) is int:
-            new.pid = value
-        elif (number := decoding.integer((path, "pid"), value)) is not None:
-            new.pid = number
-        else:
-            decoding.absent((path, "pid"), "InfoResult", "an integer", data.get("pid", UNSET))
-        value = data.get("isDaemon")
-        if type(value) is bool:
-            new.is_daemon = value
-        else:
-            decoding.absent((path, "isDaemon"), "InfoResult", "a boolean", data.get("isDaemon", UNSET))
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent((path, "version"), "InfoResult", "a string", data.get("version", UNSET))
+        try:
+            value = data["pid"]
+            if type(value) is int:
+                new.pid = value
+            elif (number := decoding.integer((path, "pid"), value)) is not None:
+                new.pid = number
+            else:
+                decoding.absent((path, "pid"), "InfoResult", "an integer", value)
+            value = data["isDaemon"]
+            if type(value) is bool:
+                new.is_daemon = value
+            else:
+                decoding.absent((path, "isDaemon"), "InfoResult", "a boolean", value)
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "InfoResult", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("pid", "isDaemon", "version")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("isDaemon", "pid", "version")))
         return new

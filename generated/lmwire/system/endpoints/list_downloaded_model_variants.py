@@ -46,16 +46,14 @@ class ListDownloadedModelVariantsParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("modelKey")
-        if type(value) is str:
-            new.model_key = value
-        else:
-            decoding.absent(
-                (path, "modelKey"),
-                "ListDownloadedModelVariantsParameter",
-                "a string",
-                data.get("modelKey", UNSET),
-            )
+        try:
+            value = data["modelKey"]
+            if type(value) is str:
+                new.model_key = value
+            else:
+                decoding.absent((path, "modelKey"), "ListDownloadedModelVariantsParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("modelKey",)), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelKey",)))
         return new

@@ -51,11 +51,14 @@ class NotifyParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("title")
-        if type(value) is str:
-            new.title = value
-        else:
-            decoding.absent((path, "title"), "NotifyParameter", "a string", data.get("title", UNSET))
+        try:
+            value = data["title"]
+            if type(value) is str:
+                new.title = value
+            else:
+                decoding.absent((path, "title"), "NotifyParameter", "a string", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("title",)), decoding, path)
         value = data.get("description", UNSET)
         if value is UNSET or type(value) is str:
             new.description = value

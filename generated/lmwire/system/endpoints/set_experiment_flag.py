@@ -47,18 +47,19 @@ class SetExperimentFlagParameter(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("code")
-        if type(value) is str:
-            new.code = value
-        else:
-            decoding.absent((path, "code"), "SetExperimentFlagParameter", "a string", data.get("code", UNSET))
-        value = data.get("value")
-        if type(value) is bool:
-            new.value = value
-        else:
-            decoding.absent(
-                (path, "value"), "SetExperimentFlagParameter", "a boolean", data.get("value", UNSET)
-            )
+        try:
+            value = data["code"]
+            if type(value) is str:
+                new.code = value
+            else:
+                decoding.absent((path, "code"), "SetExperimentFlagParameter", "a string", value)
+            value = data["value"]
+            if type(value) is bool:
+                new.value = value
+            else:
+                decoding.absent((path, "value"), "SetExperimentFlagParameter", "a boolean", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("code", "value")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "value")))
         return new

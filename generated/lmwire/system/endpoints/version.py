@@ -47,16 +47,19 @@ class VersionResult(Message):
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
         new = object.__new__(cls)
-        value = data.get("version")
-        if type(value) is str:
-            new.version = value
-        else:
-            decoding.absent((path, "version"), "VersionResult", "a string", data.get("version", UNSET))
-        value = data.get("build")
-        if type(value) is float or type(value) is int:
-            new.build = value
-        else:
-            decoding.absent((path, "build"), "VersionResult", "a number", data.get("build", UNSET))
+        try:
+            value = data["version"]
+            if type(value) is str:
+                new.version = value
+            else:
+                decoding.absent((path, "version"), "VersionResult", "a string", value)
+            value = data["build"]
+            if type(value) is float or type(value) is int:
+                new.build = value
+            else:
+                decoding.absent((path, "build"), "VersionResult", "a number", value)
+        except KeyError:
+            return cls.from_wire(decoding.completed(data, ("version", "build")), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("build", "version")))
         return new

@@ -118,7 +118,7 @@ def of_cattrs(kind: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
 
 
 def main() -> None:
-    """``codecs.py LIBRARY decode-KIND|encode-KIND``: prints microseconds for each."""
+    """``message_codecs.py LIBRARY decode-KIND|encode-KIND``: prints microseconds for each."""
     library, _, (way, _, kind) = sys.argv[1], sys.argv[2], sys.argv[2].partition("-")
     decode, encode = {"lmwire": of_lmwire, "msgspec": of_msgspec, "cattrs": of_cattrs}[library](kind)
     sample = SAMPLES[kind]
