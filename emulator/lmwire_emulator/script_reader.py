@@ -191,7 +191,12 @@ def _read(
 
 
 def _pattern(node: Node) -> str | re.Pattern[str] | None:
-    return node.value if isinstance(node.value, str) else _match(node)
+    if isinstance(node.value, str):
+        return node.value
+    if not isinstance(node.value, dict):
+        node.wrong("a string or an object")
+        return None
+    return _match(node)
 
 
 def _match(node: Node) -> str | re.Pattern[str] | None:
@@ -336,6 +341,9 @@ def _end(node: Node, words: Mapping[str, Any], *, also: Sequence[str] = ()) -> A
 def _error(node: Node) -> dict[str, Any] | str | None:
     if node.value is None or isinstance(node.value, str):
         return node.value
+    if not isinstance(node.value, dict):
+        node.wrong("an object, a string or null")
+        return None
     given = node.members([*_ERROR_TEXTS, *_ERROR_TABLES], required=["title"])
     error: dict[str, Any] = {}
     for name, member in given.items():

@@ -16,9 +16,11 @@ from lmwire_emulator.errors import (
     LoadFailedError,
     ModelNotFoundError,
 )
+from lmwire_emulator.faults import CloseWithoutResult, DropTheConnection, Fail, Hang, LoadFault
 from lmwire_emulator.kv_config import ConfigLayer, Field
 from lmwire_emulator.load_events import (
     AlreadyLoaded,
+    ConnectionDropped,
     Loaded,
     LoadEvent,
     LoadProgress,
@@ -224,6 +226,56 @@ class TestLoad:
         for load in (registry.load, registry.get_or_load):
             with pytest.raises(DeviceNotFoundError, match="attic"):
                 await events_of(load("tiny", "llm", device_identifier="attic"))
+
+
+class TestLoadsThatGoWrong:
+    @staticmethod
+    def registry_of(plan: LoadPlan) -> ModelRegistry:
+        return ModelRegistry([attrs.evolve(TINY, loading=plan)])
+
+    @pytest.mark.parametrize(
+        ("fault", "last"),
+        [(CloseWithoutResult(), LoadProgress(0.5)), (DropTheConnection(), ConnectionDropped())],
+    )
+    async def test_without_a_result(self, fault: LoadFault, last: LoadEvent) -> None:
+        registry = self.registry_of(LoadPlan(progress=(0.0, 0.5), fault=fault))
+
+        assert (await events_of(registry.get_or_load("tiny", "llm")))[-1] == last
+        assert registry.loaded() == []
+
+    async def test_a_load_that_hangs_can_be_cancelled(self) -> None:
+        registry = self.registry_of(LoadPlan(progress=(0.5,), fault=Hang()))
+        cancellation = Cancellation()
+        events = registry.load("tiny", "llm", cancellation=cancellation)
+        while await anext(events) != LoadProgress(0.5):
+            pass
+        cancellation.cancel()
+
+        assert [event async for event in events] == []
+        assert registry.loaded() == []
+
+    async def test_a_load_that_is_refused_at_once_evicts_nothing(self) -> None:
+        big = attrs.evolve(SMALL_Q8, loading=LoadPlan(progress=(), fault=Fail("too large")))
+        registry = ModelRegistry([TINY, big])
+        await loaded(registry.get_or_load("tiny", "llm"))
+        seen: list[LoadEvent] = []
+
+        async def load() -> None:
+            async for event in registry.get_or_load("small", "llm"):
+                seen.append(event)
+
+        with pytest.raises(LoadFailedError, match="too large"):
+            await load()
+        assert seen == []
+        assert identifiers(registry) == ["tiny"]
+
+    async def test_the_next_load_has_a_plan_of_its_own(self) -> None:
+        plans = [LoadPlan(fault=Fail(None)), LoadPlan()]
+        registry = ModelRegistry([TINY], plan_of=lambda model: plans.pop(0))
+
+        with pytest.raises(LoadFailedError, match="Unknown error"):
+            await events_of(registry.load("tiny", "llm"))
+        assert (await loaded(registry.load("tiny", "llm"))).identifier == "tiny"
 
 
 class TestLoadConfig:

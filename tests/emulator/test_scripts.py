@@ -18,10 +18,16 @@ from lmwire_emulator.faults import (
     Hang,
     UnloadTheModel,
 )
+from lmwire_emulator.models import LoadPlan
 from lmwire_emulator.script_reader import ScriptError, load_script, parse_script
 from lmwire_emulator.scripts import (
+    Answer,
     Ending,
+    EndpointRule,
+    LoadRule,
+    Refuse,
     Reply,
+    Rule,
     Script,
     ScriptedFragment,
     ScriptRule,
@@ -143,6 +149,47 @@ def test_ends(written: Any, meant: Ending) -> None:
     assert rule.reply.end == meant
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"load": "a/b"}, LoadRule(load="a/b")),
+        ({"load": {"exact": "a/b"}, "times": 2}, LoadRule(load="a/b", times=2)),
+        ({"load": {"regex": "^a"}}, LoadRule(load=re.compile("^a"))),
+        ({"load": {"any": True}, "reply": {}}, LoadRule()),
+        (
+            {"load": "a", "reply": {"progress": [0, 1], "progress_delay": 0.5, "end": "hang"}},
+            LoadRule(load="a", reply=LoadPlan(progress=(0, 1), delay=0.5, fault=Hang())),
+        ),
+        (
+            {"load": "a", "reply": {"progress": [], "end": {"error": None}}},
+            LoadRule(load="a", reply=LoadPlan(progress=(), fault=Fail(None))),
+        ),
+        ({"endpoint": "llm.tokenize"}, EndpointRule(endpoint="llm.tokenize")),
+        (
+            {"endpoint": "llm.tokenize", "times": 1, "reply": {"delay": 1, "result": {"tokens": [1.5]}}},
+            EndpointRule(endpoint="llm.tokenize", times=1, reply=Answer(delay=1, result={"tokens": [1.5]})),
+        ),
+        (
+            {"endpoint": "llm.tokenize", "reply": {"result": None}},
+            EndpointRule(endpoint="llm.tokenize", reply=Answer(result=None)),
+        ),
+        (
+            {"endpoint": "llm.predict", "reply": {"packets": [{"type": "odd"}, 5], "end": "close"}},
+            EndpointRule(
+                endpoint="llm.predict",
+                reply=Answer(packets=[{"type": "odd"}, 5], end=CloseWithoutResult()),
+            ),
+        ),
+        (
+            {"endpoint": "system.version", "reply": {"end": "bad_parameter"}},
+            EndpointRule(endpoint="system.version", reply=Answer(end=Refuse("bad_parameter"))),
+        ),
+    ],
+)
+def test_rules_for_loads_and_endpoints(written: Any, meant: Rule) -> None:
+    assert parse_script({"rules": [written]}) == Script((meant,))
+
+
 def problems(data: Any) -> list[str]:
     with pytest.raises(ScriptError) as caught:
         parse_script(data, source="replies.yaml")
@@ -171,6 +218,32 @@ def problems(data: Any) -> list[str]:
         ({"rules": [{"times": 0}]}, "rules[0].times: must be an integer, at least 1, not 0"),
         ({"rules": [{"times": True}]}, "rules[0].times: must be an integer, at least 1, not true"),
         ({"rules": [{}, {"model": []}]}, "rules[1].model: must be a string, not []"),
+        ({"rules": [{"load": 5}]}, "rules[0].load: must be a string or an object, not 5"),
+        (
+            {"rules": [{"load": "a", "match": {}}]},
+            'rules[0]: unknown key "match"; known are load, times, reply',
+        ),
+        (
+            {"rules": [{"load": "a", "reply": {"end": "unload"}}]},
+            'rules[0].reply.end: must be one of close, hang, drop, or an object with error, not "unload"',
+        ),
+        (
+            {"rules": [{"load": "a", "reply": {"end": {}}}]},
+            "rules[0].reply.end: error is missing",
+        ),
+        (
+            {"rules": [{"endpoint": "llm.predikt"}]},
+            'rules[0].endpoint: there is no endpoint "llm.predikt"; did you mean llm.predict?',
+        ),
+        (
+            {"rules": [{"endpoint": "nonsense"}]},
+            'rules[0].endpoint: there is no endpoint "nonsense"; they are called namespace.name, such as llm.tokenize',
+        ),
+        ({"rules": [{"endpoint": []}]}, "rules[0].endpoint: must be a string, not []"),
+        (
+            {"rules": [{"endpoint": "llm.tokenize", "reply": {"packets": []}}]},
+            'rules[0].reply: unknown key "packets"; known are delay, end, result',
+        ),
     ],
 )
 def test_mistakes_in_rules(data: Any, problem: str) -> None:
@@ -209,6 +282,7 @@ def test_mistakes_in_rules(data: Any, problem: str) -> None:
         ),
         ({"end": {"error": {"title": "a"}, "stop": "failed"}}, ".end: has either error, or stop"),
         ({"end": {"stop_string": "x"}}, ".end: stop or error is missing"),
+        ({"end": {"error": 5}}, ".end.error: must be an object, a string or null, not 5"),
         (
             {"statistics": {"tokens_per_second": "fast"}},
             '.statistics.tokens_per_second: must be a number, at least 0, not "fast"',
@@ -231,6 +305,19 @@ def test_an_unknown_end_lists_all_there_are(end: Any) -> None:
 
     assert problem.startswith("rules[0].reply.end: must be one of userStopped, modelUnloaded, ")
     assert ", close, hang, drop, unload, or an object with stop or error, not " in problem
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "ends"),
+    [
+        ("llm.tokenize", "hang, drop, unknown, unhandled, bad_parameter"),
+        ("llm.predict", "hang, drop, unknown, unhandled, bad_parameter, close"),
+    ],
+)
+def test_an_unknown_end_of_an_endpoint(endpoint: str, ends: str) -> None:
+    (problem,) = problems({"rules": [{"endpoint": endpoint, "reply": {"end": "eosFound"}}]})
+
+    assert problem == f'rules[0].reply.end: must be one of {ends}, or an object with error, not "eosFound"'
 
 
 def test_a_bad_regular_expression_is_told() -> None:
