@@ -115,11 +115,13 @@ class EmulatedLlm(ModelHandlers, llm.LlmHandlers):
             fields = () if preset is None else find_preset(self._presets, preset).fields
             config = read_prediction_config(config_layers(creation.prediction_config_stack), preset=fields)
             prompt = render(config)
+            load = LoadParameters.from_config(instance.load_config)
             request = GenerationRequest(
                 prompt=prompt.text,
                 parameters=SamplingParameters.from_config(config, template_stop_strings=prompt.stop_strings),
                 context_length=instance.context_length,
-                load_seed=LoadParameters.from_config(instance.load_config).seed,
+                load_seed=load.seed,
+                reasoning_budget_message=load.reasoning_budget_message,
                 model_key=instance.model.model_key,
             )
             engine = self._engine_of(instance)

@@ -15,14 +15,29 @@ import attrs
 from lmwire_emulator.kv_config import ConfigLayer, Field, KVConfig, read_config
 from lmwire_emulator.kv_rules import EMBEDDING_LOAD_RULES, LLM_LOAD_RULES, PREDICTION_RULES
 
-__all__ = ["LoadParameters", "SamplingParameters", "read_load_config", "read_prediction_config"]
+__all__ = [
+    "LoadParameters",
+    "ReasoningTags",
+    "SamplingParameters",
+    "read_load_config",
+    "read_prediction_config",
+]
 
 _PREDICTION = "llm.prediction."
+_BUDGET_MESSAGE = "llm.load.llama.reasoningBudgetMessage"
 
 
 def _positive(value: float | None) -> float | None:
     """Zero and less mean off, where the protocol allows such values at all."""
     return value if value is not None and value > 0 else None
+
+
+@attrs.frozen
+class ReasoningTags:
+    """What encloses a section of reasoning; neither is empty."""
+
+    start: str
+    end: str
 
 
 @attrs.frozen(kw_only=True)
@@ -43,6 +58,9 @@ class SamplingParameters:
         log_probs: Report log-probabilities with this many candidates for each token, 0..100.
         structured: The wire's setting of structured output, if its type is not ``none``.
         draft_model: Key of a model for speculative decoding.
+        reasoning: Whether a model that reasons shall do so.
+        reasoning_budget: Tokens of reasoning after which the answer has to begin.
+        reasoning_tags: By what reasoning is found in the text; None: it is not looked for.
     """
 
     temperature: float = 0.8
@@ -59,6 +77,9 @@ class SamplingParameters:
     log_probs: int | None = None
     structured: Mapping[str, Any] | None = None
     draft_model: str | None = None
+    reasoning: bool = True
+    reasoning_budget: int | None = None
+    reasoning_tags: ReasoningTags | None = ReasoningTags("<think>", "</think>")
 
     @classmethod
     def from_config(
@@ -90,7 +111,15 @@ class SamplingParameters:
             log_probs=option("logProbs"),
             structured=None if structured["type"] == "none" else structured,
             draft_model=option("speculativeDecoding.draftModel") or None,
+            reasoning=option("reasoning.enableThinking"),
+            reasoning_budget=option("reasoning.budgetTokens"),
+            reasoning_tags=_reasoning_tags(option("reasoning.parsing")),
         )
+
+
+def _reasoning_tags(parsing: Mapping[str, Any]) -> ReasoningTags | None:
+    start, end = parsing["startString"], parsing["endString"]
+    return ReasoningTags(start, end) if parsing["enabled"] and start and end else None
 
 
 @attrs.frozen(kw_only=True)
@@ -100,19 +129,23 @@ class LoadParameters:
     Attributes:
         context_length: Tokens of the context.
         seed: The seed of predictions that have none of their own; None for a new one each time.
+        reasoning_budget_message: What is put in where a reasoning budget is used up.
     """
 
     context_length: int
     seed: int | None = None
+    reasoning_budget_message: str = ""
 
     @classmethod
     def from_config(cls, config: KVConfig) -> LoadParameters:
         """Read the parameters from a load config; see ``read_load_config``."""
-        prefix = "llm.load." if "llm.load.seed" in config.rules else "embedding.load."
+        is_llm = "llm.load.seed" in config.rules
+        prefix = "llm.load." if is_llm else "embedding.load."
         seed = config.option(prefix + "seed")
         return cls(
             context_length=config.option(prefix + "contextLength"),
             seed=seed if seed is not None and seed >= 0 else None,
+            reasoning_budget_message=config.option(_BUDGET_MESSAGE) if is_llm else "",
         )
 
 

@@ -88,8 +88,12 @@ class Emulator:
             plan_of=functools.partial(_plan_of, loads),
             defaults=servers.load_defaults(),
         )
-        ngram: Engine = NgramEngine(clock=clock, seconds_per_token=seconds_per_token)
-        engines = {"ngram": ScriptedEngine(script, clock=clock) if Playlist(script, ScriptRule) else ngram}
+        engines: dict[str, Engine]
+        if Playlist(script, ScriptRule):
+            engines = dict.fromkeys(("ngram", "ngram-reasoning"), ScriptedEngine(script, clock=clock))
+        else:
+            ngram = functools.partial(NgramEngine, clock=clock, seconds_per_token=seconds_per_token)
+            engines = {"ngram": ngram(), "ngram-reasoning": ngram(reasons=True)}
         faulty = ScriptedEngine(_faults_of(self.registry.downloaded), clock=clock)
         self._engines = set(engines.values())
         self._loaded = loaded

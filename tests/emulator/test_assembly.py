@@ -11,13 +11,12 @@ from lmwire_emulator.engines.base import Fragment, Token
 
 def assembled(pieces: list[str], *stop_strings: str) -> tuple[list[Fragment], str | None]:
     assembler = FragmentAssembler(stop_strings, with_tokens=True)
-    fragments: list[Fragment | None] = []
+    fragments: list[Fragment] = []
     for number, piece in enumerate(pieces):
-        fragments.append(assembler.add(Token(piece, number)))
+        fragments += assembler.add(Token(piece, number))
         if assembler.stop_string is not None:
             break
-    fragments.append(assembler.flush())
-    return [fragment for fragment in fragments if fragment is not None], assembler.stop_string
+    return fragments + assembler.flush(), assembler.stop_string
 
 
 def told(fragments: list[Fragment]) -> list[tuple[str, int, list[int]]]:
@@ -57,7 +56,7 @@ def test_a_token_of_which_a_part_is_held_back_comes_with_its_rest() -> None:
 def test_tokens_are_left_out_unless_asked_for() -> None:
     fragment = FragmentAssembler(()).add(Token("a", 1))
 
-    assert fragment == Fragment(content="a", tokens_count=1, tokens=None)
+    assert fragment == [Fragment(content="a", tokens_count=1, tokens=None)]
 
 
 @given(

@@ -45,4 +45,5 @@ def test_the_others_are_healthy() -> None:
         "emulator/ngram-small",
         "emulator/ngram-small@q4_k_m",
         "emulator/ngram-vision",
+        "emulator/ngram-reasoning",
     }

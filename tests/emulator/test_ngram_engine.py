@@ -14,7 +14,6 @@ from lmwire_emulator.cancellation import Cancellation, CancelReason
 from lmwire_emulator.engines.base import Fragment, GenerationEvent, GenerationRequest, PromptProgress
 from lmwire_emulator.engines.ngram import NgramEngine
 from lmwire_emulator.engines.ngram_model import NgramModel
-from lmwire_emulator.errors import UnsupportedFeatureError
 from lmwire_emulator.sampling import SamplingParameters
 from tests.emulator.clocks import JumpingClock
 from tests.emulator.generations import Generation, generated
@@ -312,15 +311,6 @@ class TestLogProbabilities:
         hot = await completed(log_probs=1, top_k=1, temperature=2.0, min_p=None, top_p=None)
 
         assert cold.fragments[0].tokens == hot.fragments[0].tokens
-
-
-async def test_structured_output_is_refused() -> None:
-    with pytest.raises(UnsupportedFeatureError) as caught:
-        await completed(structured={"type": "json"})
-
-    assert caught.value.display_data is not None
-    assert caught.value.display_data["code"] == "generic.engineDoesNotSupportFeature"
-    assert caught.value.display_data["engineName"] == "ngram"
 
 
 async def test_the_model_is_made_when_it_is_needed() -> None:

@@ -59,6 +59,7 @@ class GenerationRequest:
         parameters: How to sample.
         context_length: Tokens that fit into the context, prompt included.
         load_seed: The seed if the parameters have none; None for a new one each time.
+        reasoning_budget_message: What is put in where the reasoning budget is used up.
         model_key: The model that was asked, for scripts that tell models apart.
     """
 
@@ -66,6 +67,7 @@ class GenerationRequest:
     parameters: SamplingParameters = attrs.field(factory=SamplingParameters)
     context_length: int = 4096
     load_seed: int | None = None
+    reasoning_budget_message: str = ""
     model_key: str = ""
 
 

@@ -1,10 +1,11 @@
-"""The engine ``ngram``: real predictions by the small model of ``ngram_model``."""
+"""The engines ``ngram`` and ``ngram-reasoning``: real predictions by the small model of ``ngram_model``."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from typing import Final
+import codecs
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Final
 
 from lmwire_emulator.cancellation import Cancellation
 from lmwire_emulator.clock import SYSTEM_CLOCK, Clock
@@ -20,9 +21,19 @@ from lmwire_emulator.engines.base import (
     Token,
 )
 from lmwire_emulator.engines.ngram_model import Distribution, NgramModel, default_model
+from lmwire_emulator.engines.predictions import Prediction, free_text
+from lmwire_emulator.engines.reasoning import reasoned_text
 from lmwire_emulator.engines.sampler import Sampler
-from lmwire_emulator.engines.tokenizer import END_OF_TEXT
-from lmwire_emulator.errors import UnsupportedFeatureError
+from lmwire_emulator.engines.structured import (
+    ANY_OBJECT,
+    InvalidSchemaError,
+    Node,
+    UnsupportedKeywordError,
+    compile_schema,
+    structured_text,
+)
+from lmwire_emulator.engines.tokenizer import END_OF_TEXT, Tokenizer
+from lmwire_emulator.errors import EmulatorError, UnsupportedFeatureError
 
 __all__ = ["NgramEngine"]
 
@@ -36,6 +47,7 @@ class NgramEngine:
     Args:
         clock: Measures times, and waits between tokens.
         seconds_per_token: Pause after each token, for output at the pace of a large model; 0 for none.
+        reasons: Whether texts begin with a section of reasoning.
         model: Returns the model; it is asked when it is first needed.
     """
 
@@ -44,17 +56,19 @@ class NgramEngine:
         *,
         clock: Clock = SYSTEM_CLOCK,
         seconds_per_token: float = 0.0,
+        reasons: bool = False,
         model: Callable[[], NgramModel] = default_model,
     ) -> None:
         self._clock = clock
         self._seconds_per_token = seconds_per_token
+        self._reasons = reasons
         self._make_model = model
         self._model: NgramModel | None = None
 
     @property
     def name(self) -> str:
         """The engine's name."""
-        return "ngram"
+        return "ngram-reasoning" if self._reasons else "ngram"
 
     async def prepare(self) -> None:
         """Make the model, beside the event loop; after that nothing waits for it."""
@@ -71,11 +85,11 @@ class NgramEngine:
         """Predict; see ``Engine.generate``.
 
         Raises:
-            UnsupportedFeatureError: Structured output was asked for.
+            UnsupportedFeatureError: Structured output was asked for in a way that cannot be heeded.
+            EmulatorError: The schema for structured output is none, or nothing satisfies it.
         """
         parameters = request.parameters
-        if parameters.structured is not None:
-            raise UnsupportedFeatureError("structured output", engine=self.name, version=_VERSION)
+        structure = self._structure(parameters.structured)
         await self.prepare()
         watch = Stopwatch(self._clock)
         model = self._made_model()
@@ -89,31 +103,70 @@ class NgramEngine:
             yield PromptProgress(total=len(prompt), processed=processed)
         watch.prompt_processed()
 
-        assembler = FragmentAssembler(parameters.stop_strings, with_tokens=parameters.log_probs is not None)
+        assembler = FragmentAssembler(
+            parameters.stop_strings,
+            reasoning_tags=parameters.reasoning_tags,
+            with_tokens=parameters.log_probs is not None,
+        )
         seed = parameters.seed if parameters.seed is not None else request.load_seed
         sampler = Sampler(parameters, seed=seed, prompt=prompt)
-        context = [END_OF_TEXT, *prompt]
+        texts = _Texts(model.tokenizer)
+        prediction = self._prediction(request, model, prompt, structure)
+        distribution = next(prediction)
         reason = self._stop_before(request, cancellation, len(prompt), watch)
         while reason is None:
-            distribution = model.distribution(context, length=watch.predicted_tokens)
-            chosen = sampler.choose(distribution)
-            if chosen == END_OF_TEXT:
+            chosen, offered = sampler.choose(distribution), distribution
+            try:
+                distribution = prediction.send(chosen)
+            except StopIteration:
                 reason = "eosFound"
                 break
+            if chosen == END_OF_TEXT:  # of the reasoning
+                continue
             watch.predicted()
-            context.append(chosen)
-            fragment = assembler.add(self._token(model, chosen, distribution, parameters.log_probs))
-            if fragment is not None:
+            for fragment in assembler.add(texts.token(chosen, offered, parameters.log_probs)):
                 yield fragment
             if assembler.stop_string is not None:
                 reason = "stopStringFound"
             else:
                 await cancellation.pause(self._clock, self._seconds_per_token)
                 reason = self._stop_before(request, cancellation, len(prompt), watch)
-        held = assembler.flush()
-        if held is not None:
-            yield held
+        for fragment in assembler.flush():
+            yield fragment
         yield Finished(watch.statistics(reason, prompt_tokens=len(prompt), stop_string=assembler.stop_string))
+
+    def _structure(self, setting: Mapping[str, Any] | None) -> Node | None:
+        """What the text has to be, from the wire's setting; None if it may be anything."""
+        if setting is None:
+            return None
+        if setting["type"] == "gbnf":
+            raise UnsupportedFeatureError("GBNF grammars", engine=self.name, version=_VERSION)
+        schema = setting.get("jsonSchema")
+        try:
+            return compile_schema(ANY_OBJECT if schema is None else schema)
+        except UnsupportedKeywordError as error:
+            raise UnsupportedFeatureError(str(error), engine=self.name, version=_VERSION) from error
+        except InvalidSchemaError as error:
+            raise EmulatorError(
+                "The JSON Schema for structured output cannot be satisfied",
+                cause=f"In the schema, {error}.",
+                suggestion="Correct the schema.",
+            ) from error
+
+    def _prediction(
+        self, request: GenerationRequest, model: NgramModel, prompt: list[int], structure: Node | None
+    ) -> Prediction:
+        """What may come, from the first token to the end of the text."""
+        if self._reasons and request.parameters.reasoning:
+            yield from reasoned_text(
+                model,
+                budget=request.parameters.reasoning_budget,
+                message=request.reasoning_budget_message,
+            )
+        if structure is None:
+            yield from free_text(model, [END_OF_TEXT, *prompt])
+        else:
+            yield from structured_text(model, structure)
 
     def _made_model(self) -> NgramModel:
         if self._model is None:
@@ -134,16 +187,23 @@ class NgramEngine:
             return "contextLengthReached"
         return cancellation.reason
 
-    def _token(
-        self, model: NgramModel, chosen: int, distribution: Distribution, candidates: int | None
-    ) -> Token:
-        piece = model.tokenizer.piece
+
+class _Texts:
+    """The texts of tokens in their order; those of bytes come out with the last byte of a character."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._piece = tokenizer.piece
+        self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def token(self, chosen: int, offered: Distribution, candidates: int | None) -> Token:
+        """Return a token, with so many of those that could have come if log-probabilities are asked for."""
+        text = self._bytes.decode(bytes([chosen])) if chosen < END_OF_TEXT else self._piece(chosen)
         if candidates is None:
-            return Token(piece(chosen), chosen)
-        likeliest = sorted(distribution.items(), key=lambda entry: (-entry[1], entry[0]))[:candidates]
+            return Token(text, chosen)
+        likeliest = sorted(offered.items(), key=lambda entry: (-entry[1], entry[0]))[:candidates]
         return Token(
-            piece(chosen),
+            text,
             chosen,
-            distribution[chosen],
-            tuple(Candidate(piece(token), token, log) for token, log in likeliest),
+            offered[chosen],
+            tuple(Candidate(self._piece(token), token, log) for token, log in likeliest),
         )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import attrs
 
-__all__ = ["Found", "StopStringFilter"]
+__all__ = ["Found", "StopStringFilter", "undecided"]
 
 
 @attrs.frozen
@@ -30,7 +30,6 @@ class StopStringFilter:
 
     def __init__(self, stop_strings: Sequence[str]) -> None:
         self._stop_strings = tuple(dict.fromkeys(stop_strings))
-        self._longest = max(map(len, self._stop_strings), default=0)
         self._held = ""
 
     @property
@@ -45,7 +44,7 @@ class StopStringFilter:
         if found is not None:
             self._held = ""
             return found
-        kept = self._undecided(text)
+        kept = undecided(text, self._stop_strings)
         self._held = text[len(text) - kept :]
         return text[: len(text) - kept]
 
@@ -65,10 +64,12 @@ class StopStringFilter:
         _, start, stop_string = min(places)
         return Found(text[:start], stop_string)
 
-    def _undecided(self, text: str) -> int:
-        """The length of the longest end of ``text`` that begins a stop string."""
-        for length in range(min(len(text), self._longest - 1), 0, -1):
-            end = text[len(text) - length :]
-            if any(stop_string.startswith(end) for stop_string in self._stop_strings):
-                return length
-        return 0
+
+def undecided(text: str, wanted: Sequence[str]) -> int:
+    """Return the length of the longest end of ``text`` that begins one of the strings, but is not all of it."""
+    longest = max(map(len, wanted), default=0)
+    for length in range(min(len(text), longest - 1), 0, -1):
+        end = text[len(text) - length :]
+        if any(string.startswith(end) for string in wanted):
+            return length
+    return 0
