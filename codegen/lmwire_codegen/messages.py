@@ -17,6 +17,7 @@ from typing import Any, Final, TypeGuard
 import attrs
 import jinja2
 
+from lmwire_codegen.annotations import annotations_of
 from lmwire_codegen.describe import describe
 from lmwire_codegen.model import Endpoint, Model, ModulePath
 from lmwire_codegen.naming import constant_case
@@ -75,6 +76,7 @@ class _Codec:
     decoder: str = ""
     encoder: str = ""
     type_name: str = ""
+    annotations: tuple[Any, ...] = ()
 
 
 class MessageRenderer:
@@ -257,8 +259,11 @@ class _ModuleWork:
                 encoder = f"{self._model.names[definition.key]}.to_wire"
         return _Codec(
             part=_snake(part), presence=value.presence, decoder=decoder, encoder=encoder,
-            type_name=self._model.hint(value.type),
+            type_name=self._model.hint(value.type), annotations=self._annotations(endpoint, value.type),
         )  # fmt: skip
+
+    def _annotations(self, endpoint: Endpoint, type_: Type) -> tuple[Any, ...]:
+        return annotations_of(self._model, type_) if endpoint.source.serialization == "superjson" else ()
 
     def _encoder(self, endpoint: Endpoint, codec: _Codec) -> str:
         if not codec.encoder.startswith("_encode_"):

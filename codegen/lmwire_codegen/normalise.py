@@ -202,7 +202,7 @@ class _Normaliser:
             ]
             return self._choice({**schema, "anyOf": alternatives}, key, names, place, names)
         if isinstance(kinds, str) and kinds in _SCALARS:
-            return Scalar(_SCALARS[kinds], self._limits(schema, place))
+            return Scalar(_SCALARS[kinds], self._limits(schema, place), schema.get("format"))
         if kinds == "array" or (kinds is None and ("items" in schema or "prefixItems" in schema)):
             return self._array(schema, key, names, place)
         if kinds == "object" or (kinds is None and "properties" in schema):
@@ -270,7 +270,8 @@ class _Normaliser:
         item = self.type_of(
             schema.get("items", True), f"{key}[]", self._below(names, "item"), place.child("items")
         )
-        return ArrayType(item, schema.get("minItems"), schema.get("maxItems"))
+        unique = schema.get("uniqueItems") is True
+        return ArrayType(item, schema.get("minItems"), schema.get("maxItems"), unique)
 
     def _object(self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location) -> Type:
         properties = schema.get("properties")

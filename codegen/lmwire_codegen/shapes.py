@@ -66,6 +66,8 @@ class Scalar:
 
     kind: ScalarKind
     limits: Limits = Limits()
+    format: str | None = None
+    """The schema's word for what the value stands for; superjson endpoints need it."""
 
 
 @attrs.frozen
@@ -87,6 +89,7 @@ class ArrayType:
     item: Type
     min_items: int | None = None
     max_items: int | None = None
+    unique: bool = False
 
 
 @attrs.frozen
