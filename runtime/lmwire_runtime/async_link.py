@@ -22,18 +22,17 @@ from typing import Any, Final, cast
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.byte_stream import default_ssl_context
-from lmwire_runtime.connection import READ_SIZE, LinkCore, Settings
+from lmwire_runtime.connection import READ_SIZE, LinkCore, Settings, backlog_error, lost_error
 from lmwire_runtime.errors import (
+    CancelledError,
     ClosedError,
     ConnectError,
-    ConnectionLostError,
     LMWireError,
     RequestTimeoutError,
     UsageError,
 )
 from lmwire_runtime.session import Channel, Exchange
 from lmwire_runtime.transport import ClientTransport
-from lmwire_runtime.wire import UNSET
 
 __all__ = ["AsyncLink"]
 
@@ -60,8 +59,12 @@ class AsyncLink(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(READ_SIZE))
         # While connecting, and while closing: resolved by whatever arrives.
         self._progress: asyncio.Future[None] | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
+        # Whether the peer takes too little, who waits for that to change, how much was ever written, and whether the
+        # peer has stopped to take any.
+        self._choked = False
+        self._choked_waiters: set[asyncio.Future[bool]] = set()
+        self._written = 0
+        self._stuck = False
         self._reading = True
         # When the link was last known to be in touch with its socket.
         self._looked = self._clock.monotonic()
@@ -111,9 +114,7 @@ class AsyncLink(asyncio.BufferedProtocol):
             self._check_open()
         self.session.authenticate(settings.credentials.identifier, settings.credentials.passkey)
         self._write()
-        while not self.session.authenticated:
-            if self.session.lost is not None:
-                raise self.session.lost.copied()
+        while not self.core.check_authentication(url):
             await self._next_progress()
 
     def _check_open(self) -> None:
@@ -129,8 +130,13 @@ class AsyncLink(asyncio.BufferedProtocol):
 
     @property
     def usable(self) -> bool:
-        """Whether a new exchange may start here: not lost, not closed, and the peer not mute."""
-        return self.session.lost is None and not self._closed and not self.session.mute
+        """Whether a new exchange may start here: not lost, not closed, and the peer neither mute nor deaf."""
+        return not (self.session.lost is not None or self._closed or self._stuck or self.session.mute)
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait for the peer to take them."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     async def refresh(self) -> bool:
         """Take in what has arrived while the program kept the event loop from running; returns ``usable``."""
@@ -142,7 +148,7 @@ class AsyncLink(asyncio.BufferedProtocol):
             await asyncio.sleep(0)
         return self.usable
 
-    def start(self, begin: Callable[[], Exchange]) -> Exchange:
+    async def start(self, begin: Callable[[], Exchange], limit: float | None) -> Exchange:
         """Queue a request by ``begin`` (which calls the session) and send it; raises as ``SyncLink.start`` does."""
         if self.session.lost is not None:
             raise self.session.lost.copied()
@@ -153,21 +159,28 @@ class AsyncLink(asyncio.BufferedProtocol):
             self.session.retract(exchange, error)
             raise error.at(self.session.namespace, exchange.endpoint, exchange.id) from error.__cause__
         self._write()
+        if self._choked:
+            try:
+                await self._drain(exchange, limit)
+            except BaseException:
+                self.abandon(exchange, CancelledError("the request was interrupted"))
+                raise
         return exchange
 
-    async def send(self, channel: Channel, message: Any = UNSET) -> bool:
+    async def send(self, channel: Channel, message: Any, limit: float | None) -> bool:
         """Send a packet; returns False if the channel has ended.
 
         Waits while the peer does not take what was sent before.
 
         Raises:
+            RequestTimeoutError: The peer has taken nothing for ``limit`` seconds; the channel was given up.
             UsageError: The packet cannot be expressed on the wire.
         """
         sent = self.session.send(channel, message)
         if sent:
             self.core.encode_outgoing()
         self._write()
-        await self.drain()
+        await self._drain(channel, limit)
         return sent
 
     def cancel(self, channel: Channel) -> bool:
@@ -177,10 +190,40 @@ class AsyncLink(asyncio.BufferedProtocol):
         self._in_loop(self._cancel, channel)
         return True
 
-    async def drain(self) -> None:
-        """Wait until the peer takes data again."""
-        if not self._writable.is_set():
-            await self._writable.wait()
+    async def _drain(self, exchange: Exchange, limit: float | None) -> None:
+        """Wait while the peer takes too little of what was sent, as long as it takes something every now and then.
+
+        Raises:
+            RequestTimeoutError: It has taken nothing for ``limit`` seconds; the exchange was given up.
+        """
+        while self._choked and not exchange.ended:
+            taken = self._written - self.unsent
+            if not await self._until_unchoked(exchange, limit) and self._written - self.unsent <= taken:
+                self._stuck = True
+                error = backlog_error(self.session, exchange, limit or 0.0, self.unsent)
+                self.abandon(exchange, error)
+                raise error
+
+    async def _until_unchoked(self, exchange: Exchange, limit: float | None) -> bool:
+        """Wait until the peer takes data again, or the exchange changes; returns False after ``limit`` seconds."""
+        future: asyncio.Future[bool] = self.loop.create_future()
+
+        def changed() -> None:
+            if not future.done():
+                future.set_result(True)
+
+        if exchange.on_change is None:  # else another task waits for it
+            exchange.on_change = changed
+        self._choked_waiters.add(future)
+        if limit is not None:
+            self._watch(future, self._clock.monotonic() + limit)
+        try:
+            return await future
+        finally:
+            if exchange.on_change is changed:
+                exchange.on_change = None
+            self._choked_waiters.discard(future)
+            self._deadlines.pop(future, None)
 
     def abandon(self, exchange: Exchange, error: LMWireError) -> None:
         """End an exchange from this side, with its cancel packet if it has one. Never waits.
@@ -216,10 +259,13 @@ class AsyncLink(asyncio.BufferedProtocol):
         if timeout is not None:
             self._watch(future, self._clock.monotonic() + timeout)
         try:
-            return await future
+            in_time = await future
         finally:
             exchange.on_change = None
             self._deadlines.pop(future, None)
+        if not in_time:
+            self._stuck = self._stuck or self.unsent > 0
+        return in_time
 
     async def close(self, reason: LMWireError | None = None) -> None:
         """Close: what is in flight ends with ``reason`` (by default ClosedError); the closing handshake is brief."""
@@ -301,18 +347,19 @@ class AsyncLink(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.core.transport.closed:
             self.core.transport.abort()
-        error = ConnectionLostError(f"the connection was lost: {exc or self.core.transport.close_reason}")
-        error.__cause__ = exc
-        self.session.lose(error)
+        self.session.lose(lost_error(str(exc or self.core.transport.close_reason), exc))
         self._cancel_timers()
-        self._writable.set()
+        self.resume_writing()
         self._report_progress()
 
     def pause_writing(self) -> None:
-        self._writable.clear()
+        self._choked = True
 
     def resume_writing(self) -> None:
-        self._writable.set()
+        self._choked = False
+        for future in self._choked_waiters:
+            if not future.done():
+                future.set_result(True)
 
     def _received(self) -> None:
         self.core.check_ended()
@@ -321,8 +368,8 @@ class AsyncLink(asyncio.BufferedProtocol):
         self._adjust_reading()
         if self.core.transport.closed and self._transport is not None:
             self._transport.close()
-        elif self.session.lost is not None and self._end_timer is None:
-            # The peer has its time to end a connection that it has closed.
+        if self.session.lost is not None and self._end_timer is None:
+            # The peer has its time to end a connection that it has closed, and to take what was sent before.
             self._end_timer = self.loop.call_later(self._settings.timeouts.close, self.discard)
 
     def _report_progress(self) -> None:
@@ -332,6 +379,7 @@ class AsyncLink(asyncio.BufferedProtocol):
     def _write(self) -> None:
         data = self.core.flush()
         if data and self._transport is not None and not self._transport.is_closing():
+            self._written += len(data)
             self._transport.write(data)
 
     # Deadlines and budgets.

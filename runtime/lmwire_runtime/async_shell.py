@@ -62,14 +62,14 @@ class AsyncConnection:
         limit = resolve_timeout(timeout, settings.timeouts.rpc)
         raw = encode(descriptor, descriptor.parameter, parameter)
         link = await self.link(limit)
-        call = cast(Call, link.start(lambda: link.session.call(descriptor.name, raw)))
+        call = cast(Call, await link.start(lambda: link.session.call(descriptor.name, raw), limit))
         try:
             answered = await link.wait(call, limit)
         except BaseException:
             link.abandon(call, CancelledError("the call was interrupted"))
             raise
         if not answered:
-            error = silence_error(call, descriptor, limit or 0.0)
+            error = silence_error(link.session, call, limit or 0.0, link.unsent)
             link.abandon(call, error)
             raise error
         return finish_call(call, descriptor, settings)
@@ -174,7 +174,9 @@ class AsyncChannel(ChannelCore[S, T, AsyncLink]):
         if self._channel is None:
             link = await self._connection.link(self._timeout)
             descriptor, creation = self.descriptor, self._creation
-            begun = link.start(lambda: link.session.open(descriptor.name, creation, descriptor.cancel))
+            begun = await link.start(
+                lambda: link.session.open(descriptor.name, creation, descriptor.cancel), self._timeout
+            )
             self._link, self._channel = link, cast(Channel, begun)
             self._creation = UNSET
         return self._channel
@@ -202,10 +204,12 @@ class AsyncChannel(ChannelCore[S, T, AsyncLink]):
         raise ended_error(await self.start(), self.descriptor)
 
     async def send(self, packet: S) -> bool:
-        """Send a packet; returns False if the channel has ended, which is a normal race."""
+        """Send a packet; see ``SyncChannel.send``."""
         channel = await self.start()
         assert self._link is not None
-        return await self._link.send(channel, encode(self.descriptor, self.descriptor.to_server, packet))
+        return await self._link.send(
+            channel, encode(self.descriptor, self.descriptor.to_server, packet), self._timeout
+        )
 
     async def cancel(self) -> bool:
         """Ask the server to stop, and go on receiving what it still sends; see ``SyncChannel.cancel``."""

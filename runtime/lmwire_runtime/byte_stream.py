@@ -14,6 +14,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from typing import Final, Protocol
 
@@ -91,13 +92,19 @@ class PlainStream:
 class TlsStream:
     """Bytes through TLS; the handshake is done before it is handed out."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        server_hostname: str,
+        deadline: float | None = None,
+    ) -> None:
         # The leader reads while another thread writes; an SSLObject must not be entered twice.
         self._lock = threading.Lock()
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
-        self._shake_hands(sock)
+        self._shake_hands(sock, deadline)
         self._plain = PlainStream(sock)
         # Encrypted bytes on their way in and out.
         self._received: deque[bytes] = deque()
@@ -147,6 +154,16 @@ class TlsStream:
             return True
 
     def close(self) -> None:
+        # The peer is told that this is no cut, as far as that goes without waiting.
+        if not self.closed and self._lock.acquire(blocking=False):
+            try:
+                with contextlib.suppress(OSError, ValueError):
+                    if not self._sealed:  # else the end would come in the middle of what is being sent
+                        self._tls.unwrap()
+            finally:
+                with contextlib.suppress(OSError):
+                    self._drain()
+                self._lock.release()
         self._plain.close()
 
     def _drain(self) -> bool:
@@ -156,14 +173,15 @@ class TlsStream:
                 return False
         return True
 
-    def _shake_hands(self, sock: socket.socket) -> None:
-        # The socket still blocks, with the connect timeout.
+    def _shake_hands(self, sock: socket.socket, deadline: float | None) -> None:
+        # The socket still blocks.
         while True:
             try:
                 self._tls.do_handshake()
                 sock.sendall(self._outgoing.read())
                 return
             except ssl.SSLWantReadError:
+                _limit(sock, deadline)  # anew for every step: a peer may send a byte at a time
                 sock.sendall(self._outgoing.read())
                 data = sock.recv(TLS_RECORD)
                 if not data:
@@ -171,6 +189,10 @@ class TlsStream:
                         "the peer ended the connection during the TLS handshake"
                     ) from None
                 self._incoming.write(data)
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):
+                    sock.sendall(self._outgoing.read())  # tells the peer why
+                raise
 
 
 def default_ssl_context() -> ssl.SSLContext:
@@ -186,13 +208,14 @@ def open_stream(address: Address, context: ssl.SSLContext | None, timeout: float
         RequestTimeoutError: It took longer than ``timeout`` seconds.
     """
     sock: socket.socket | None = None
+    deadline = None if timeout is None else time.monotonic() + timeout
     try:
         if timeout is not None and timeout <= 0:
             raise TimeoutError  # which a socket would take for "do not block"
         sock = socket.create_connection((address.connect_host, address.port), timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if address.secure:
-            return TlsStream(sock, context or default_ssl_context(), address.server_name)
+            return TlsStream(sock, context or default_ssl_context(), address.server_name, deadline)
         return PlainStream(sock)
     except TimeoutError as error:
         _discard(sock)
@@ -205,6 +228,14 @@ def open_stream(address: Address, context: ssl.SSLContext | None, timeout: float
     except BaseException:
         _discard(sock)
         raise
+
+
+def _limit(sock: socket.socket, deadline: float | None) -> None:
+    if deadline is not None:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        sock.settimeout(remaining)
 
 
 def _discard(sock: socket.socket | None) -> None:

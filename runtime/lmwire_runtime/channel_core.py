@@ -24,6 +24,9 @@ class ChannelLink(Protocol):
 
     session: ClientSession
 
+    @property
+    def unsent(self) -> int: ...
+
     def cancel(self, channel: Channel) -> bool: ...
 
     def abandon(self, exchange: Exchange, error: LMWireError) -> None: ...
@@ -96,7 +99,7 @@ class ChannelCore(Generic[S, T, L]):
                 link.resume()
             try:
                 packet = decode(raw, decoding, ROOT)
-            except DecodeError as error:
+            except (DecodeError, RecursionError) as error:
                 self.close_now()
                 raise_mismatch(error, raw, channel, self.descriptor, self._settings)
             yield packet
@@ -109,9 +112,10 @@ class ChannelCore(Generic[S, T, L]):
             LMWireError: What ended the channel.
         """
         if not in_time:
-            error = silence_error(channel, self.descriptor, self._timeout or 0.0)
-            assert self._link is not None
-            self._link.abandon(channel, error)
+            link = self._link
+            assert link is not None
+            error = silence_error(link.session, channel, self._timeout or 0.0, link.unsent)
+            link.abandon(channel, error)
             raise error
         if channel.inbox:
             return True

@@ -168,7 +168,7 @@ class LinkCore:
     def check_ended(self) -> None:
         """End all exchanges if the peer has ended the connection."""
         if self.transport.closing and self.session.lost is None:
-            self.session.lose(ConnectionLostError(f"the connection was lost: {self.transport.close_reason}"))
+            self.session.lose(lost_error(self.transport.close_reason))
 
     def check_handshake(self, address: str) -> bool:
         """Say whether the WebSocket handshake is done.
@@ -187,6 +187,23 @@ class LinkCore:
             )
         return False
 
+    def check_authentication(self, address: str) -> bool:
+        """Say whether the server has accepted the credentials.
+
+        Raises:
+            AuthenticationError: It has not, or it did not answer as LM Studio does.
+            ConnectionLostError: It ended the connection instead.
+        """
+        lost = self.session.lost
+        if isinstance(lost, ConnectionLostError):
+            raise ConnectionLostError(
+                f"{address} ended the connection instead of answering the authentication:"
+                f" {self.transport.close_reason}; is it an LM Studio server?"
+            ) from lost.__cause__
+        if lost is not None:
+            raise lost.copied()
+        return self.session.authenticated
+
     def _tapped(self, direction: Direction, text: Payload) -> None:
         assert self._tap is not None
         _tapping.active = True
@@ -199,10 +216,22 @@ class LinkCore:
             _tapping.active = False
 
     def _not_json(self, message: Payload, error: ValueError) -> None:
-        start = bytes(message[:80])
-        self.session.warn(
-            ("json",), f"{self.session.namespace}: a message that is no JSON was dropped: {start!r} ({error})"
-        )
+        session, start = self.session, redact_text(message)[:80]
+        if not session.authenticated:
+            session.refuse_authentication(f"what is no JSON: {start!r}")
+        else:
+            session.warn(
+                ("json",), f"{session.namespace}: a message that is no JSON was dropped: {start!r} ({error})"
+            )
+
+
+def lost_error(why: str, cause: BaseException | None = None) -> ConnectionLostError:
+    """Make the error of everything that was in flight when the connection ended."""
+    error = ConnectionLostError(
+        f"the connection was lost: {why}; what was in flight is not sent again, the next request connects anew"
+    )
+    error.__cause__ = cause
+    return error
 
 
 def encode(descriptor: EndpointDescriptor, codec: Codec[T], value: T) -> Any:
@@ -232,23 +261,44 @@ def finish_call(call: Call, descriptor: RpcDescriptor[Any, T], settings: Setting
     raw = call.take()
     try:
         return descriptor.result.decode(raw, settings.decoding)
-    except DecodeError as error:
+    except (DecodeError, RecursionError) as error:
         raise_mismatch(error, raw, call, descriptor, settings)
 
 
 def raise_mismatch(
-    error: DecodeError, raw: Any, exchange: Exchange, descriptor: EndpointDescriptor, settings: Settings
+    error: DecodeError | RecursionError,
+    raw: Any,
+    exchange: Exchange,
+    descriptor: EndpointDescriptor,
+    settings: Settings,
 ) -> NoReturn:
     """Raise what a caller gets for a reply that does not fit the schema."""
+    if isinstance(error, RecursionError):
+        error = DecodeError("", "a value of some reasonable depth", "one that is nested too deeply")
     mismatch = ProtocolMismatchError(error, revision=settings.revision, raw=None if raw is UNSET else raw)
     raise mismatch.at(descriptor.namespace, descriptor.name, exchange.id) from error
 
 
-def silence_error(exchange: Exchange, descriptor: EndpointDescriptor, seconds: float) -> LMWireError:
-    """Make the error of an exchange on which nothing arrived in time."""
-    what = "answer" if isinstance(exchange, Call) else "packet"
-    error = RequestTimeoutError(f"no {what} arrived within {seconds:g} s", seconds=seconds)
-    return error.at(descriptor.namespace, descriptor.name, exchange.id)
+def silence_error(session: ClientSession, exchange: Exchange, seconds: float, unsent: int) -> LMWireError:
+    """Make the error of an exchange on which nothing arrived in time.
+
+    ``unsent`` bytes, of this or of other requests, wait for the peer to take them.
+    """
+    what, timeout = ("answer", "rpc") if isinstance(exchange, Call) else ("packet", "channel")
+    hint = f"if the server needs longer, raise the request's timeout or the client's timeouts.{timeout}"
+    if unsent:
+        hint = f"the server has not taken {unsent} bytes of what it was sent, the next request connects anew"
+    error = RequestTimeoutError(f"no {what} arrived within {seconds:g} s; {hint}", seconds=seconds)
+    return error.at(session.namespace, exchange.endpoint, exchange.id)
+
+
+def backlog_error(session: ClientSession, exchange: Exchange, seconds: float, unsent: int) -> LMWireError:
+    """Make the error of an exchange whose request, or packet, the peer does not take."""
+    error = RequestTimeoutError(
+        f"the server has taken nothing of {unsent} bytes for {seconds:g} s; the next request connects anew",
+        seconds=seconds,
+    )
+    return error.at(session.namespace, exchange.endpoint, exchange.id)
 
 
 def ended_error(channel: Channel, descriptor: EndpointDescriptor) -> LMWireError:

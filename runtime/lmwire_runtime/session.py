@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
+from lmwire_runtime.credentials import REDACTED
 from lmwire_runtime.errors import (
     AuthenticationError,
     ChannelError,
@@ -34,7 +35,7 @@ from lmwire_runtime.errors import (
 from lmwire_runtime.exchanges import Call, Channel, Exchange
 from lmwire_runtime.limits import Limits
 from lmwire_runtime.refusals import PeerWarning
-from lmwire_runtime.wire import UNSET, WarningSink
+from lmwire_runtime.wire import UNSET, WarningSink, describe
 
 __all__ = ["WARNING_LIMIT", "Call", "Channel", "ClientSession", "Exchange", "Lacking"]
 
@@ -43,8 +44,13 @@ Lacking: TypeAlias = frozenset[tuple[type[Exchange], str]]
 WARNING_LIMIT: Final = 5
 """A peer sends at most this many warnings over one connection and is mute about bad requests from then on."""
 
-# Abandoned calls that a late warning may still be about.
-_REMEMBERED_CALLS: Final = 64
+# Abandoned calls, and as many channels, that a late warning may still be about.
+_REMEMBERED: Final = 64
+# Ids begin at 1.
+_NO_ID: Final = 0
+_REFUSED_HINT: Final = (
+    "see the client's api_token, or the environment variable LMSTUDIO_API_TOKEN or LM_API_TOKEN"
+)
 
 
 class ClientSession:
@@ -64,6 +70,7 @@ class ClientSession:
         self._calls: dict[int, Call] = {}
         self._channels: dict[int, Channel] = {}
         self._next_id = 0
+        self._passkey = ""
         self._limits = limits
         self._sink = sink
         self._headroom = min(limits.channel_bytes, limits.connection_bytes)
@@ -92,6 +99,7 @@ class ClientSession:
 
     def authenticate(self, identifier: str, passkey: str) -> None:
         """Queue the authentication packet, which has to be the first thing sent, and alone until the answer."""
+        self._passkey = passkey
         self.outgoing.append({"authVersion": 1, "clientIdentifier": identifier, "clientPasskey": passkey})
 
     def call(self, endpoint: str, parameter: Any = UNSET) -> Call:
@@ -144,6 +152,7 @@ class ClientSession:
         if not channel.ended:
             channel.draining = True
             self._finish(channel, None)
+            self._forget_oldest(self._channels)
         self._forget_unread(channel)
 
     def abandon(self, exchange: Exchange, error: LMWireError) -> None:
@@ -152,9 +161,7 @@ class ClientSession:
             self.cancel(exchange)
         exchange.draining = True
         self._finish(exchange, error)
-        draining = [call for call in self._calls.values() if call.draining]
-        if len(draining) > _REMEMBERED_CALLS:
-            del self._calls[draining[0].id]
+        self._forget_oldest(self._table(exchange))
         self._forget_unread(exchange)
 
     def retract(self, exchange: Exchange, error: LMWireError) -> None:
@@ -183,8 +190,10 @@ class ClientSession:
         for frame, size in zip(frames, sizes, strict=False):
             try:
                 # Nearly all frames of a busy connection are these: the straight way.
-                if frame["type"] == "channelSend":
-                    channel = channels[frame["channelId"]]
+                if (
+                    frame["type"] == "channelSend" and (identity := frame["channelId"]) is not True
+                ):  # which is 1
+                    channel = channels[identity]
                     if channel.on_change is None and channel.request is None and not channel.draining:
                         channel.inbox.append((frame["message"], size))
                         channel.received += size
@@ -222,20 +231,26 @@ class ClientSession:
             self.authenticated = True
         elif success is False:
             reason = frame.get("error")
-            self.lose(
-                AuthenticationError(
-                    f"the server refused the credentials: {reason if isinstance(reason, str) else 'no reason given'}"
-                )
-            )
+            told = self._without_secret(reason[:500]) if isinstance(reason, str) else "no reason given"
+            self.lose(AuthenticationError(f"the server refused the credentials: {told} ({_REFUSED_HINT})"))
         else:
-            self.lose(AuthenticationError("the server did not answer the authentication as LM Studio does"))
+            self.refuse_authentication(describe(frame))
+
+    def refuse_authentication(self, reply: str) -> None:
+        """End the connection because the authentication was answered with ``reply``, which is no answer to it."""
+        self.lose(
+            AuthenticationError(
+                "the server did not answer the authentication as LM Studio does, but with"
+                f" {self._without_secret(reply)}; is it an LM Studio server?"
+            )
+        )
+
+    def _without_secret(self, text: str) -> str:
+        # A server may quote what it was sent.
+        return text.replace(self._passkey, REDACTED) if self._passkey else text
 
     def _on_channel_send(self, frame: dict[str, Any], size: int) -> None:
-        try:
-            channel = self._channels.get(frame["channelId"])
-        except (KeyError, TypeError):
-            self._malformed(frame)
-            return
+        channel = self._channels.get(self._id_in(frame, "channelId"))
         if channel is None:
             return
         channel.request = None
@@ -327,6 +342,12 @@ class ClientSession:
         if self.paused is exchange:
             self.check_budgets()
 
+    def _forget_oldest(self, table: dict[int, Any]) -> None:
+        # A server need never end what was given up; what it still sends for a forgotten one is dropped just the same.
+        draining = [exchange for exchange in table.values() if exchange.draining]
+        if len(draining) > _REMEMBERED:
+            del table[draining[0].id]
+
     def _forget_unread(self, exchange: Exchange) -> None:
         exchange.inbox.clear()
         self._recheck(exchange)
@@ -350,15 +371,18 @@ class ClientSession:
         return self._calls if isinstance(exchange, Call) else self._channels
 
     def _pop(self, table: dict[int, Any], frame: dict[str, Any], key: str) -> Any:
-        try:
-            return table.pop(frame[key], None)
-        except (KeyError, TypeError):
-            self._malformed(frame)
-            return None
+        return table.pop(self._id_in(frame, key), None)
 
-    def _malformed(self, frame: dict[str, Any]) -> None:
-        kind = str(frame.get("type"))
+    def _id_in(self, frame: dict[str, Any], key: str) -> int:
+        """Return a frame's id, one that is never open if it has none that can be used."""
+        identity = frame.get(key)
+        if type(identity) is float and identity.is_integer():
+            return int(identity)  # 3.0 is an integer
+        if type(identity) is int:
+            return identity
+        kind = frame["type"]
         self.warn(("malformed", kind), f"{self.namespace}: a {kind} frame without a usable id was dropped")
+        return _NO_ID
 
     def _finish(self, exchange: Exchange, error: LMWireError | None) -> None:
         """The one way in which an exchange ends."""

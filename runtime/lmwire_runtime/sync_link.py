@@ -34,11 +34,10 @@ from typing import Any, Final
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.byte_stream import ByteStream, open_stream
-from lmwire_runtime.connection import READ_SIZE, LinkCore, Settings
+from lmwire_runtime.connection import READ_SIZE, LinkCore, Settings, backlog_error, lost_error
 from lmwire_runtime.errors import (
     CancelledError,
     ClosedError,
-    ConnectionLostError,
     LMWireError,
     RequestTimeoutError,
     UsageError,
@@ -47,7 +46,6 @@ from lmwire_runtime.leadership import Leadership
 from lmwire_runtime.poller import Poller
 from lmwire_runtime.session import Channel, Exchange
 from lmwire_runtime.transport import ClientTransport
-from lmwire_runtime.wire import UNSET
 
 __all__ = ["SyncLink"]
 
@@ -81,6 +79,9 @@ class SyncLink:
         # Closed or discarded by its user; dropped: the socket is of no more use, whoever ended it.
         self._closed = False
         self._dropped = False
+        # How many bytes the peer has taken, and whether it has stopped to take any.
+        self._taken = 0
+        self._stuck = False
         self._ticked_after_loss = False
         self._close_sockets = weakref.finalize(self, _close_both, stream, self._poller)
 
@@ -112,9 +113,7 @@ class SyncLink:
             with link._lock:
                 link.session.authenticate(settings.credentials.identifier, settings.credentials.passkey)
                 link._write()
-            link._until(lambda: link.session.authenticated or link.session.lost is not None, deadline)
-            if link.session.lost is not None:
-                raise link._lost_error()
+            link._until(lambda: link.core.check_authentication(url), deadline)
         except TimeoutError as error:
             link.discard()
             step = "authentication" if transport.open else "WebSocket handshake"
@@ -129,8 +128,13 @@ class SyncLink:
 
     @property
     def usable(self) -> bool:
-        """Whether a new exchange may start here: not lost, not closed, and the peer not mute."""
-        return self.session.lost is None and not self._closed and not self.session.mute
+        """Whether a new exchange may start here: not lost, not closed, and the peer neither mute nor deaf."""
+        return not (self.session.lost is not None or self._closed or self._stuck or self.session.mute)
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait for the peer to take them."""
+        return len(self._backlog)
 
     def refresh(self) -> bool:
         """Take in what has arrived while nobody waited, a close above all; returns ``usable``.
@@ -143,10 +147,11 @@ class SyncLink:
             self._sweep(REFRESH_READS)
         return self.usable
 
-    def start(self, begin: Callable[[], Exchange]) -> Exchange:
+    def start(self, begin: Callable[[], Exchange], limit: float | None) -> Exchange:
         """Queue a request by ``begin`` (which calls the session) and send it.
 
         Raises:
+            RequestTimeoutError: The peer has taken nothing of it for ``limit`` seconds.
             ConnectionLostError: The link had been lost; nothing was sent.
             ClosedError: The client was closed.
             UsageError: The request cannot be expressed on the wire.
@@ -165,17 +170,18 @@ class SyncLink:
                         self.session.namespace, exchange.endpoint, exchange.id
                     ) from error.__cause__
                 self._write()
-            self._relieve()
+            self._relieve(exchange, limit)
         except BaseException:
             if exchange is not None:
                 self.abandon(exchange, CancelledError("the request was interrupted"))
             raise
         return exchange
 
-    def send(self, channel: Channel, message: Any = UNSET) -> bool:
+    def send(self, channel: Channel, message: Any, limit: float | None) -> bool:
         """Send a packet; returns False if the channel has ended.
 
         Raises:
+            RequestTimeoutError: The peer has taken nothing for ``limit`` seconds; the channel was given up.
             UsageError: The packet cannot be expressed on the wire.
         """
         self._check_process()
@@ -184,7 +190,7 @@ class SyncLink:
             if sent:
                 self.core.encode_outgoing()
             self._write()
-        self._relieve()
+        self._relieve(channel, limit)
         return sent
 
     def cancel(self, channel: Channel) -> bool:
@@ -218,6 +224,7 @@ class SyncLink:
         try:
             self._until(lambda: bool(exchange.inbox) or exchange.ended, deadline, exchange)
         except TimeoutError:
+            self._stuck = self._stuck or bool(self._backlog)
             return False
         return True
 
@@ -336,7 +343,8 @@ class SyncLink:
             if not self._arrived:
                 self._stream.receive(READ_SIZE, self._arrived)
         except OSError as error:
-            self._lose(error)
+            with self._lock:
+                self._end(lost_error(str(error), error))
             return True
         if not self._arrived:
             return False
@@ -356,10 +364,10 @@ class SyncLink:
                 transport.receive_eof()
             self.core.check_ended()
         except BaseException:
-            self._end(ConnectionLostError("the connection was given up: its reader was interrupted"))
+            self._end(lost_error("its reader was interrupted"))
             raise
         if transport.closed:
-            self._end(ConnectionLostError(f"the connection was lost: {transport.close_reason}"))
+            self._end(lost_error(transport.close_reason))
 
     def _defer(self, action: Callable[[], object]) -> None:
         """Do something that needs the lock: now, or by whoever holds it, perhaps this very thread further up."""
@@ -378,37 +386,40 @@ class SyncLink:
                 self._deferred.popleft()()
             self._backlog += self.core.flush()
         except BaseException:
-            self._end(ConnectionLostError("the connection was given up: its writer was interrupted"))
+            self._end(lost_error("its writer was interrupted"))
             raise
         if not self._backlog or self._dropped:
             return
         if os.getpid() != self._owner_pid:
             self._backlog.clear()  # a forked process has no say in its parent's connection
             return
+        unsent = len(self._backlog)
         try:
             while self._backlog and self._stream.send(self._backlog):
                 pass
         except OSError as error:
-            self._end(_lost_by(error))
+            self._end(lost_error(str(error), error))
+        self._taken += unsent - len(self._backlog)
 
-    def _relieve(self) -> None:
-        """Hold back a thread that sends faster than the peer takes."""
-        if len(self._backlog) > SEND_BACKLOG:
-            limit = self._settings.timeouts.channel
+    def _relieve(self, exchange: Exchange, limit: float | None) -> None:
+        """Hold back a thread that sends faster than the peer takes, as long as it takes something every now and then.
+
+        Raises:
+            RequestTimeoutError: It has taken nothing for ``limit`` seconds; the exchange was given up.
+        """
+        if self._backlog:
+            self._poller.wake()  # whoever leads has to write, too
+        while len(self._backlog) > SEND_BACKLOG and not exchange.ended:
+            taken = self._taken
             deadline = None if limit is None else self._clock.monotonic() + limit
             try:
-                self._until(
-                    lambda: len(self._backlog) <= SEND_BACKLOG or self.session.lost is not None, deadline
-                )
+                self._until(lambda: len(self._backlog) <= SEND_BACKLOG or exchange.ended, deadline)
             except TimeoutError:
-                message = f"the peer has taken too little of {len(self._backlog)} bytes for {limit:g} s"
-                self._lose(ConnectionLostError(message))
-        elif self._backlog:
-            self._poller.wake()
-
-    def _lose(self, error: OSError | LMWireError) -> None:
-        with self._lock:
-            self._end(error if isinstance(error, LMWireError) else _lost_by(error))
+                if self._taken == taken:
+                    self._stuck = True
+                    error = backlog_error(self.session, exchange, limit or 0.0, len(self._backlog))
+                    self.abandon(exchange, error)
+                    raise error from None
 
     def _end(self, error: LMWireError) -> None:
         """The network is gone: end everything; the lock is held."""
@@ -428,7 +439,7 @@ class SyncLink:
 
     def _lost_error(self) -> LMWireError:
         lost = self.session.lost
-        return ConnectionLostError("the connection was lost") if lost is None else lost.copied()
+        return lost_error("it is no longer used") if lost is None else lost.copied()
 
     def _check_process(self) -> None:
         if os.getpid() != self._owner_pid:
@@ -462,12 +473,6 @@ class SyncLink:
             self._write()
         self._poller.wake()
         return 0.0
-
-
-def _lost_by(cause: OSError) -> ConnectionLostError:
-    error = ConnectionLostError(f"the connection was lost: {cause}")
-    error.__cause__ = cause
-    return error
 
 
 def _close_both(stream: ByteStream, poller: Poller) -> None:

@@ -89,7 +89,7 @@ class SyncConnection:
             link.abandon(call, CancelledError("the call was interrupted"))
             raise
         if not answered:
-            error = silence_error(call, descriptor, limit or 0.0)
+            error = silence_error(link.session, call, limit or 0.0, link.unsent)
             link.abandon(call, error)
             raise error
         return finish_call(call, descriptor, settings)
@@ -112,11 +112,11 @@ class SyncConnection:
         for _ in range(BEGINNINGS - 1):
             link = self.link(limit)
             try:
-                return link, cast(E, link.start(partial(request, link.session)))
+                return link, cast(E, link.start(partial(request, link.session), limit))
             except ConnectionLostError:
                 pass  # it was lost, or replaced by another thread, a moment ago: nothing was sent yet
         link = self.link(limit)
-        return link, cast(E, link.start(partial(request, link.session)))
+        return link, cast(E, link.start(partial(request, link.session), limit))
 
     def link(self, limit: float | None = None) -> SyncLink:
         """Return a usable link, connecting if there is none, within ``limit`` seconds if that is less than usual."""
@@ -249,10 +249,19 @@ class SyncChannel(ChannelCore[S, T, SyncLink]):
         raise ended_error(self.start(), self.descriptor)
 
     def send(self, packet: S) -> bool:
-        """Send a packet; returns False if the channel has ended, which is a normal race."""
+        """Send a packet; returns False if the channel has ended, which is a normal race.
+
+        Waits while the server does not take what was sent before.
+
+        Raises:
+            RequestTimeoutError: It has taken nothing for the channel's timeout; the channel was cancelled.
+            UsageError: The packet cannot be expressed on the wire.
+        """
         channel = self.start()
         assert self._link is not None
-        return self._link.send(channel, encode(self.descriptor, self.descriptor.to_server, packet))
+        return self._link.send(
+            channel, encode(self.descriptor, self.descriptor.to_server, packet), self._timeout
+        )
 
     def cancel(self) -> bool:
         """Ask the server to stop, and go on receiving what it still sends; returns False if it has ended already.

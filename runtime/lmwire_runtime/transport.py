@@ -7,6 +7,7 @@ ended. The shells own the socket: they feed ``receive``, and write what ``output
 
 from __future__ import annotations
 
+import logging
 from typing import Final, TypeAlias
 
 from websockets.client import ClientProtocol
@@ -21,6 +22,10 @@ __all__ = ["ClientTransport", "Payload", "ServerTransport", "Transport"]
 # What stands for a close frame without a code.
 NO_CODE: Final = 1005
 
+# The library would log every frame at DEBUG, the passkey's too.
+_LOGGER: Final = logging.getLogger("lmwire.websocket")
+_LOGGER.setLevel(logging.WARNING)
+
 Payload: TypeAlias = "bytes | bytearray | memoryview"
 
 
@@ -29,8 +34,9 @@ class Transport:
 
     def __init__(self, protocol: ClientProtocol | ServerProtocol) -> None:
         self._protocol = protocol
-        # Parts of a fragmented message, None between messages.
-        self._parts: list[Payload] | None = None
+        # The beginning of a fragmented message, None between messages. One buffer and no list: a peer that sends a byte
+        # at a time, or none, must not cost more memory than the message limit.
+        self._beginning: bytearray | None = None
         self._peer_ended = False
         self._fault = ""
 
@@ -63,12 +69,12 @@ class Transport:
                 if event.fin:
                     messages.append(event.data)
                 else:
-                    self._parts = [event.data]
-            elif opcode is Opcode.CONT and self._parts is not None:
-                self._parts.append(event.data)
+                    self._beginning = bytearray(event.data)
+            elif opcode is Opcode.CONT and self._beginning is not None:
+                self._beginning += event.data
                 if event.fin:
-                    messages.append(b"".join(self._parts))
-                    self._parts = None
+                    messages.append(self._beginning)
+                    self._beginning = None
         return messages
 
     def abort(self) -> None:
@@ -136,7 +142,7 @@ class ClientTransport(Transport):
         """Prepare to connect to ``url`` (``ws://`` or ``wss://``); larger messages than ``message_bytes`` end
         the link.
         """
-        self._client = ClientProtocol(parse_uri(url), max_size=message_bytes)
+        self._client = ClientProtocol(parse_uri(url), max_size=message_bytes, logger=_LOGGER)
         super().__init__(self._client)
         # The name of the HTTP client is all that servers log of us.
         request = self._client.connect()
@@ -163,7 +169,7 @@ class ServerTransport(Transport):
     """
 
     def __init__(self, *, message_bytes: int | None) -> None:
-        self._server = ServerProtocol(max_size=message_bytes)
+        self._server = ServerProtocol(max_size=message_bytes, logger=_LOGGER)
         super().__init__(self._server)
         self.request: Request | None = None
 

@@ -255,5 +255,9 @@ class TestRedaction:
     def test_a_refused_authentication_does_not_name_it(self) -> None:
         session = ClientSession("llm", limits=DEFAULT_LIMITS, sink=WarningSink())
         session.authenticate("AAAAAAAA", self.SECRET)
-        session.receive([{"success": False, "error": "Invalid passkey for client AAAAAAAA"}], [60])
-        assert str(session.lost) == "the server refused the credentials: Invalid passkey for client AAAAAAAA"
+        session.receive(
+            [{"success": False, "error": f"Invalid passkey {self.SECRET} for client AAAAAAAA"}], [60]
+        )
+        assert str(session.lost).startswith(
+            "the server refused the credentials: Invalid passkey <redacted> for client AAAAAAAA (see the client's"
+        )

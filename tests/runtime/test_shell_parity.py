@@ -38,7 +38,6 @@ ONLY: dict[type, dict[str, str]] = {
     AsyncClient: {"aclose": "the name that contextlib.aclosing calls"},
     AsyncLink: {
         "__init__": "made by connect",
-        "drain": "sync sends wait by themselves",
         "loop": "an attribute",
         "connection_made": "asyncio.BufferedProtocol",
         "connection_lost": "asyncio.BufferedProtocol",
