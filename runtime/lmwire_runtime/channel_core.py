@@ -58,6 +58,11 @@ class ChannelCore(Generic[S, T, L]):
         """Whether nothing more can arrive; packets that did arrive may still be unread."""
         return self._channel is not None and self._channel.ended
 
+    @property
+    def request_id(self) -> int | None:
+        """The wire's channelId; None before the first use."""
+        return None if self._channel is None else self._channel.id
+
     def close_now(self) -> None:
         """Give the channel up: the server is asked to stop, and what it still sends is dropped. Does not wait."""
         channel, link = self._channel, self._link

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from lmwire_runtime.descriptors import ChannelDescriptor
-from lmwire_runtime.errors import UsageError
+from lmwire_runtime.errors import IncompleteError, UsageError
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.coroutines import Caller
 from lmwire_runtime.surface.handles import check_text
@@ -61,7 +61,16 @@ async def load(
     """
     if on_progress is not None and not callable(on_progress):
         raise UsageError(f"on_load_progress must be a function; got {on_progress!r}")
-    meter = ProgressMeter(on_progress)
+    try:
+        return await _followed(caller, plan, variables, ProgressMeter(on_progress), timeout)
+    except IncompleteError as error:
+        told = IncompleteError("the server closed the channel without a result: nothing was loaded")
+        raise told.at(plan.descriptor.namespace, plan.descriptor.name, error.request_id) from None
+
+
+async def _followed(
+    caller: Caller, plan: LoadPlan, variables: Mapping[str, Any], meter: ProgressMeter, timeout: Timeout
+) -> Any:
     packets = caller.open(plan.descriptor, fill(plan.template, variables), timeout)
     try:
         while True:

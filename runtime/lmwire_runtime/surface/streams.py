@@ -23,7 +23,6 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from lmwire_runtime.async_shell import AsyncChannel, AsyncConnection
-from lmwire_runtime.descriptors import ChannelDescriptor
 from lmwire_runtime.errors import (
     CancelledError,
     IncompleteError,
@@ -171,9 +170,9 @@ class StreamCore(Generic[F, R]):
         if not self.finished:
             self._error = error
 
-    def _without_result(self, descriptor: ChannelDescriptor[Any, Any, Any]) -> LMWireError:
+    def _without_result(self, channel: SyncChannel[Any, Any] | AsyncChannel[Any, Any]) -> LMWireError:
         error = IncompleteError("the server closed the channel without a result")
-        return error.at(descriptor.namespace, descriptor.name)
+        return error.at(channel.descriptor.namespace, channel.descriptor.name, channel.request_id)
 
     def _abandoned(self) -> CancelledError:
         return CancelledError("the stream was closed before its end; the text up to then is in text_so_far")
@@ -249,7 +248,7 @@ class SyncStream(StreamCore[F, R]):
     def _read(self, channel: SyncChannel[Any, Any]) -> Generator[F, None, None]:
         yield from self._fragments_of(channel)
         if not self.finished:
-            raise self._without_result(channel.descriptor)
+            raise self._without_result(channel)
         channel.release()
 
     def wait_for_result(self) -> R:
@@ -367,7 +366,7 @@ class AsyncStream(StreamCore[F, R]):
                     channel = await self._open()
                     continue
                 if not more:
-                    raise self._without_result(channel.descriptor)
+                    raise self._without_result(channel)
                 self.arrived = self._fragments_of(channel.ready())
                 for fragment in self.arrived:
                     return fragment
