@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 import pytest
 
-from lmwire_emulator import EmulatorThread, parse_script
+from lmwire_emulator import EmulatorThread, Generation, parse_script
+from tests.surface.refusals import Make, make_benches
 from tests.surface.shells import AsyncShell, Shell, SyncShell
 
 KEY = "emulator/ngram-small"
@@ -90,3 +91,15 @@ def scripted(shell: Shell) -> Iterator[Callable[..., Scripted]]:
     for one in made:
         shell.call(one.client.close)
         one.emulator.close()
+
+
+@pytest.fixture(params=["2026", "2025"])
+def generation(request: pytest.FixtureRequest) -> Generation:
+    found: Generation = request.param
+    return found
+
+
+@pytest.fixture
+def bench(shell: Shell, generation: Generation) -> Iterator[Make]:
+    """Makes a ``Bench``: a client of an emulator of either generation, behind one of the shells."""
+    yield from make_benches(shell, generation)
