@@ -6,7 +6,7 @@ JavaScript          Python
 undefined           ``UNSET``
 null, boolean       None, bool
 number              int or float; NaN, the infinities and -0 are floats
-bigint              ``BigInt``, which is an int
+bigint              ``BigInt``, which is an int (an int that no number can hold is sent as one too)
 string              str
 Array               list (a tuple is sent as an array)
 plain object        dict with str keys

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from lmwire_runtime.js_values import BigInt, ErrorValue, Map, RegExp, Set, TypedArray, Url, date_text
@@ -23,7 +24,8 @@ _ANNOTATED: Final[dict[type, str]] = {Map: "map", Set: "set", set: "set", frozen
 
 
 def encode(value: Any) -> dict[str, Any]:
-    """Encode a value; see ``js_values`` for what becomes of what. Integers beyond 2**53 - 1 become bigints.
+    """Encode a value; see ``js_values`` for what becomes of what. Integers that no number of JavaScript
+    stands for become bigints.
 
     Raises:
         TypeError: It holds something that JavaScript has no value for, or an object with a key that is no text.
@@ -126,7 +128,7 @@ def encode_scalar(value: Any) -> tuple[Any, Any]:
     kind = type(value)
     if value is None or kind is bool or kind is str:
         return value, None
-    if kind is int and abs(value) <= _SAFE_INTEGER:
+    if kind is int and (abs(value) <= _SAFE_INTEGER or _is_number(value)):
         return value, None
     if kind is float:
         return _number(value)
@@ -136,6 +138,15 @@ def encode_scalar(value: Any) -> tuple[Any, Any]:
     if encoder is None:
         raise TypeError(f"JavaScript has no value for {kind.__name__}")
     return encoder(value)
+
+
+def _is_number(value: int) -> bool:
+    """Whether a large integer stands for a number of JavaScript: exactly, or in the digits that JavaScript writes."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return False
+    return int(number) == value or int(Decimal(repr(number))) == value
 
 
 def _number(value: float) -> tuple[Any, Any]:

@@ -154,7 +154,10 @@ def test_dates_of_other_forms() -> None:
 
 def test_python_values_that_are_no_values_of_javascript_have_their_place() -> None:
     assert superjson.encode((1, frozenset({2}))) == superjson.encode([1, Set([2])])
-    assert superjson.encode(2**53) == {"json": str(2**53), "meta": {"values": ["bigint"]}}
+    for number in (2**53, 10**20, 47052946545363770):  # the last one in JavaScript's digits
+        assert superjson.encode(number) == {"json": number}
+    for integer in (2**53 + 1, 10**400):
+        assert superjson.encode(integer) == {"json": str(integer), "meta": {"values": ["bigint"]}}
     for stranger in (object(), b"", {1: 2}, 1j):
         with pytest.raises(TypeError):
             superjson.encode([stranger])

@@ -18,10 +18,20 @@ import attrs
 from tests.interop.environments import nodejs
 from tests.interop.environments.building import PLACE, NotBuilt, ensure, fingerprint, run
 
-__all__ = ["NODE_SDKS", "PYTHON_SDK", "NodeProject", "NotBuilt", "node_project", "python_interpreter"]
+__all__ = [
+    "NODE_SDKS",
+    "PYTHON_SDK",
+    "SUPERJSON",
+    "NodeProject",
+    "NotBuilt",
+    "node_project",
+    "npm_project",
+    "python_interpreter",
+]
 
 PYTHON_SDK = "1.5.0"
 NODE_SDKS = ("1.5.0", "2.0.0")
+SUPERJSON = "superjson-1.13.3"
 
 _HERE = Path(__file__).resolve().parent
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
@@ -30,10 +40,10 @@ _PATIENCE = ("--retries", "1", "--timeout", "20")
 
 @attrs.frozen
 class NodeProject:
-    """An npm project with one official SDK in it.
+    """An npm project with one official SDK, or another package of interest, in it.
 
     Attributes:
-        directory: Where a script must lie, or run with ``cwd``, so that ``@lmstudio/sdk`` resolves.
+        directory: Where a script must lie, or run with ``cwd``, so that the package resolves.
         node: The Node.js that installed it and runs it.
     """
 
@@ -78,9 +88,18 @@ def _interpreter(directory: Path) -> Path:
     return windows if windows.exists() else directory / "bin" / "python"
 
 
-@functools.cache
 def node_project(version: str, *, place: Path = PLACE) -> NodeProject:
     """The npm project with this version of the official JavaScript SDK, one of ``NODE_SDKS``.
+
+    Raises:
+        NotBuilt: There is no Node.js, or it could not be installed here.
+    """
+    return npm_project(f"sdk-{version}", place=place)
+
+
+@functools.cache
+def npm_project(name: str, *, place: Path = PLACE) -> NodeProject:
+    """The npm project whose description and lock file lie in ``npm/NAME``.
 
     Raises:
         NotBuilt: There is no Node.js, or it could not be installed here.
@@ -88,7 +107,7 @@ def node_project(version: str, *, place: Path = PLACE) -> NodeProject:
     node = nodejs.find()
     if isinstance(node, str):
         raise NotBuilt(node)
-    source = _HERE / "npm" / f"sdk-{version}"
+    source = _HERE / "npm" / name
     files = sorted(path for path in source.iterdir() if path.is_file())
     key = fingerprint(*(path.read_bytes() for path in files), node.version.split(".")[0], platform.machine())
 
@@ -101,7 +120,7 @@ def node_project(version: str, *, place: Path = PLACE) -> NodeProject:
             env=node.environment(),
         )
 
-    return NodeProject(ensure(f"npm-sdk-{version}-{key}", build, place=place), node)
+    return NodeProject(ensure(f"npm-{name}-{key}", build, place=place), node)
 
 
 def python_missing() -> str | None:
@@ -120,6 +139,15 @@ def node_missing() -> str | None:
             node_project(version)
         except NotBuilt as error:
             return f"{version}: {error}"
+    return None
+
+
+def superjson_missing() -> str | None:
+    """Why the npm package superjson cannot be had, or None. Installs it."""
+    try:
+        npm_project(SUPERJSON)
+    except NotBuilt as error:
+        return str(error)
     return None
 
 
