@@ -85,11 +85,12 @@ def _spread(bounds: Mapping[str, Any], step: Fraction) -> list[Fraction]:
 
 
 def _range(bounds: Mapping[str, Any], step: Fraction) -> tuple[Fraction, Fraction]:
-    span = max(Fraction(_USUAL_SPAN), _USUAL_SPAN // 2 * step if step > 1 else step)
     lower = [exact(bounds[key]) for key in ("minimum", "exclusiveMinimum") if key in bounds]
     upper = [exact(bounds[key]) for key in ("maximum", "exclusiveMaximum") if key in bounds]
     lowest = max(lower) if lower else None
     highest = min(upper) if upper else None
+    # Wide enough for some multiples, and beside a large bound for numbers that floats tell apart.
+    span = max(Fraction(_USUAL_SPAN), _USUAL_SPAN // 2 * step, *(abs(one) / 100 for one in (*lower, *upper)))
     if lowest is None and highest is None:
         return Fraction(0), span
     if lowest is None:

@@ -216,7 +216,8 @@ class _Pieces:
         last = self.surplus >= (_FEW_PIECES if writer.hurried(0) else _MORE_PIECES)
         weights = {} if complete and last else self._weights(writer)
         ends = 0.0
-        if complete:
+        # An empty string is a value like any other, but says little.
+        if complete and (self.length > 0 or not weights):
             ends = 1 / (1 + math.exp((_USUAL_PIECES - self.surplus) / _PATIENCE)) if weights else 1.0
             yield Move(ends, writer.quote, below)
         total = math.fsum(weights.values())
