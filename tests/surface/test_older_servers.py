@@ -48,3 +48,15 @@ def test_a_mute_connection_is_replaced_and_what_was_learnt_is_kept(scripted: Mak
 
     assert len(one.frames.received(authVersion=1)) == 2
     assert len(one.frames.received(type="channelCreate", endpoint="completeRawText")) == 1
+
+
+def test_fragments_of_a_server_of_july_2025_lack_a_field_and_none_is_lost(scripted: Make) -> None:
+    one = scripted(HELLO, generation="2025-07")
+    stream = one.stream("My name is")
+
+    fragments = list(one.shell.iterate(stream))
+
+    assert [fragment.content for fragment in fragments] == [" Anna", ".", " Hello"]
+    assert str(stream.result()) == " Anna. Hello"
+    with pytest.raises(AttributeError, match="isStructural"):
+        _ = fragments[0].is_structural
