@@ -40,10 +40,14 @@ class Location:
 
 @attrs.frozen(order=True)
 class SchemaProblem:
-    """One thing that is wrong with the schema: where and what."""
+    """One thing that is wrong with the schema: where and what.
+
+    ``opaque`` says that everything else would work if any JSON value were allowed there.
+    """
 
     location: Location
     message: str
+    opaque: bool = False
 
     def __str__(self) -> str:
         return f"{self.location}: {self.message}"
@@ -66,9 +70,12 @@ class Problems:
     def __init__(self) -> None:
         self._problems: list[SchemaProblem] = []
 
-    def add(self, location: Location, message: str) -> None:
-        """Record that ``message`` is wrong at ``location``."""
-        self._problems.append(SchemaProblem(location, message))
+    def __bool__(self) -> bool:
+        return bool(self._problems)
+
+    def add(self, location: Location, message: str, *, opaque: bool = False) -> None:
+        """Record that ``message`` is wrong at ``location``; for ``opaque`` see ``SchemaProblem``."""
+        self._problems.append(SchemaProblem(location, message, opaque))
 
     def raise_if_any(self) -> None:
         """End the stage.

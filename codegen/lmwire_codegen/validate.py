@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import jsonschema
 
+from lmwire_codegen.keywords import KEYWORDS
 from lmwire_codegen.load import SchemaFolder
 from lmwire_codegen.problems import Location, Problems
 
@@ -153,13 +154,34 @@ def _check_schema(folder: SchemaFolder, schema: Any, place: Location, problems: 
         problems.add(place, "is nested beyond reason")
         return
     invalid = False
-    for error in _meta_validator().iter_errors(schema):
+    for error in () if _surely_valid(schema) else _meta_validator().iter_errors(schema):
         invalid = True
         problems.add(
             place.child(*error.absolute_path), f"is not valid JSON Schema: {_shortened(error.message)}"
         )
     if not invalid:
         _check_node(folder, schema, place, problems)
+
+
+def _surely_valid(schema: Any) -> bool:
+    """Tell quickly that a schema of ordinary keywords is valid; on others the meta-schema decides, and has words."""
+    if not isinstance(schema, dict):
+        return isinstance(schema, bool)
+    for keyword, value in schema.items():
+        if keyword in KEYWORDS:
+            fine = KEYWORDS[keyword][0](value)
+        elif keyword == "properties":
+            fine = isinstance(value, dict) and all(map(_surely_valid, value.values()))
+        elif keyword in ("anyOf", "prefixItems"):
+            fine = isinstance(value, list) and bool(value) and all(map(_surely_valid, value))
+        elif keyword in ("items", "additionalProperties"):
+            fine = _surely_valid(value)
+        else:
+            fine = keyword in ("title", "description", "$comment") and isinstance(value, str)
+            fine = fine or keyword in ("default", "const")
+        if not fine:
+            return False
+    return True
 
 
 def _too_deep(schema: Any, limit: int = 64) -> bool:

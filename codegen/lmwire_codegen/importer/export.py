@@ -10,13 +10,15 @@ upstream's exporter met them, and differs from revision to revision.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import attrs
 
-from lmwire_codegen.problems import Location, Problems, pointer
+from lmwire_codegen.importer.shape import check_shape, check_values
+from lmwire_codegen.problems import Location, Problems, SchemaProblem, SchemaProblems, pointer
 
 __all__ = ["SLOTS", "Address", "Endpoint", "Export", "Node", "read_export"]
 
@@ -26,6 +28,13 @@ Address: TypeAlias = "tuple[str, tuple[str, ...]]"
 
 _PREFIX: Final = "#/definitions/"
 _PSEUDO: Final = "pseudo/"
+_NAMESPACE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+"""A namespace names a file and a package."""
+_DEVICES: Final = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
+"""Names that no file can have on Windows."""
+_ENDPOINT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
 
 SLOTS: Final[Mapping[str, Mapping[str, str]]] = {
     "rpc": {"parameter": "parameter", "returns": "result"},
@@ -106,16 +115,31 @@ def read_export(path: Path) -> Export:
     problems = Problems()
     file = path.name
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        problems.add(Location(file), f"cannot be read as JSON: {error}")
-        problems.raise_if_any()
-        raise AssertionError("unreachable") from error
+        text = path.read_text(encoding="utf-8-sig")
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise SchemaProblems([SchemaProblem(Location(file), f"cannot be read as JSON: {reason}")]) from error
+    check_values(document, Location(file), problems)
+    problems.raise_if_any()
     export = _parse(file, document, problems)
     problems.raise_if_any()
     _check_references(export, document, problems)
     problems.raise_if_any()
     return export
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"an object has the keys {twice} twice")
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _parse(file: str, document: Any, problems: Problems) -> Export:
@@ -127,17 +151,16 @@ def _parse(file: str, document: Any, problems: Problems) -> Export:
             root, "is no export of the protocol: it has no 'properties' (namespaces) and 'definitions'"
         )
         return Export(file=file, definitions={}, namespaces={})
-    for key, definition in definitions.items():
-        if not isinstance(definition, dict):
-            problems.add(root.child("definitions", key), "is no schema object")
+    fine = check_shape(document, root, problems)
+    for namespace in namespaces:
+        if not _NAMESPACE.fullmatch(namespace) or namespace.lower() in _DEVICES:
+            problems.add(root.child("properties", namespace), "is no name of a namespace")
+    if not fine:
+        return Export(file=file, definitions={}, namespaces={})
     bare = Export(file=file, definitions=definitions, namespaces={})
     return attrs.evolve(
         bare,
-        namespaces={
-            namespace: tuple(_endpoints(bare, namespace, problems))
-            for namespace in namespaces
-            if isinstance(namespace, str)
-        },
+        namespaces={namespace: tuple(_endpoints(bare, namespace, problems)) for namespace in namespaces},
     )
 
 
@@ -155,6 +178,9 @@ def _endpoints(export: Export, namespace: str, problems: Problems) -> Iterator[E
             problems.add(root.child("properties", field), "does not refer to an endpoint of this namespace")
             continue
         kind, name = segments
+        if not _ENDPOINT.fullmatch(name):
+            problems.add(root.child("properties", field), f"{name!r} is no name of an endpoint")
+            continue
         parts = export.definitions["/".join((key, kind, name))].get("properties", {})
         names = SLOTS[kind]
         for part in parts.keys() - names.keys():

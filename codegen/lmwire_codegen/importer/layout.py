@@ -7,7 +7,6 @@ upstream does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,11 +19,13 @@ from lmwire_codegen.load import load_repairs
 from lmwire_codegen.naming import pascal_case
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.repairs import Repairs
+from lmwire_codegen.schema_files import json_text, replace_files
 
-__all__ = ["import_export", "translate_export"]
+__all__ = ["import_export", "machine_made", "texts_of", "translate_export"]
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE: Final = "type:"
+_PARTS: Final = ("types", "namespaces")
 
 
 def import_export(export_path: Path, schema_folder: Path, *, revision: str | None = None) -> list[Path]:
@@ -40,22 +41,19 @@ def import_export(export_path: Path, schema_folder: Path, *, revision: str | Non
     """
     files = translate_export(read_export(export_path), load_repairs(schema_folder))
     files["revision.json"] = {"revision": revision or export_path.stem}
-    stale = [
-        path
-        for part in ("types", "namespaces")
-        for path in sorted((schema_folder / "wire" / part).glob("*.json"))
-        if path.relative_to(schema_folder).as_posix() not in files
-    ]
-    for path in stale:
-        path.unlink()
-    written = []
-    for name, content in files.items():
-        path = schema_folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        path.write_text(text, encoding="utf-8", newline="\n")
-        written.append(path)
-    return written
+    replace_files(schema_folder, {**dict.fromkeys(machine_made(schema_folder)), **texts_of(files)})
+    return [schema_folder / name for name in files]
+
+
+def machine_made(schema_folder: Path) -> list[str]:
+    """Return the files that an import replaces, by path below the folder."""
+    paths = [path for part in _PARTS for path in (schema_folder / "wire" / part).glob("*.json")]
+    return sorted(path.relative_to(schema_folder).as_posix() for path in paths)
+
+
+def texts_of(files: Mapping[str, Any]) -> dict[str, str]:
+    """Return the text of each file."""
+    return {name: json_text(content) for name, content in files.items()}
 
 
 def translate_export(export: Export, repairs: Repairs) -> dict[str, Any]:

@@ -25,11 +25,6 @@ _COPIED: Final = (
     "type", "const", "enum", "default", "format", "pattern", "minLength", "maxLength", "minimum", "maximum",
     "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "uniqueItems",
 )  # fmt: skip
-_HANDLED: Final = frozenset(
-    {*_COPIED, "properties", "required", "additionalProperties", "propertyNames", "items", "anyOf", "oneOf", "allOf",
-    "not",
-     "$ref", "$schema", "title", "description"}
-)  # fmt: skip
 _DEEPEST: Final = 64
 
 
@@ -94,8 +89,6 @@ class Translator:
             self._depth -= 1
 
     def _body(self, body: Node, place: Location) -> Schema:
-        for keyword in body.keys() - _HANDLED:
-            self._problems.add(place, f"unsupported keyword {keyword!r}")
         arms = _arms(body)
         if arms is not None:
             return {
