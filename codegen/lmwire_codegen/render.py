@@ -39,6 +39,14 @@ _ERRORS: Final = (
     "SlowConsumerError", "StateError", "UnsupportedEndpointError", "UsageError",
 )  # fmt: skip
 
+_RUNTIME_EXPORTS: Final[Mapping[str, str]] = {
+    "BaseModel": "lmwire_runtime.surface.base_model",
+    "Limits": "lmwire_runtime.limits",
+    "Timeouts": "lmwire_runtime.limits",
+    "find_default_local_api_host": "lmwire_runtime.discovery",
+    "is_valid_api_host": "lmwire_runtime.discovery",
+}
+
 
 @attrs.frozen(kw_only=True)
 class Job:
@@ -85,6 +93,7 @@ def _render_package(job: Job) -> Files:
     job.exports["REVISION"] = f"{package}.revision"
     job.exports.update(dict.fromkeys(_WIRE_EXPORTS, "lmwire_runtime.wire"))
     job.exports.update(dict.fromkeys(_ERRORS, "lmwire_runtime.errors"))
+    job.exports.update(_RUNTIME_EXPORTS)
     names = [namespace.package for namespace in model.namespaces] + [OPTIONS_PACKAGE] * bool(
         job.options.tables
     )

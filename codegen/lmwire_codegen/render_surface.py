@@ -61,10 +61,9 @@ def _plan_imports(model: Model, surface: Surface) -> list[tuple[str, list[str]]]
     refs: list[ClassRef] = [ref for load in surface.loads for ref in load.classes]
     for stream in surface.streams:
         decoder = ClassRef(name=stream.message_decoder.partition(".")[0], module=stream.message_type.module)
-        refs += [stream.fragment, stream.message_type, decoder]
+        refs += [stream.message_type, decoder]
         refs += [ref for attempt in stream.attempts for ref in attempt.classes]
-    handles = f"{model.package}.{surface.namespace.package}.handles"
-    return _grouped(model, refs, {handles: [stream.result_class for stream in surface.streams]})
+    return _grouped(model, refs, {})
 
 
 def _handle_imports(model: Model, surface: Surface) -> list[tuple[str, list[str]]]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import ssl
 import threading
 
-from lmwire_runtime.addresses import Address, configured_host
+import attrs
+
+from lmwire_runtime.addresses import Address, HostSetting, configured_host
 from lmwire_runtime.clock import SYSTEM_CLOCK, Clock
 from lmwire_runtime.connection import Settings, Tap
 from lmwire_runtime.credentials import Credentials, resolve_credentials
@@ -53,13 +55,9 @@ class ClientCore:
         clock: Clock = SYSTEM_CLOCK,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        for name, value, kind in (
-            ("timeouts", timeouts, Timeouts),
-            ("limits", limits, Limits),
-            ("strict", strict, bool),
-        ):
-            if not isinstance(value, kind):
-                raise UsageError(f"{name} must be a {kind.__name__}; got {value!r}")
+        _check_kind("timeouts", timeouts, Timeouts)
+        _check_kind("limits", limits, Limits)
+        _check_kind("strict", strict, bool)
         if on_frame is not None and not callable(on_frame):
             raise UsageError("on_frame must be a function of direction, namespace and JSON text")
         self.settings = Settings(
@@ -81,6 +79,29 @@ class ClientCore:
         """The server's address as text; None while it has not been looked for."""
         address = self._configured.address if self._configured is not None else self._found
         return None if address is None else str(address)
+
+    def set_timeouts(self, timeouts: Timeouts) -> None:
+        """Wait as long as ``timeouts`` says for whatever is asked for from now on."""
+        _check_kind("timeouts", timeouts, Timeouts)
+        self.settings = attrs.evolve(self.settings, timeouts=timeouts)
+
+    def check_server(self) -> None:
+        """Make sure that the server answers, looking for it if no address was given.
+
+        Raises:
+            ServerNotFoundError: It does not; says what was tried, why each failed, and what to do.
+        """
+        if self._configured is not None:
+            find_server(self._configured, ssl_context=self.settings.ssl_context)
+        else:
+            self.find_address()
+
+    async def check_server_async(self) -> None:
+        """Same as ``check_server``, without blocking the event loop."""
+        if self._configured is not None:
+            await find_server_async(self._configured, ssl_context=self.settings.ssl_context)
+        else:
+            await self.find_address_async()
 
     def find_address(self) -> Address:
         """Return the server's address, looking for it on this machine if none was given.
@@ -115,9 +136,18 @@ class ClientCore:
             ServerNotFoundError: It does not answer, or not as LM Studio does; says why, and what to do.
         """
         self._found = None
-        find_server(address, ssl_context=self.settings.ssl_context)
+        find_server(self._named(address), ssl_context=self.settings.ssl_context)
 
     async def not_reached_async(self, address: Address) -> None:
         """Same as ``not_reached``, without blocking the event loop."""
         self._found = None
-        await find_server_async(address, ssl_context=self.settings.ssl_context)
+        await find_server_async(self._named(address), ssl_context=self.settings.ssl_context)
+
+    def _named(self, address: Address) -> HostSetting:
+        """Return the address with who named it, so that an error can say so."""
+        return self._configured if self._configured is not None else HostSetting(address)
+
+
+def _check_kind(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise UsageError(f"{name} must be a {kind.__name__}; got {value!r}")

@@ -12,8 +12,15 @@ import ssl
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from lmwire_runtime.addresses import DEFAULT_PORT, HOST_VARIABLES, Address, HostSetting, configured_host
-from lmwire_runtime.errors import ServerNotFoundError
+from lmwire_runtime.addresses import (
+    DEFAULT_PORT,
+    HOST_VARIABLES,
+    Address,
+    HostSetting,
+    configured_host,
+    parse_address,
+)
+from lmwire_runtime.errors import ServerNotFoundError, UsageError
 from lmwire_runtime.greeting import ProbeOutcome, ProbeResult
 from lmwire_runtime.probing import Round
 
@@ -23,8 +30,12 @@ __all__ = [
     "PROBE_SECONDS",
     "ProbeOutcome",
     "ProbeResult",
+    "find_default_local_api_host",
+    "find_default_local_api_host_async",
     "find_server",
     "find_server_async",
+    "is_valid_api_host",
+    "is_valid_api_host_async",
     "probe",
     "probe_async",
 ]
@@ -65,7 +76,7 @@ async def probe_async(
 
 
 def find_server(
-    api_host: str | Address | None = None,
+    api_host: str | Address | HostSetting | None = None,
     *,
     timeout: float = PROBE_SECONDS,
     ssl_context: ssl.SSLContext | None = None,
@@ -85,13 +96,13 @@ def find_server(
         ServerNotFoundError: None answered; it lists every address tried, why each failed, and what to do.
         UsageError: The address is malformed, or the timeout is no such number.
     """
-    setting = configured_host(api_host, environ)
+    setting = api_host if isinstance(api_host, HostSetting) else configured_host(api_host, environ)
     addresses = local_addresses if setting is None else (setting.address,)
     return _first_found(Round(addresses, timeout, ssl_context, first_only=True).run(), setting)
 
 
 async def find_server_async(
-    api_host: str | Address | None = None,
+    api_host: str | Address | HostSetting | None = None,
     *,
     timeout: float = PROBE_SECONDS,
     ssl_context: ssl.SSLContext | None = None,
@@ -99,11 +110,68 @@ async def find_server_async(
     local_addresses: Sequence[Address] = LOCAL_ADDRESSES,
 ) -> Address:
     """Like ``find_server``, for callers on asyncio: does not block the event loop."""
-    setting = configured_host(api_host, environ)
+    setting = api_host if isinstance(api_host, HostSetting) else configured_host(api_host, environ)
     addresses = local_addresses if setting is None else (setting.address,)
     return _first_found(
         await Round(addresses, timeout, ssl_context, first_only=True).run_in_thread(), setting
     )
+
+
+def find_default_local_api_host(*, timeout: float = PROBE_SECONDS) -> str | None:
+    """Return the address of LM Studio on this machine, such as ``127.0.0.1:41343``; None if it runs on none of its
+    ports.
+
+    The environment is not asked: this finds out what runs here.
+
+    Args:
+        timeout: Seconds that each port has for its answer; more than 0. All are asked at once.
+    """
+    return _first_host(Round(LOCAL_ADDRESSES, timeout, None, first_only=True).run())
+
+
+async def find_default_local_api_host_async(*, timeout: float = PROBE_SECONDS) -> str | None:
+    """Like ``find_default_local_api_host``, for callers on asyncio: does not block the event loop."""
+    return _first_host(await Round(LOCAL_ADDRESSES, timeout, None, first_only=True).run_in_thread())
+
+
+def is_valid_api_host(
+    api_host: str | Address, *, timeout: float = PROBE_SECONDS, ssl_context: ssl.SSLContext | None = None
+) -> bool:
+    """Return whether LM Studio answers at an address; False also for what is no address at all.
+
+    Args:
+        api_host: As for a client: ``host``, ``host:port``, or a URL.
+        timeout: Seconds that it has for its answer; more than 0.
+        ssl_context: For ``wss`` and ``https``; by default the platform's trusted certificates.
+
+    Raises:
+        UsageError: The timeout is no such number.
+    """
+    address = _readable(api_host)
+    return address is not None and probe([address], timeout=timeout, ssl_context=ssl_context)[0].found
+
+
+async def is_valid_api_host_async(
+    api_host: str | Address, *, timeout: float = PROBE_SECONDS, ssl_context: ssl.SSLContext | None = None
+) -> bool:
+    """Like ``is_valid_api_host``, for callers on asyncio: does not block the event loop."""
+    address = _readable(api_host)
+    if address is None:
+        return False
+    return (await probe_async([address], timeout=timeout, ssl_context=ssl_context))[0].found
+
+
+def _readable(api_host: str | Address) -> Address | None:
+    if isinstance(api_host, Address):
+        return api_host
+    try:
+        return parse_address(api_host)
+    except UsageError:
+        return None
+
+
+def _first_host(results: Sequence[ProbeResult]) -> str | None:
+    return next((str(result.address) for result in results if result.found), None)
 
 
 def _first_found(results: Sequence[ProbeResult], setting: HostSetting | None) -> Address:

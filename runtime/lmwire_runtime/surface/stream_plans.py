@@ -14,7 +14,6 @@ from lmwire_runtime.surface.templates import fill
 __all__ = ["Attempt", "Callbacks", "Request", "StreamPlan"]
 
 F = TypeVar("F")
-R = TypeVar("R")
 
 
 @attrs.frozen(kw_only=True)
@@ -39,19 +38,17 @@ class Attempt:
 
 
 @attrs.frozen(kw_only=True)
-class StreamPlan(Generic[F, R]):
+class StreamPlan:
     """How a stream is asked for and what becomes of it.
 
     Attributes:
         attempts: The endpoints, best first.
         text: The attribute of a fragment that holds its text.
-        result: Makes the result of the whole text, the result packet and the request.
         message: Makes of the whole text what ``on_message`` gets.
     """
 
     attempts: Sequence[Attempt]
     text: str
-    result: Callable[[str, Any, Request], R]
     message: Callable[[str], Any]
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import attrs
 
@@ -33,6 +33,7 @@ from lmwire_runtime.errors import (
 )
 from lmwire_runtime.limits import resolve_timeout
 from lmwire_runtime.surface.progress import ProgressMeter
+from lmwire_runtime.surface.results import TextResult
 from lmwire_runtime.surface.stream_plans import Attempt, Callbacks, Request, StreamPlan
 from lmwire_runtime.sync_shell import SyncChannel, SyncConnection
 
@@ -48,7 +49,10 @@ SelfAsync = TypeVar("SelfAsync", bound="AsyncStream[Any, Any]")
 class StreamCore(Generic[F, R]):
     """The state of one stream, without waiting."""
 
-    def __init__(self, plan: StreamPlan[F, R], request: Request, callbacks: Callbacks[F]) -> None:
+    result_class: ClassVar[type[TextResult[Any]]] = TextResult
+    """What the result is made as."""
+
+    def __init__(self, plan: StreamPlan, request: Request, callbacks: Callbacks[F]) -> None:
         for name, callback in attrs.asdict(callbacks, recurse=False).items():
             if callback is not None and not callable(callback):
                 raise UsageError(f"{name} must be a function; got {callback!r}")
@@ -155,10 +159,10 @@ class StreamCore(Generic[F, R]):
         attempt = self._attempt
         if isinstance(packet, attempt.result):
             text = self.text_so_far
-            result = self._plan.result(text, packet, self._request)
+            result = self.result_class(text, packet, structured=self._request.structured)
             if self._callbacks.on_message is not None:
                 self._callbacks.on_message(self._plan.message(text))
-            self._result = result
+            self._result = cast("R", result)
             return True
         attribute = attempt.progress.get(type(packet))
         if attribute is not None:
@@ -182,7 +186,7 @@ class SyncStream(StreamCore[F, R]):
     """A stream read by a thread: iterable, and a context manager."""
 
     def __init__(
-        self, connection: SyncConnection, plan: StreamPlan[F, R], request: Request, callbacks: Callbacks[F]
+        self, connection: SyncConnection, plan: StreamPlan, request: Request, callbacks: Callbacks[F]
     ) -> None:
         super().__init__(plan, request, callbacks)
         self._connection = connection
@@ -302,7 +306,7 @@ class AsyncStream(StreamCore[F, R]):
     """
 
     def __init__(
-        self, connection: AsyncConnection, plan: StreamPlan[F, R], request: Request, callbacks: Callbacks[F]
+        self, connection: AsyncConnection, plan: StreamPlan, request: Request, callbacks: Callbacks[F]
     ) -> None:
         super().__init__(plan, request, callbacks)
         self._connection = connection
