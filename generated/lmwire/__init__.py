@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lmwire import config, diagnostics, embedding, files, llm, plugins, repository, runtime, system
     from lmwire.client import AsyncClient, Client
     from lmwire.revision import REVISION
+    from lmwire_runtime.discovery import find_default_local_api_host, is_valid_api_host
     from lmwire_runtime.errors import (
         AuthenticationError,
         CancelledError,
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
         UnsupportedEndpointError,
         UsageError,
     )
+    from lmwire_runtime.limits import Limits, Timeouts
+    from lmwire_runtime.surface.base_model import BaseModel
     from lmwire_runtime.wire import UNSET, DecodeError, MissingFieldError, Unknown, Unset
 
 
 __all__ = [
     "AsyncClient",
     "AuthenticationError",
+    "BaseModel",
     "CancelledError",
     "ChannelError",
     "Client",
@@ -51,6 +55,7 @@ __all__ = [
     "DecodeError",
     "IncompleteError",
     "LMWireError",
+    "Limits",
     "MissingFieldError",
     "NoModelLoadedError",
     "ProtocolError",
@@ -63,6 +68,7 @@ __all__ = [
     "ServerNotFoundError",
     "SlowConsumerError",
     "StateError",
+    "Timeouts",
     "UNSET",
     "Unknown",
     "Unset",
@@ -72,6 +78,8 @@ __all__ = [
     "diagnostics",
     "embedding",
     "files",
+    "find_default_local_api_host",
+    "is_valid_api_host",
     "llm",
     "plugins",
     "repository",
@@ -83,6 +91,7 @@ __all__ = [
 _EXPORTS: Final[dict[str, str]] = {
     "AsyncClient": "lmwire.client",
     "AuthenticationError": "lmwire_runtime.errors",
+    "BaseModel": "lmwire_runtime.surface.base_model",
     "CancelledError": "lmwire_runtime.errors",
     "ChannelError": "lmwire_runtime.errors",
     "Client": "lmwire.client",
@@ -92,6 +101,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "DecodeError": "lmwire_runtime.wire",
     "IncompleteError": "lmwire_runtime.errors",
     "LMWireError": "lmwire_runtime.errors",
+    "Limits": "lmwire_runtime.limits",
     "MissingFieldError": "lmwire_runtime.wire",
     "NoModelLoadedError": "lmwire_runtime.errors",
     "ProtocolError": "lmwire_runtime.errors",
@@ -104,6 +114,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "ServerNotFoundError": "lmwire_runtime.errors",
     "SlowConsumerError": "lmwire_runtime.errors",
     "StateError": "lmwire_runtime.errors",
+    "Timeouts": "lmwire_runtime.limits",
     "UNSET": "lmwire_runtime.wire",
     "Unknown": "lmwire_runtime.wire",
     "Unset": "lmwire_runtime.wire",
@@ -113,6 +124,8 @@ _EXPORTS: Final[dict[str, str]] = {
     "diagnostics": "lmwire.diagnostics",
     "embedding": "lmwire.embedding",
     "files": "lmwire.files",
+    "find_default_local_api_host": "lmwire_runtime.discovery",
+    "is_valid_api_host": "lmwire_runtime.discovery",
     "llm": "lmwire.llm",
     "plugins": "lmwire.plugins",
     "repository": "lmwire.repository",

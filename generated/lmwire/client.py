@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lmwire.revision import REVISION
+from lmwire_runtime import discovery
 from lmwire_runtime.async_shell import AsyncClient as _AsyncClient
 from lmwire_runtime.client_core import ClientCore
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS
 from lmwire_runtime.sync_shell import SyncClient as _SyncClient
+from lmwire_runtime.wrong_shell import ForTasks, ForThreads
 
 if TYPE_CHECKING:
     import ssl
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient", "Client"]
 
 
-class Client(_SyncClient):
+class Client(_SyncClient, ForThreads):
     """A client of one LM Studio server, for any number of threads.
 
     Args:
@@ -78,6 +80,38 @@ class Client(_SyncClient):
     def __enter__(self) -> Self:
         self.check_open()
         return self
+
+    @property
+    def api_host(self) -> str | None:
+        """The server's address, such as ``127.0.0.1:1234``; None if none was given and it has not been looked for yet."""
+        return self.core.api_host
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """Seconds to wait for what. New ones hold for all that is asked for from then on."""
+        return self.core.settings.timeouts
+
+    @timeouts.setter
+    def timeouts(self, timeouts: Timeouts) -> None:
+        self.core.set_timeouts(timeouts)
+
+    def check_server(self) -> None:
+        """Make sure that the server answers, looking for it if no address was given.
+
+        Raises:
+            ServerNotFoundError: It does not; says what was tried, why each failed, and what to do.
+        """
+        self.core.check_server()
+
+    @classmethod
+    def find_default_local_api_host(cls) -> str | None:
+        """Return the address of LM Studio on this machine, such as ``127.0.0.1:41343``; None if it does not run."""
+        return discovery.find_default_local_api_host()
+
+    @classmethod
+    def is_valid_api_host(cls, api_host: str) -> bool:
+        """Return whether LM Studio answers at an address, within a second; False also for text that is no address."""
+        return discovery.is_valid_api_host(api_host)
 
     @cached_property
     def diagnostics(self) -> DiagnosticsNamespace:
@@ -136,7 +170,7 @@ class Client(_SyncClient):
         return SystemNamespace(self)
 
 
-class AsyncClient(_AsyncClient):
+class AsyncClient(_AsyncClient, ForTasks):
     """A client of one LM Studio server, for tasks of one event loop.
 
     Args:
@@ -180,6 +214,38 @@ class AsyncClient(_AsyncClient):
     async def __aenter__(self) -> Self:
         self.check_open()
         return self
+
+    @property
+    def api_host(self) -> str | None:
+        """The server's address, such as ``127.0.0.1:1234``; None if none was given and it has not been looked for yet."""
+        return self.core.api_host
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """Seconds to wait for what. New ones hold for all that is asked for from then on."""
+        return self.core.settings.timeouts
+
+    @timeouts.setter
+    def timeouts(self, timeouts: Timeouts) -> None:
+        self.core.set_timeouts(timeouts)
+
+    async def check_server(self) -> None:
+        """Make sure that the server answers, looking for it if no address was given.
+
+        Raises:
+            ServerNotFoundError: It does not; says what was tried, why each failed, and what to do.
+        """
+        await self.core.check_server_async()
+
+    @classmethod
+    async def find_default_local_api_host(cls) -> str | None:
+        """Return the address of LM Studio on this machine, such as ``127.0.0.1:41343``; None if it does not run."""
+        return await discovery.find_default_local_api_host_async()
+
+    @classmethod
+    async def is_valid_api_host(cls, api_host: str) -> bool:
+        """Return whether LM Studio answers at an address, within a second; False also for text that is no address."""
+        return await discovery.is_valid_api_host_async(api_host)
 
     @cached_property
     def diagnostics(self) -> AsyncDiagnosticsNamespace:

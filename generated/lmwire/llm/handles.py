@@ -18,6 +18,7 @@ from lmwire_runtime.surface.stream_plans import Callbacks, Request
 from lmwire_runtime.surface.streams import AsyncStream, SyncStream
 from lmwire_runtime.surface.templates import fill
 from lmwire_runtime.wire import UNSET
+from lmwire_runtime.wrong_shell import ForTasks, ForThreads
 
 if TYPE_CHECKING:
     from lmwire.config import (
@@ -73,8 +74,10 @@ class PredictionResult(TextResult[Any]):
         return config.LLM_PREDICTION.from_fields(self._packet.prediction_config.to_wire()["fields"])
 
 
-class PredictionStream(SyncStream["LlmPredictionFragment", PredictionResult]):
+class PredictionStream(SyncStream["LlmPredictionFragment", PredictionResult], ForThreads):
     """Fragments of text as they are made; iterable, and a context manager."""
+
+    result_class: ClassVar[type[PredictionResult]] = PredictionResult
 
     @property
     def stats(self) -> LlmPredictionStats | None:
@@ -89,8 +92,10 @@ class PredictionStream(SyncStream["LlmPredictionFragment", PredictionResult]):
         return None if self._result is None else self._result.model_info
 
 
-class AsyncPredictionStream(AsyncStream["LlmPredictionFragment", PredictionResult]):
+class AsyncPredictionStream(AsyncStream["LlmPredictionFragment", PredictionResult], ForTasks):
     """Fragments of text as they are made; `async for` and `async with`."""
+
+    result_class: ClassVar[type[PredictionResult]] = PredictionResult
 
     @property
     def stats(self) -> LlmPredictionStats | None:
@@ -144,8 +149,8 @@ class LLM(HandleCore):
 
         Args:
             prompt: The text to complete.
-            response_format: What the text has to be: a JSON Schema, a class with fields (pydantic, attrs, dataclass,
-                msgspec), or a setting with a GBNF grammar.
+            response_format: What the text has to be: a JSON Schema, a class with fields (BaseModel, pydantic, attrs,
+                dataclass, msgspec), or a setting with a GBNF grammar.
             config: Options of the prediction, in camelCase or snake_case.
             preset: Name of a preset of the server, or a part of it.
             on_message: Called with the whole message at the end.
@@ -397,8 +402,8 @@ class AsyncLLM(HandleCore):
 
         Args:
             prompt: The text to complete.
-            response_format: What the text has to be: a JSON Schema, a class with fields (pydantic, attrs, dataclass,
-                msgspec), or a setting with a GBNF grammar.
+            response_format: What the text has to be: a JSON Schema, a class with fields (BaseModel, pydantic, attrs,
+                dataclass, msgspec), or a setting with a GBNF grammar.
             config: Options of the prediction, in camelCase or snake_case.
             preset: Name of a preset of the server, or a part of it.
             on_message: Called with the whole message at the end.

@@ -27,11 +27,9 @@ from lmwire.llm.endpoints.predict import (
     PredictPromptProcessingProgress,
     PredictSuccess,
 )
-from lmwire.llm.handles import PredictionResult
 from lmwire.types.chat import ChatMessageData, decode_chat_message_data
-from lmwire.types.prediction import LlmPredictionFragment
 from lmwire_runtime.surface.loading import LoadPlan
-from lmwire_runtime.surface.stream_plans import Attempt, Request, StreamPlan
+from lmwire_runtime.surface.stream_plans import Attempt, StreamPlan
 from lmwire_runtime.surface.templates import fill
 
 __all__ = ["COMPLETE_PLAN", "COMPLETE_REFUSES", "GET_OR_LOAD_PLAN", "LOAD_NEW_INSTANCE_PLAN", "SPECIFIER"]
@@ -74,17 +72,13 @@ LOAD_NEW_INSTANCE_PLAN: Final = LoadPlan(
 )
 
 
-def _complete_result(text: str, packet: Any, request: Request) -> PredictionResult:
-    return PredictionResult(text, packet, structured=request.structured)
-
-
 def _complete_message(text: str) -> ChatMessageData:
     return decode_chat_message_data(
         fill({"role": "assistant", "content": [{"type": "text", "text": "$text"}]}, {"text": text})
     )
 
 
-COMPLETE_PLAN: Final[StreamPlan[LlmPredictionFragment, PredictionResult]] = StreamPlan(
+COMPLETE_PLAN: Final[StreamPlan] = StreamPlan(
     attempts=(
         Attempt(
             descriptor=COMPLETE_RAW_TEXT,
@@ -147,7 +141,6 @@ COMPLETE_PLAN: Final[StreamPlan[LlmPredictionFragment, PredictionResult]] = Stre
         ),
     ),
     text="content",
-    result=_complete_result,
     message=_complete_message,
 )
 COMPLETE_REFUSES: Final = ["rawTools", "toolChoice", "reasoningBudget"]
