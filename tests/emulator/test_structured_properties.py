@@ -77,9 +77,11 @@ def arrays(draw: DrawFn, inner: SearchStrategy[Any]) -> dict[str, Any]:
 def objects(draw: DrawFn, inner: SearchStrategy[Any]) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "object"}
     members = draw(st.dictionaries(NAMES, inner, max_size=4))
-    if members or draw(st.booleans()):
+    if draw(st.booleans()) or members:
         schema["properties"] = members
-    others = draw(st.sampled_from([None, True, False]) | inner)
+    others: Any = draw(st.sampled_from([None, True, False]))
+    if others is None:
+        others = draw(st.none() | inner)
     if others is not None:
         schema["additionalProperties"] = others
     if draw(st.booleans()):
