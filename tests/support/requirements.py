@@ -7,6 +7,7 @@ up in the closing table of the run; which rows must be met, ``LMWIRE_REQUIRE`` s
 from __future__ import annotations
 
 import functools
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,14 @@ def _browser() -> str | None:
     return None if any(map(shutil.which, names)) else "no Chromium or Chrome on the path"
 
 
+def _importable(*modules: str) -> Callable[[], str | None]:
+    def probe() -> str | None:
+        missing = [name for name in modules if importlib.util.find_spec(name) is None]
+        return f"no module {', '.join(missing)}" if missing else None
+
+    return probe
+
+
 TABLE: dict[str, Requirement] = {
     "git": Requirement("a git checkout", "clone the repository and install git", _git),
     "network": Requirement(
@@ -91,6 +100,10 @@ TABLE: dict[str, Requirement] = {
         f"another Python than {sys.version_info.major}.{sys.version_info.minor}",
         "put python3.10 ... python3.14 on the path, two of them",
         pythons.missing,
+    ),
+    "gevent": Requirement("gevent", "install it, where it has a wheel for this Python", _importable("gevent")),
+    "jupyter": Requirement(
+        "a Jupyter kernel", "install nbclient and ipykernel", _importable("nbclient", "ipykernel")
     ),
     "browser": Requirement("a headless browser", "install Chromium", _browser),
 }
