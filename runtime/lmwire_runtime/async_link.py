@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.byte_stream import default_ssl_context
@@ -31,13 +31,11 @@ from lmwire_runtime.errors import (
     RequestTimeoutError,
     UsageError,
 )
+from lmwire_runtime.poller import is_readable
 from lmwire_runtime.session import Channel, Exchange
 from lmwire_runtime.transport import ClientTransport
 
 __all__ = ["AsyncLink"]
-
-# After so many seconds without a word, look at the socket before the next request.
-QUIET_SECONDS: Final = 0.1
 
 
 class AsyncLink(asyncio.BufferedProtocol):
@@ -51,6 +49,7 @@ class AsyncLink(asyncio.BufferedProtocol):
         self._settings = settings
         self._clock = settings.clock
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._closed = False
         # Waiting futures with their deadlines, and the one timer that serves them.
         self._deadlines: dict[asyncio.Future[bool], float] = {}
@@ -66,8 +65,6 @@ class AsyncLink(asyncio.BufferedProtocol):
         self._written = 0
         self._stuck = False
         self._reading = True
-        # When the link was last known to be in touch with its socket.
-        self._looked = self._clock.monotonic()
         self._stall_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
 
@@ -138,11 +135,13 @@ class AsyncLink(asyncio.BufferedProtocol):
         """How many bytes wait for the peer to take them."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
+    @property
+    def _taken(self) -> int:
+        return self._written - self.unsent
+
     async def refresh(self) -> bool:
         """Take in what has arrived while the program kept the event loop from running; returns ``usable``."""
-        now = self._clock.monotonic()
-        if now - self._looked >= QUIET_SECONDS:
-            self._looked = now
+        if self.usable and self._socket is not None and is_readable(self._socket.fileno()):
             # The loop looks at its sockets in the first turn, and calls us back for them before the second.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -159,6 +158,7 @@ class AsyncLink(asyncio.BufferedProtocol):
             self.session.retract(exchange, error)
             raise error.at(self.session.namespace, exchange.endpoint, exchange.id) from error.__cause__
         self._write()
+        exchange.request_end = self._written if self.unsent else 0
         if self._choked:
             try:
                 await self._drain(exchange, limit)
@@ -197,8 +197,8 @@ class AsyncLink(asyncio.BufferedProtocol):
             RequestTimeoutError: It has taken nothing for ``limit`` seconds; the exchange was given up.
         """
         while self._choked and not exchange.ended:
-            taken = self._written - self.unsent
-            if not await self._until_unchoked(exchange, limit) and self._written - self.unsent <= taken:
+            taken = self._taken
+            if not await self._until_unchoked(exchange, limit) and self._taken <= taken:
                 self._stuck = True
                 error = backlog_error(self.session, exchange, limit or 0.0, self.unsent)
                 self.abandon(exchange, error)
@@ -232,6 +232,10 @@ class AsyncLink(asyncio.BufferedProtocol):
         """
         self._in_loop(self._abandon, exchange, error)
 
+    def apply(self, action: Callable[[], object]) -> None:
+        """Do something with the session: now, or as soon as the link's event loop runs. Never waits."""
+        self._in_loop(self._apply, action)
+
     def release(self, channel: Channel) -> None:
         """Stop following a channel whose result has arrived."""
         self.session.release(channel)
@@ -245,6 +249,8 @@ class AsyncLink(asyncio.BufferedProtocol):
     async def wait(self, exchange: Exchange, timeout: float | None) -> bool:
         """Wait until the exchange has a payload or has ended; returns False if ``timeout`` seconds passed in
         silence.
+
+        A peer that goes on taking the request is not silent.
         """
         if exchange.inbox or exchange.ended:
             return True
@@ -255,6 +261,7 @@ class AsyncLink(asyncio.BufferedProtocol):
             if not future.done():
                 future.set_result(True)
 
+        taken = self._taken if exchange.request_end else 0
         exchange.on_change = changed
         if timeout is not None:
             self._watch(future, self._clock.monotonic() + timeout)
@@ -264,6 +271,8 @@ class AsyncLink(asyncio.BufferedProtocol):
             exchange.on_change = None
             self._deadlines.pop(future, None)
         if not in_time:
+            if taken < min(exchange.request_end, self._taken):
+                return await self.wait(exchange, timeout)
             self._stuck = self._stuck or self.unsent > 0
         return in_time
 
@@ -298,6 +307,10 @@ class AsyncLink(asyncio.BufferedProtocol):
         self.session.cancel(channel)
         self._write()
 
+    def _apply(self, action: Callable[[], object]) -> None:
+        action()
+        self._write()
+
     def _abandon(self, exchange: Exchange, error: LMWireError) -> None:
         self.session.abandon(exchange, error)
         self._adjust_reading()
@@ -327,7 +340,7 @@ class AsyncLink(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        sock = transport.get_extra_info("socket")
+        self._socket = sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -335,7 +348,6 @@ class AsyncLink(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._looked = self._clock.monotonic()
         self.core.feed(bytes(self._buffer[:nbytes]))
         self._received()
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from lmwire_runtime.errors import LMWireError
 
-__all__ = ["Call", "Channel", "Exchange"]
+__all__ = ["Call", "Channel", "Exchange", "is_id"]
 
 
 class Exchange:
@@ -28,6 +28,7 @@ class Exchange:
         "on_change",
         "received",
         "request",
+        "request_end",
         "taken",
     )
 
@@ -46,6 +47,8 @@ class Exchange:
         """Set by a shell while somebody waits."""
         self.request: dict[str, Any] | None = request
         """The frame that opened it, until the peer has answered; warnings are matched against it."""
+        self.request_end = 0
+        """Set by a shell if the peer did not take the request at once: where it ends in all that was ever sent."""
         self.received = 0
         self.taken = 0
 
@@ -77,3 +80,8 @@ class Channel(Exchange):
         """Asks the server to stop; None where the endpoint has no such packet."""
         self.cancelled = False
         """The cancel packet was sent."""
+
+
+def is_id(value: Any) -> TypeGuard[int | float]:
+    """Whether a JSON value is an id: a number with an integer value; 3.0 is one."""
+    return type(value) is int or (type(value) is float and value.is_integer())

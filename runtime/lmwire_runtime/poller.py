@@ -7,11 +7,22 @@ import select
 import socket
 from typing import Final, Protocol
 
-__all__ = ["Poller"]
+__all__ = ["Poller", "is_readable"]
 
 # Longest single wait, in seconds; whoever waits looks again. A signal that comes between the interpreter's look for
 # signals and the system call interrupts nothing, and on Windows Ctrl-C does not interrupt ``select`` at all.
 LONGEST: Final = 0.5
+
+
+def is_readable(descriptor: int) -> bool:
+    """Say whether something has arrived on a socket, or its end; does not wait. A closed one, -1, has nothing."""
+    if descriptor < 0:
+        return False
+    if hasattr(select, "poll"):
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        return bool(poller.poll(0))
+    return bool(select.select([descriptor], [], [], 0)[0])
 
 
 class HasDescriptor(Protocol):

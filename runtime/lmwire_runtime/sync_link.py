@@ -170,6 +170,7 @@ class SyncLink:
                         self.session.namespace, exchange.endpoint, exchange.id
                     ) from error.__cause__
                 self._write()
+                exchange.request_end = self._taken + len(self._backlog)
             self._relieve(exchange, limit)
         except BaseException:
             if exchange is not None:
@@ -204,6 +205,10 @@ class SyncLink:
         """End an exchange from this side, with its cancel packet if it has one. Never waits."""
         self._defer(lambda: self.session.abandon(exchange, error))
 
+    def apply(self, action: Callable[[], object]) -> None:
+        """Do something with the session: now, or when whoever is at it has done. Never waits."""
+        self._defer(action)
+
     def release(self, channel: Channel) -> None:
         """Stop following a channel whose result has arrived."""
         with self._lock:
@@ -219,14 +224,21 @@ class SyncLink:
             self._poller.wake()
 
     def wait(self, exchange: Exchange, timeout: float | None) -> bool:
-        """Wait until the exchange has a payload or has ended; returns False after ``timeout`` seconds of silence."""
-        deadline = None if timeout is None else self._clock.monotonic() + timeout
-        try:
-            self._until(lambda: bool(exchange.inbox) or exchange.ended, deadline, exchange)
-        except TimeoutError:
-            self._stuck = self._stuck or bool(self._backlog)
-            return False
-        return True
+        """Wait until the exchange has a payload or has ended; returns False after ``timeout`` seconds of silence.
+
+        A peer that goes on taking the request is not silent.
+        """
+        while True:
+            taken = self._taken
+            deadline = None if timeout is None else self._clock.monotonic() + timeout
+            try:
+                self._until(lambda: bool(exchange.inbox) or exchange.ended, deadline, exchange)
+            except TimeoutError:
+                if not taken < min(exchange.request_end, self._taken):
+                    self._stuck = self._stuck or bool(self._backlog)
+                    return False
+            else:
+                return True
 
     def close(self, reason: LMWireError | None = None) -> None:
         """Close: what is in flight ends with ``reason`` (by default ClosedError); the closing handshake is brief."""

@@ -56,8 +56,7 @@ def _descriptors() -> set[str]:
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """Fail if what happens inside leaves a thread, a socket or an object of the runtime behind."""
-    gc.collect()
-    gc.freeze()  # so that the collections to come look at what is new only
+    gc.freeze()  # so that the collection to come looks at what is new only
     threads, descriptors = set(threading.enumerate()), _descriptors()
     try:
         yield

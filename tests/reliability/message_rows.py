@@ -94,11 +94,7 @@ def _signals(incident: Incident) -> None:
 
 
 def _quiet_frames(incident: Incident) -> None:
-    incident.send(
-        {"type": "keepAliveAck"},
-        {"type": "channelAck", "channelId": incident.id, "ackId": 0},
-        {"type": "channelAck", "channelId": "?", "ackId": None},
-    )
+    incident.send({"type": "keepAliveAck"}, {"type": "channelAck", "channelId": 1, "ackId": 99})
     incident.answer()
 
 
@@ -266,7 +262,7 @@ MESSAGE_ROWS: Final = (
         warnings=1,
     ),
     Row(name="signals", what="Updates of a signal that nobody subscribed to.", does=_signals, warnings=1),
-    Row(name="quiet-frames", what="Acknowledgements, which mean nothing to a client.", does=_quiet_frames),
+    Row(name="quiet-frames", what="Acknowledgements of what was never sent.", does=_quiet_frames),
     Row(name="unknown-ids", what="Frames of every kind for ids that were never used.", does=_unknown_ids),
     Row(
         name="ids-of-the-other-kind",

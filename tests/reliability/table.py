@@ -114,7 +114,6 @@ class Row:
         outcome: What that request gets.
         neighbour: What the stream beside it gets.
         warnings: How many lines are logged.
-        reconnects: Whether the next call takes a new connection.
         timeout: The request's timeout in seconds.
         result: How the call's result is decoded.
         endpoint: The stream's endpoint.
@@ -129,15 +128,15 @@ class Row:
     outcome: Outcome = Gives(42)
     neighbour: Outcome = GOES_ON
     warnings: int = 0
-    reconnects: bool = attrs.field()
     timeout: float | None = 30.0
     result: Codec[Any] = INTEGER
     endpoint: ChannelDescriptor[Any, Any, Any] = COUNT
     creation: Any = attrs.field(factory=dict)
     options: Mapping[str, Any] = attrs.field(factory=dict)
 
-    @reconnects.default
-    def _(self) -> bool:
+    @property
+    def reconnects(self) -> bool:
+        """Whether the connection ends, so that the next call takes a new one."""
         return self.neighbour is not GOES_ON
 
 

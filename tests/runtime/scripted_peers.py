@@ -92,6 +92,10 @@ class ScriptedConnection:
             data += more
         return data
 
+    def read_some(self) -> None:
+        """Read what has arrived, or wait for something."""
+        self._read()
+
     def until_gone(self) -> None:
         """Wait until the client closes the connection, and take part in that."""
         with contextlib.suppress(ConnectionError):
