@@ -40,7 +40,7 @@ class Holdings:
     @classmethod
     def now(cls, tasks: int = 0) -> Holdings:
         gc.collect()
-        process = psutil.Process()
+        process: Any = psutil.Process()
         descriptors = process.num_handles() if os.name == "nt" else process.num_fds()
         return cls(tracemalloc.get_traced_memory()[0], descriptors, threading.active_count(), tasks)
 
