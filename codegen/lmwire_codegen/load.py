@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 import yaml
 
+from lmwire_codegen.history import HISTORY_FILE, History
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.repairs import Repairs
 from lmwire_codegen.yaml_text import load_yaml
@@ -42,6 +43,7 @@ class SchemaFolder:
         descriptions: Content of ``descriptions/*.yaml``, by the same kind of path.
         repairs: The table of repairs.
         lock: Structural key -> Python name.
+        history: Which of the known revisions had what.
     """
 
     root: Path
@@ -52,6 +54,7 @@ class SchemaFolder:
     options: Mapping[str, Any]
     repairs: Repairs
     lock: Mapping[str, str]
+    history: History = attrs.field(factory=History)
 
 
 def load(root: Path) -> SchemaFolder:
@@ -84,6 +87,10 @@ def load(root: Path) -> SchemaFolder:
         problems.add(Location("names.lock.json"), "must map keys to names")
         lock = {}
     repairs = _repairs(root, problems)
+    history_path = root / HISTORY_FILE
+    history = History()
+    if history_path.exists():
+        history = History.from_json(_read_json(root, history_path, problems), problems)
     problems.raise_if_any()
     return SchemaFolder(
         root=root,
@@ -94,6 +101,7 @@ def load(root: Path) -> SchemaFolder:
         options=options,
         repairs=repairs,
         lock=lock,
+        history=history,
     )
 
 

@@ -196,14 +196,22 @@ def hint_of(type_: Type, name: Any) -> str:
     return str(name(type_.key))
 
 
-def build_model(schema: NormalSchema, folder: SchemaFolder, package: str) -> Model:
+def build_model(
+    schema: NormalSchema, folder: SchemaFolder, package: str, *, kept: Mapping[str, str] | None = None
+) -> Model:
     """Decide names and modules of everything in ``schema``.
+
+    Args:
+        schema: What to name.
+        folder: Where it comes from; its lock has names of old.
+        package: Import name of the package.
+        kept: Names that definitions would like to take over from others, by key.
 
     Raises:
         SchemaProblems: Names collide, or modules would have to import each other.
     """
     problems = Problems()
-    places = _Places(schema)
+    places = _Places(schema, problems)
     module_of = {key: places.module_of(definition) for key, definition in schema.definitions.items()}
     modules: dict[ModulePath, list[str]] = {}
     for key, module in module_of.items():
@@ -212,7 +220,7 @@ def build_model(schema: NormalSchema, folder: SchemaFolder, package: str) -> Mod
         for endpoint in namespace_endpoints:
             modules.setdefault(places.endpoint_modules[endpoint.key], [])
     book = NameBook(folder.lock)
-    names = _name_definitions(schema, places, book, problems)
+    names = _name_definitions(schema, places, book, kept or {}, problems)
     attributes = {
         key: _attributes(definition, problems)
         for key, definition in schema.definitions.items()
@@ -236,9 +244,10 @@ def build_model(schema: NormalSchema, folder: SchemaFolder, package: str) -> Mod
 class _Places:
     """Where in the package things stand."""
 
-    def __init__(self, schema: NormalSchema) -> None:
+    def __init__(self, schema: NormalSchema, problems: Problems) -> None:
         self._schema = schema
         self.packages: Final = {name: safe_name(snake_case(name), _TOP_LEVEL) for name in schema.endpoints}
+        self._report_equal_packages(problems)
         self.endpoint_modules: Final[dict[str, ModulePath]] = {}
         self.methods: Final[dict[str, str]] = {}
         for name, endpoints in schema.endpoints.items():
@@ -247,9 +256,19 @@ class _Places:
                 method = safe_name(snake_case(endpoint.name), METHOD_RESERVED)
                 if method in taken:  # the same name as another kind of endpoint
                     method = f"{method}_{snake_case(endpoint.kind)}"
+                if method in taken:
+                    problems.add(endpoint.place, f"another endpoint's method is called {method!r} as well")
                 taken.add(method)
                 self.methods[endpoint.key] = method
                 self.endpoint_modules[endpoint.key] = (self.packages[name], "endpoints", method)
+
+    def _report_equal_packages(self, problems: Problems) -> None:
+        owners: dict[str, str] = {}
+        for name, package in self.packages.items():
+            owner = owners.setdefault(package, name)
+            if owner != name:
+                place = Location(f"wire/namespaces/{name}.json").child("namespace")
+                problems.add(place, f"{name!r} and {owner!r} both become the package {package!r}")
 
     def module_of(self, definition: Definition) -> ModulePath:
         """Return the module that holds a definition."""
@@ -266,9 +285,9 @@ class _Places:
 
 
 def _name_definitions(
-    schema: NormalSchema, places: _Places, book: NameBook, problems: Problems
+    schema: NormalSchema, places: _Places, book: NameBook, kept: Mapping[str, str], problems: Problems
 ) -> dict[str, str]:
-    """Name shared types first, then the envelope, then each namespace, whole endpoints before the parts of them."""
+    """Name what is locked; then shared types, the envelope and each namespace, whole endpoints before their parts."""
     for name, package in places.packages.items():
         stem = pascal_case(name)
         for suffix in ("Rpc", "Channels", "Signals", "Handlers", "Namespace"):
@@ -279,12 +298,15 @@ def _name_definitions(
                 )
     reserved = dict(book.names)
     ordered = sorted(
-        schema.definitions.items(), key=lambda item: (places.scope_of(item[1]), item[0].count("["), item[0])
-    )
-    names = {
-        key: book.claim(places.scope_of(definition), key, definition.names, definition.place, problems)
-        for key, definition in ordered
-    }
+        schema.definitions.items(),
+        key=lambda item: (
+            book.order(item[0], item[1].names), places.scope_of(item[1]), item[0].count("["), item[0],
+        ),
+    )  # fmt: skip
+    names = {}
+    for key, definition in ordered:
+        candidates = (*([kept[key]] if key in kept else ()), *definition.names)
+        names[key] = book.claim(places.scope_of(definition), key, candidates, definition.place, problems)
     for key in reserved:
         book.names.pop(key)
     return names

@@ -122,14 +122,21 @@ class NameBook:
         self.names: Final[dict[str, str]] = {}
         """Structural key -> Python name, of everything that was named in this run."""
 
+    def order(self, key: str, candidates: Iterable[str]) -> int:
+        """Return when ``key`` shall claim its name: locked names first, those by the rules before those by history."""
+        if key not in self._locked:
+            return 2
+        return 0 if self._locked[key] in candidates else 1
+
     def claim(
         self, scope: str, key: str, candidates: Iterable[str], place: Location, problems: Problems
     ) -> str:
         """Return the name of the type ``key``: the locked one, else the first of ``candidates`` that is free.
 
-        Shared names (scope ``""``) are seen in every scope. A collision that no candidate avoids is reported.
+        Shared names (scope ``""``) are seen in every scope. A collision that no candidate avoids is reported. A locked
+        name is taken only where two types that no revision had together were given the same one.
         """
-        wanted = [self._locked[key]] if key in self._locked else list(candidates)
+        wanted: list[str] = [*([self._locked[key]] if key in self._locked else ()), *candidates]
         for name in wanted:
             if self._owner(scope, name) in (None, key):
                 self._owners[scope, name] = key

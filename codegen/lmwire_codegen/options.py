@@ -26,7 +26,7 @@ from lmwire_codegen.option_kinds import (
     record_constant,
 )
 from lmwire_codegen.problems import Location, Problems
-from lmwire_codegen.surface import Surface
+from lmwire_codegen.surface_model import Surface
 from lmwire_codegen.text import literal
 
 __all__ = ["Entry", "OptionPackage", "OptionSetting", "OptionTable", "build_options", "check_references"]

@@ -15,6 +15,7 @@ from lmwire_codegen.normalise import normalise
 from lmwire_codegen.options import build_options, check_references
 from lmwire_codegen.render import Files, Job, render
 from lmwire_codegen.surface import build_surfaces
+from lmwire_codegen.surface_names import SurfaceNames
 from lmwire_codegen.validate import validate
 from lmwire_codegen.write import Difference, compare, replace, scratch_folder, write_files
 
@@ -50,9 +51,11 @@ def compile_job(schema: Path, package: str) -> tuple[Job, SchemaFolder]:
         SchemaProblems: The schema, or a surface file, cannot be compiled.
     """
     model, folder = compile_model(schema, package)
-    surfaces, options = build_surfaces(model, folder.surface), build_options(folder.options)
+    names = SurfaceNames(history=folder.history)
+    surfaces, options = build_surfaces(model, folder.surface, names), build_options(folder.options)
     check_references(options, surfaces)
-    return Job(model=model, surfaces=surfaces, options=options), folder
+    notices = (*model.schema.notices, *map(str, names.left_out))
+    return Job(model=model, surfaces=surfaces, options=options, notices=notices), folder
 
 
 def compile_tree(job: Job, folder: Path) -> Files:
@@ -81,7 +84,7 @@ def generate(schema: Path, out: Path, package: str) -> Outcome:
     lock_changed = dict(folder.lock) != dict(model.lock)
     if lock_changed:
         (schema / LOCK_FILE).write_text(_lock_text(model.lock), encoding="utf-8", newline="\n")
-    return Outcome(files=len(files), lock_changed=lock_changed, notices=model.schema.notices)
+    return Outcome(files=len(files), lock_changed=lock_changed, notices=job.notices)
 
 
 def check(schema: Path, out: Path, package: str) -> list[Difference]:

@@ -21,7 +21,7 @@ from lmwire_codegen.options import OptionPackage
 from lmwire_codegen.render_options import OPTIONS_PACKAGE, render_options
 from lmwire_codegen.render_surface import render_surface, surface_exports
 from lmwire_codegen.shapes import NormalPart, Nullable, Type
-from lmwire_codegen.surface import Surface
+from lmwire_codegen.surface_model import Surface
 from lmwire_codegen.text import environment
 
 __all__ = ["MARKER", "RENDERERS", "Files", "Job", "render"]
@@ -56,6 +56,7 @@ class Job:
         model: The package.
         surfaces: The friendly side of namespaces.
         options: The options of requests.
+        notices: What was not compiled faithfully or left out, in words.
         environment: For templates.
         exports: What the package itself shows -> the module that has it; renderers may add to it, the first one
         writes it. facades: The same for each namespace's package, beyond ``Namespace.exports``.
@@ -64,6 +65,7 @@ class Job:
     model: Model
     surfaces: tuple[Surface, ...] = ()
     options: OptionPackage = attrs.field(factory=OptionPackage)
+    notices: tuple[str, ...] = ()
     environment: jinja2.Environment = attrs.field(factory=environment)
     exports: dict[str, str] = attrs.field(factory=dict)
     facades: dict[str, dict[str, str]] = attrs.field(factory=dict)

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 from lmwire_codegen.model import Model
-from lmwire_codegen.surface import ClassRef, Surface
+from lmwire_codegen.surface_model import ClassRef, Surface
 
 __all__ = ["render_surface", "surface_exports"]
 

@@ -7,29 +7,32 @@ packets by their tag, fields by their wire name, types. Templates get Python nam
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 import jsonschema
 
-from lmwire_codegen.model import Endpoint, Model, ModulePath, Namespace
+from lmwire_codegen.model import Endpoint, Model, Namespace
 from lmwire_codegen.naming import snake_case
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.shapes import ArrayType, MessageDefinition, Named, Type, UnionDefinition, named_in
+from lmwire_codegen.surface_model import (
+    AttemptPlan,
+    ClassRef,
+    LoadPlan,
+    Method,
+    OptionTable,
+    ResultField,
+    StreamPlan,
+    Surface,
+)
+from lmwire_codegen.surface_names import AbsentError, LeftOut, SurfaceNames
 
-__all__ = [
-    "AttemptPlan",
-    "ClassRef",
-    "LoadPlan",
-    "Method",
-    "OptionTable",
-    "ResultField",
-    "StreamPlan",
-    "Surface",
-    "build_surfaces",
-]
+__all__ = ["build_surfaces"]
+
+_Resolved = TypeVar("_Resolved")
 
 _VARIABLES: Final = frozenset(
     {
@@ -46,152 +49,15 @@ _VARIABLES: Final = frozenset(
 )
 
 
-@attrs.frozen(kw_only=True)
-class ClassRef:
-    """A class, or another name, of the generated package."""
-
-    name: str
-    module: ModulePath
-
-
-@attrs.frozen(kw_only=True)
-class OptionTable:
-    """The generated table of options, its config class and the class of dicts that type checkers accept in
-    its place.
-    """
-
-    constant: str
-    config_class: str
-    dict_class: str
-
-
-@attrs.frozen(kw_only=True)
-class Method:
-    """A method of a handle: one call through a stub.
-
-    Attributes:
-        name, description: Of the method.
-        stub: Name of the stub's method.
-        arguments: Text parameter of the method -> parameter of the stub.
-        each: The parameter that may be a list, or None.
-        fixed: Parameter of the stub -> its value.
-        returns: Attribute of the result that is returned, or None.
-        hint: Type hint of what one call returns.
-        uses: Classes that the hint mentions.
-        reads: Option table that reads the result, or None.
-        optional: Whether the server may answer with nothing.
-    """
-
-    name: str
-    description: str
-    stub: str
-    arguments: Mapping[str, str]
-    each: str | None
-    fixed: Mapping[str, Any]
-    returns: str | None
-    hint: str
-    uses: Sequence[ClassRef]
-    reads: str | None
-    optional: bool
-
-
-@attrs.frozen(kw_only=True)
-class LoadPlan:
-    """A loading channel with its classes."""
-
-    name: str
-    descriptor: ClassRef
-    options: str
-    template: Any
-    begins: Sequence[ClassRef]
-    progress: Sequence[tuple[ClassRef, str]]
-    results: Sequence[tuple[ClassRef, str]]
-
-    @property
-    def classes(self) -> list[ClassRef]:
-        """All that its module imports."""
-        return [self.descriptor, *self.begins, *(ref for ref, _ in (*self.progress, *self.results))]
-
-
-@attrs.frozen(kw_only=True)
-class AttemptPlan:
-    """One endpoint of a stream with its classes."""
-
-    descriptor: ClassRef
-    template: Any
-    default_fields: Any
-    fragment: tuple[ClassRef, str]
-    progress: Sequence[tuple[ClassRef, str]]
-    result: ClassRef
-
-    @property
-    def classes(self) -> list[ClassRef]:
-        """All that its module imports."""
-        return [self.descriptor, self.fragment[0], *(ref for ref, _ in self.progress), self.result]
-
-
-@attrs.frozen(kw_only=True)
-class ResultField:
-    """A property of a result class."""
-
-    name: str
-    attribute: str
-    hint: ClassRef
-    reads: str | None
-    description: str
-
-
-@attrs.frozen(kw_only=True)
-class StreamPlan:
-    """A stream of text with its classes."""
-
-    name: str
-    description: str
-    stream_class: str
-    result_class: str
-    fragment: ClassRef
-    text: str
-    options: str
-    structured_option: str
-    refuses: Sequence[str]
-    message: Any
-    message_type: ClassRef
-    message_decoder: str
-    results: Sequence[ResultField]
-    attempts: Sequence[AttemptPlan]
-
-
-@attrs.frozen(kw_only=True)
-class Surface:
-    """The friendly side of one namespace; ``source`` is the file that says it."""
-
-    source: str
-    namespace: Namespace
-    handle: str
-    handle_description: str
-    specifier: Any
-    specifier_type: ClassRef
-    specifier_decoder: str
-    options: Mapping[str, OptionTable]
-    methods: Sequence[Method]
-    list_method: str
-    list_item: ClassRef
-    unload_method: str
-    loads: Sequence[LoadPlan]
-    streams: Sequence[StreamPlan]
-
-    @property
-    def texts(self) -> Mapping[str, str]:
-        """Message class -> the attribute that is its text, for ``str``."""
-        return {stream.fragment.name: stream.text for stream in self.streams}
-
-
-def build_surfaces(model: Model, documents: Mapping[str, Any]) -> tuple[Surface, ...]:
+def build_surfaces(
+    model: Model, documents: Mapping[str, Any], names: SurfaceNames | None = None
+) -> tuple[Surface, ...]:
     """Resolve the surface files against the model.
 
     Args:
         model: The package.
         documents: Parsed YAML below ``surface/``, by path relative to the schema folder.
+        names: Takes what was looked up and left out, and knows what other revisions have.
 
     Raises:
         SchemaProblems: A file has the wrong shape, or names what the schema does not have.
@@ -207,7 +73,7 @@ def build_surfaces(model: Model, documents: Mapping[str, Any]) -> tuple[Surface,
         for fault in faults:
             problems.add(Location(file).child(*fault.absolute_path), fault.message)
         if not faults:
-            surface = _Resolver(model, file, problems).surface(document)
+            surface = _Resolver(model, file, problems, names or SurfaceNames()).surface(document)
             if surface is not None:
                 surfaces.append(surface)
     problems.raise_if_any()
@@ -221,8 +87,9 @@ class _Unresolved(Exception):
 class _Resolver:
     """Looks up the names of one file."""
 
-    def __init__(self, model: Model, file: str, problems: Problems) -> None:
+    def __init__(self, model: Model, file: str, problems: Problems, names: SurfaceNames) -> None:
         self._model = model
+        self._names = names
         self._place = Location(file)
         self._problems = problems
         self._namespace: Namespace
@@ -232,12 +99,15 @@ class _Resolver:
             return self._surface(document)
         except _Unresolved:
             return None
+        except AbsentError as absent:
+            self._names.left_out.append(attrs.evolve(absent.left_out, place=self._place))
+            return None
 
     def _surface(self, document: Mapping[str, Any]) -> Surface:
         name = document["namespace"]
         found = next((namespace for namespace in self._model.namespaces if namespace.name == name), None)
         self._namespace = self._known(
-            found, self._place.child("namespace"), f"the schema has no namespace {name!r}"
+            found, self._place.child("namespace"), f"the schema has no namespace {name!r}", name
         )
         handle, loaded, place = document["handle"], document["loaded"], self._place
         self._check_template(handle["specifier"], place.child("handle", "specifier"))
@@ -258,21 +128,27 @@ class _Resolver:
                 )
                 for key, entry in document["options"].items()
             },
-            methods=[
-                self._method(method, entry, place.child("methods", method))
-                for method, entry in document["methods"].items()
-            ],
+            methods=self._present(self._method, document["methods"], place.child("methods")),
             list_method=listing.method,
             list_item=self._item_of(listing, place.child("loaded", "list")),
             unload_method=unload.method,
             loads=[
                 self._load(key, entry, place.child("loads", key)) for key, entry in document["loads"].items()
             ],
-            streams=[
-                self._stream(key, entry, place.child("streams", key))
-                for key, entry in document["streams"].items()
-            ],
+            streams=self._present(self._stream, document["streams"], place.child("streams")),
         )
+
+    def _present(
+        self, resolve: Callable[[Any, Any, Location], _Resolved], entries: Mapping[Any, Any], place: Location
+    ) -> list[_Resolved]:
+        """Resolve entries one by one, and leave out those that need what this revision has not."""
+        found: list[_Resolved] = []
+        for key, entry in entries.items():
+            try:
+                found.append(resolve(key, entry, place.child(key)))
+            except AbsentError as absent:
+                self._names.left_out.append(attrs.evolve(absent.left_out, place=place.child(key)))
+        return found
 
     def _method(self, name: str, entry: Mapping[str, Any], place: Location) -> Method:
         endpoint = self._endpoint("rpc", entry["endpoint"], place.child("endpoint"))
@@ -286,6 +162,9 @@ class _Resolver:
             parameters[self._attribute(request, wire_name, place.child("fixed", wire_name))]: value
             for wire_name, value in entry.get("fixed", {}).items()
         }
+        if isinstance(request, Named):
+            filled = {*entry.get("arguments", {}).values(), *entry.get("fixed", {}), *_VARIABLES}
+            self._names.refer(place, request.key, frozenset(filled))
         result = endpoint.source.parts["result"].type
         returns, hint_type = None, result
         if "returns" in entry:
@@ -307,24 +186,27 @@ class _Resolver:
 
     def _load(self, name: str, entry: Mapping[str, Any], place: Location) -> LoadPlan:
         endpoint = self._endpoint("channel", entry["endpoint"], place.child("endpoint"))
-        self._check_template(entry["template"], place.child("template"), endpoint.request.type)
+        template = self._template(entry["template"], place.child("template"), endpoint.request.type)
         return LoadPlan(
             name=name,
             descriptor=ClassRef(name=endpoint.constant, module=endpoint.module),
             options=entry["options"],
-            template=entry["template"],
+            template=template,
             begins=[self._packet(endpoint, tag, place.child("begins")) for tag in entry["begins"]],
-            progress=self._packet_fields(endpoint, entry["progress"], place.child("progress")),
+            progress=self._progress(endpoint, entry["progress"], place.child("progress")),
             results=self._packet_fields(endpoint, entry["results"], place.child("results")),
         )
 
     def _stream(self, name: str, entry: Mapping[str, Any], place: Location) -> StreamPlan:
         fragment = self._type(entry["fragment"], place.child("fragment"))
         message_type = self._type(entry["message_type"], place.child("message_type"))
-        attempts = [
-            self._attempt(attempt, place.child("attempts", number))
-            for number, attempt in enumerate(entry["attempts"])
-        ]
+        attempts = self._present(
+            lambda _, attempt, where: self._attempt(attempt, where),
+            dict(enumerate(entry["attempts"])),
+            place.child("attempts"),
+        )
+        if not attempts:
+            raise AbsentError(LeftOut(place, "there is no endpoint that it could use"))
         return StreamPlan(
             name=name,
             description=entry["description"],
@@ -338,22 +220,23 @@ class _Resolver:
             message=entry["message"],
             message_type=message_type,
             message_decoder=self._decoder(message_type),
-            results=[
-                self._result_field(key, value, attempts[0].result, place.child("results", key))
-                for key, value in entry["results"].items()
-            ],
+            results=self._present(
+                lambda key, value, where: self._result_field(key, value, attempts[0].result, where),
+                entry["results"],
+                place.child("results"),
+            ),
             attempts=attempts,
         )
 
     def _attempt(self, entry: Mapping[str, Any], place: Location) -> AttemptPlan:
         endpoint = self._endpoint("channel", entry["endpoint"], place.child("endpoint"))
-        self._check_template(entry["template"], place.child("template"), endpoint.request.type)
+        template = self._template(entry["template"], place.child("template"), endpoint.request.type)
         return AttemptPlan(
             descriptor=ClassRef(name=endpoint.constant, module=endpoint.module),
-            template=entry["template"],
+            template=template,
             default_fields=entry["default_fields"],
             fragment=self._packet_fields(endpoint, entry["yields"], place.child("yields"))[0],
-            progress=self._packet_fields(endpoint, entry["progress"], place.child("progress")),
+            progress=self._progress(endpoint, entry["progress"], place.child("progress")),
             result=self._packet(endpoint, entry["result"], place.child("result")),
         )
 
@@ -372,10 +255,15 @@ class _Resolver:
             description=entry["description"],
         )
 
-    # Look-ups. Each records a problem and gives up this file if it fails.
+    # Look-ups. Each records a problem and gives up this file if it fails, or gives up what needs a name that only
+    # other revisions have.
 
-    def _known(self, value: Any, place: Location, message: str) -> Any:
+    def _known(self, value: Any, place: Location, message: str, key: str = "") -> Any:
+        if key:
+            self._names.refer(place, key)
         if value is None:
+            if self._names.history.knows(key):
+                raise AbsentError(LeftOut(place, message))
             self._problems.add(place, message)
             raise _Unresolved
         return value
@@ -384,16 +272,26 @@ class _Resolver:
         endpoints = self._namespace.of_kind(kind)
         found = next((endpoint for endpoint in endpoints if endpoint.source.name == name), None)
         endpoint: Endpoint = self._known(
-            found, place, f"{self._namespace.name} has no {kind} endpoint {name!r}"
-        )
+            found, place, f"{self._namespace.name} has no {kind} endpoint {name!r}",
+            f"{self._namespace.name}/{kind}/{name}",
+        )  # fmt: skip
         return endpoint
 
     def _packet(self, endpoint: Endpoint, tag: str, place: Location) -> ClassRef:
         type_ = endpoint.source.parts["toClient"].type
         definition = self._model.definition(type_.key) if isinstance(type_, Named) else None
         arms = dict(definition.arms) if isinstance(definition, UnionDefinition) else {}
-        arm = self._known(arms.get(tag), place, f"{endpoint.source.name} sends no packet {tag!r}")
+        union = type_.key if isinstance(type_, Named) else f"{endpoint.source.key}/toClient"
+        message = f"{endpoint.source.name} sends no packet {tag!r}"
+        arm = self._known(arms.get(tag), place, message, f"{union}[{tag}]")
         return self._ref(arm.key)
+
+    def _progress(
+        self, endpoint: Endpoint, entries: Mapping[str, str], place: Location
+    ) -> list[tuple[ClassRef, str]]:
+        return self._present(
+            lambda tag, name, _: self._packet_fields(endpoint, {tag: name}, place)[0], entries, place
+        )
 
     def _packet_fields(
         self, endpoint: Endpoint, entries: Mapping[str, str], place: Location
@@ -409,7 +307,10 @@ class _Resolver:
 
     def _type(self, name: str, place: Location) -> ClassRef:
         found = next((key for key, known in self._model.names.items() if known == name), None)
-        return self._ref(self._known(found, place, f"the schema has no type {name!r}"))
+        message = f"the schema has no type {name!r}"
+        if found is None and name in self._model.lock.values():
+            raise AbsentError(LeftOut(place, message))
+        return self._ref(self._known(found, place, message, found or ""))
 
     def _ref(self, key: str) -> ClassRef:
         return ClassRef(name=self._model.names[key], module=self._model.module_of[key])
@@ -423,7 +324,9 @@ class _Resolver:
 
     def _attribute(self, type_: Type | None, wire_name: str, place: Location) -> str:
         attributes = self._model.attributes.get(type_.key, {}) if isinstance(type_, Named) else {}
-        attribute: str = self._known(attributes.get(wire_name), place, f"there is no field {wire_name!r}")
+        key = f"{type_.key}.{wire_name}" if isinstance(type_, Named) else ""
+        message = f"there is no field {wire_name!r}"
+        attribute: str = self._known(attributes.get(wire_name), place, message, key)
         return attribute
 
     def _field_type(self, type_: Type | None, wire_name: str) -> Type | None:
@@ -442,8 +345,18 @@ class _Resolver:
             return f"{ref.name}.from_wire"
         return f"decode_{snake_case(ref.name)}"
 
-    def _check_template(self, template: Any, place: Location, type_: Type | None = None) -> None:
-        """Check a template's variables, and its top-level keys against the request's fields."""
+    def _template(self, template: Mapping[str, Any], place: Location, type_: Type | None) -> dict[str, Any]:
+        """Check a template's variables, and its keys against the request's fields; return those that there are."""
+        if isinstance(type_, Named):
+            self._names.refer(place, type_.key, frozenset(template))
+        present = self._present(
+            lambda key, value, where: (self._attribute(type_, key, where), key, value), template, place
+        )
+        self._check_template(template, place)
+        return {key: value for _, key, value in present}
+
+    def _check_template(self, template: Any, place: Location) -> None:
+        """Check a template's variables."""
         if isinstance(template, str):
             if template.startswith("$") and not template.startswith("$$") and template[1:] not in _VARIABLES:
                 self._problems.add(
@@ -451,8 +364,6 @@ class _Resolver:
                 )
         elif isinstance(template, Mapping):
             for key, value in template.items():
-                if type_ is not None:
-                    self._attribute(type_, key, place.child(key))
                 self._check_template(value, place.child(key))
         elif isinstance(template, list):
             for number, value in enumerate(template):
