@@ -26,7 +26,7 @@ from lmwire_runtime.connection import (
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
 from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, LMWireError, UsageError
 from lmwire_runtime.limits import Timeout, resolve_timeout
-from lmwire_runtime.session import Call, Channel, Lacking
+from lmwire_runtime.session import Call, Channel, Exchange, Lacking
 from lmwire_runtime.wire import UNSET
 
 __all__ = ["AsyncChannel", "AsyncClient", "AsyncConnection", "AsyncNamespace"]
@@ -63,16 +63,17 @@ class AsyncConnection:
         raw = encode(descriptor, descriptor.parameter, parameter)
         link = await self.link(limit)
         call = cast(Call, await link.start(lambda: link.session.call(descriptor.name, raw), limit))
-        try:
-            answered = await link.wait(call, limit)
-        except BaseException:
-            link.abandon(call, CancelledError("the call was interrupted"))
-            raise
-        if not answered:
-            error = silence_error(link.session, call, limit or 0.0, link.unsent)
-            link.abandon(call, error)
-            raise error
-        return finish_call(call, descriptor, settings)
+        await wait_for_answer(link, call, limit)
+        return finish_call(link, call, descriptor, settings)
+
+    async def keep_alive(self, *, timeout: Timeout = UNSET) -> None:
+        """Make sure that the server answers; see ``SyncConnection.keep_alive``."""
+        limit = resolve_timeout(timeout, self.core.settings.timeouts.rpc)
+        link = await self.link(limit)
+        call = await link.start(link.session.receipts.keep_alive, limit)
+        await wait_for_answer(link, call, limit)
+        if call.error is not None:
+            raise call.error
 
     def open(
         self, descriptor: ChannelDescriptor[C, S, T], creation: C, *, timeout: Timeout = UNSET
@@ -211,6 +212,16 @@ class AsyncChannel(ChannelCore[S, T, AsyncLink]):
             channel, encode(self.descriptor, self.descriptor.to_server, packet), self._timeout
         )
 
+    async def send_acknowledged(self, packet: S) -> None:
+        """Send a packet and wait until the server has acknowledged it; see ``SyncChannel.send_acknowledged``."""
+        channel, raw = await self.start(), encode(self.descriptor, self.descriptor.to_server, packet)
+        link = self._link
+        assert link is not None
+        sent = await link.start(lambda: link.session.receipts.send(channel, raw), self._timeout)
+        await wait_for_answer(link, sent, self._timeout)
+        if sent.error is not None:
+            raise sent.error
+
     async def cancel(self) -> bool:
         """Ask the server to stop, and go on receiving what it still sends; see ``SyncChannel.cancel``."""
         channel = await self.start()
@@ -229,6 +240,19 @@ class AsyncChannel(ChannelCore[S, T, AsyncLink]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close_now()
+
+
+async def wait_for_answer(link: AsyncLink, exchange: Exchange, limit: float | None) -> None:
+    """Wait until an exchange has a payload or has ended; see ``sync_shell.wait_for_answer``."""
+    try:
+        answered = await link.wait(exchange, limit)
+    except BaseException:
+        link.abandon(exchange, CancelledError("the call was interrupted"))
+        raise
+    if not answered:
+        error = silence_error(link.session, exchange, limit or 0.0, link.unsent)
+        link.abandon(exchange, error)
+        raise error
 
 
 class AsyncNamespace:

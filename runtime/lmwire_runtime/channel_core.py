@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Generic, Protocol, TypeVar
 
 from lmwire_runtime.connection import Settings, packet_decoder, raise_mismatch, silence_error
@@ -26,6 +26,8 @@ class ChannelLink(Protocol):
 
     @property
     def unsent(self) -> int: ...
+
+    def apply(self, action: Callable[[], object]) -> None: ...
 
     def cancel(self, channel: Channel) -> bool: ...
 
@@ -106,7 +108,7 @@ class ChannelCore(Generic[S, T, L]):
                 packet = decode(raw, decoding, ROOT)
             except (DecodeError, RecursionError) as error:
                 self.close_now()
-                raise_mismatch(error, raw, channel, self.descriptor, self._settings)
+                raise_mismatch(link, error, raw, channel, self.descriptor, self._settings)
             yield packet
 
     def _waited(self, channel: Channel, in_time: bool) -> bool:

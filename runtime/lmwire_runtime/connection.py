@@ -11,7 +11,8 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, Final, Literal, NoReturn, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -254,7 +255,15 @@ def packet_decoder(descriptor: ChannelDescriptor[Any, Any, T]) -> Callable[[Any,
     return codec.decoder if codec.presence == "required" else codec.decode
 
 
-def finish_call(call: Call, descriptor: RpcDescriptor[Any, T], settings: Settings) -> T:
+class Complaining(Protocol):
+    """A link, as far as warnings of ours are concerned; see ``SyncLink`` and ``AsyncLink``."""
+
+    session: ClientSession
+
+    def apply(self, action: Callable[[], object]) -> None: ...
+
+
+def finish_call(link: Complaining, call: Call, descriptor: RpcDescriptor[Any, T], settings: Settings) -> T:
     """Return the result of a call that has ended, or raise what ended it."""
     if call.error is not None:
         raise call.error
@@ -262,19 +271,27 @@ def finish_call(call: Call, descriptor: RpcDescriptor[Any, T], settings: Setting
     try:
         return descriptor.result.decode(raw, settings.decoding)
     except (DecodeError, RecursionError) as error:
-        raise_mismatch(error, raw, call, descriptor, settings)
+        raise_mismatch(link, error, raw, call, descriptor, settings)
 
 
 def raise_mismatch(
+    link: Complaining,
     error: DecodeError | RecursionError,
     raw: Any,
     exchange: Exchange,
     descriptor: EndpointDescriptor,
     settings: Settings,
 ) -> NoReturn:
-    """Raise what a caller gets for a reply that does not fit the schema."""
+    """Raise what a caller gets for a reply that does not fit the schema; the peer is warned."""
     if isinstance(error, RecursionError):
         error = DecodeError("", "a value of some reasonable depth", "one that is nested too deeply")
+    kind, frame = (
+        ("rpcResultTypeError", "rpcResult")
+        if isinstance(exchange, Call)
+        else ("channelMessageTypeError", "channelSend")
+    )
+    text = f"Received invalid data for {frame}, endpointName = {descriptor.name}. {str(error)[:500]}"
+    link.apply(partial(link.session.complain, kind, text))
     mismatch = ProtocolMismatchError(error, revision=settings.revision, raw=None if raw is UNSET else raw)
     raise mismatch.at(descriptor.namespace, descriptor.name, exchange.id) from error
 

@@ -22,6 +22,7 @@ from lmwire_runtime.server_handlers import (
     WarningReply,
 )
 from lmwire_runtime.server_session import (
+    AckReceived,
     AuthenticationAttempt,
     CallReceived,
     ChannelCreated,
@@ -175,6 +176,9 @@ class ServerConnection(asyncio.Protocol):
     def _act(self, event: ServerEvent) -> None:
         if isinstance(event, ChannelEvent):
             self._channels[event.channel_id].deliver(event.packet)
+            return
+        if isinstance(event, AckReceived):
+            self._channels[event.channel_id].acknowledged(event.ack_id)
             return
         if isinstance(event, ChannelCreated):
             self._channels[event.channel_id] = ServerChannel(self, event.channel_id)

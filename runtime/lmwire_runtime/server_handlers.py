@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -93,6 +94,8 @@ class ServerChannel(Generic[S, T]):
         self._connection = connection
         self._channel_id = channel_id
         self._packets: asyncio.Queue[S] = asyncio.Queue()
+        self._ack_ids = itertools.count()
+        self._unacknowledged: dict[int, asyncio.Future[None]] = {}
 
     async def send(self, packet: T) -> bool:
         """Send a packet; returns False if the channel has ended.
@@ -101,6 +104,23 @@ class ServerChannel(Generic[S, T]):
         """
         sent = self._connection.session.send_packet(self._channel_id, packet)
         await self._connection.flush()
+        return sent
+
+    async def send_acknowledged(self, packet: T) -> bool:
+        """Send a packet and wait until the client has acknowledged it (wire: ``ackId``); returns False if the channel
+        has ended.
+
+        Clients made with this package acknowledge; upstream's do not, so that this waits until the connection ends.
+        """
+        ack_id = next(self._ack_ids)
+        waiting = self._unacknowledged[ack_id] = asyncio.get_running_loop().create_future()
+        try:
+            sent = self._connection.session.send_packet(self._channel_id, packet, ack_id)
+            await self._connection.flush()
+            if sent:
+                await waiting
+        finally:
+            del self._unacknowledged[ack_id]
         return sent
 
     async def receive(self) -> S:
@@ -112,6 +132,12 @@ class ServerChannel(Generic[S, T]):
 
     async def __anext__(self) -> S:
         return await self.receive()
+
+    def acknowledged(self, ack_id: int) -> None:
+        """For the connection only: the client has acknowledged a packet."""
+        waiting = self._unacknowledged.get(ack_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
     def deliver(self, packet: S) -> None:
         """For the connection only: hand over a received packet."""

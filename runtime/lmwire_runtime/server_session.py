@@ -29,6 +29,7 @@ from lmwire_runtime.session import WARNING_LIMIT
 from lmwire_runtime.wire import UNSET, DecodeError, Decoding, WarningSink
 
 __all__ = [
+    "AckReceived",
     "AuthenticationAttempt",
     "CallReceived",
     "ChannelCreated",
@@ -77,7 +78,15 @@ class ChannelEvent:
     packet: Any
 
 
-ServerEvent: TypeAlias = "AuthenticationAttempt | CallReceived | ChannelCreated | ChannelEvent"
+@attrs.frozen
+class AckReceived:
+    """The client has received the packet that was sent with this ``ackId``."""
+
+    channel_id: int
+    ack_id: int
+
+
+ServerEvent: TypeAlias = "AuthenticationAttempt | CallReceived | ChannelCreated | ChannelEvent | AckReceived"
 
 
 class ServerSession:
@@ -183,15 +192,22 @@ class ServerSession:
             self.warn("channelUnknown", f"Received channelSend for unknown channel, channelId = {channel_id}")
             return None
         packet = self._decode(descriptor, descriptor.to_server, frame, "message", "channelMessageTypeError")
-        return None if packet is _INVALID else ChannelEvent(channel_id, packet)
+        if packet is _INVALID:
+            return None
+        if (
+            "ackId" in frame
+        ):  # upstream's server never acknowledges, but no client of upstream's asks for it either
+            self.outgoing.append({"type": "channelAck", "channelId": channel_id, "ackId": frame["ackId"]})
+        return ChannelEvent(channel_id, packet)
 
     def _on_channel_ack(self, frame: dict[str, Any]) -> ServerEvent | None:
-        channel_id = _integer(frame.get("channelId"))
-        if channel_id is None or _integer(frame.get("ackId")) is None:
+        channel_id, ack_id = _integer(frame.get("channelId")), _integer(frame.get("ackId"))
+        if channel_id is None or ack_id is None:
             return None
         if channel_id not in self._channels:
             self.warn("channelUnknown", f"Received channelAck for unknown channel, channelId = {channel_id}")
-        return None
+            return None
+        return AckReceived(channel_id, ack_id)
 
     def _on_keep_alive(self, frame: dict[str, Any]) -> ServerEvent | None:
         self.outgoing.append({"type": "keepAliveAck"})
@@ -245,8 +261,11 @@ class ServerSession:
         """Answer a call with an error object (or, as odd servers do, with something else)."""
         self.outgoing.append({"type": "rpcError", "callId": call.call_id, "error": error})
 
-    def send_packet(self, channel_id: int, packet: Any) -> bool:
-        """Send a typed packet; returns False if the channel has ended."""
+    def send_packet(self, channel_id: int, packet: Any, ack_id: int | None = None) -> bool:
+        """Send a typed packet, asking for an acknowledgement if it has an ``ack_id``.
+
+        Returns False if the channel has ended.
+        """
         descriptor = self._channels.get(channel_id)
         if descriptor is None:
             return False
@@ -254,6 +273,8 @@ class ServerSession:
         encoded = descriptor.to_client.encode(packet)
         if encoded is not UNSET:
             frame["message"] = encoded
+        if ack_id is not None:
+            frame["ackId"] = ack_id
         self.outgoing.append(frame)
         return True
 

@@ -8,8 +8,9 @@ Rules
   its ``inbox``; the shell takes them out in the user's own thread or task and decodes them there.
 * An exchange ends exactly once, through ``_finish``: with its result, its error or its close. Nothing is
   delivered after that.
-* Ids are never used again on a connection. Frames for an id that is no longer (or was never) open are a
-  normal race: dropped.
+* Ids are never used again on a connection. What has ended, or was never open, gets no frames: one that comes all the
+  same is dropped, and the peer is told so by a ``communicationWarning``, five times at most.
+* A packet that asks for it is acknowledged when it arrives, whether or not anybody reads it.
 * Frames that the session cannot place cost one warning line, never the connection. A peer's
   ``communicationWarning`` has no id; it is matched to the pending exchange that it names, and ends that one.
 
@@ -32,8 +33,9 @@ from lmwire_runtime.errors import (
     SlowConsumerError,
     UnsupportedEndpointError,
 )
-from lmwire_runtime.exchanges import Call, Channel, Exchange
+from lmwire_runtime.exchanges import Call, Channel, Exchange, is_id
 from lmwire_runtime.limits import Limits
+from lmwire_runtime.receipts import Receipts
 from lmwire_runtime.refusals import PeerWarning
 from lmwire_runtime.wire import UNSET, WarningSink, describe
 
@@ -63,13 +65,16 @@ class ClientSession:
         """Why the connection ended; set once, never cleared."""
         self.outgoing: list[dict[str, Any]] = []
         self.warnings_received = 0
+        self.warnings_sent = 0
         self.paused: Channel | None = None
         """The channel whose unread packets stop the reading of the socket, None while all budgets hold."""
         self.lacking: Lacking = frozenset()
         """Endpoints, with their kind, that the server has said it does not have."""
-        self._calls: dict[int, Call] = {}
+        self.calls: dict[int, Call] = {}
         self._channels: dict[int, Channel] = {}
+        self.receipts = Receipts(self)
         self._next_id = 0
+        self._forgotten = 0
         self._passkey = ""
         self._limits = limits
         self._sink = sink
@@ -78,11 +83,11 @@ class ClientSession:
             "channelSend": self._on_channel_send,
             "channelClose": self._on_channel_close,
             "channelError": self._on_channel_error,
-            "channelAck": self._on_ignored,
+            "channelAck": self.receipts.on_channel_ack,
             "rpcResult": self._on_rpc_result,
             "rpcError": self._on_rpc_error,
             "communicationWarning": self._on_warning,
-            "keepAliveAck": self._on_ignored,
+            "keepAliveAck": self.receipts.on_keep_alive_ack,
         }
 
     # What the user does.
@@ -95,7 +100,7 @@ class ClientSession:
     @property
     def idle(self) -> bool:
         """Whether nobody waits for anything; draining exchanges do not count."""
-        return all(exchange.draining for exchange in [*self._calls.values(), *self._channels.values()])
+        return all(exchange.draining for exchange in [*self.calls.values(), *self._channels.values()])
 
     def authenticate(self, identifier: str, passkey: str) -> None:
         """Queue the authentication packet, which has to be the first thing sent, and alone until the answer."""
@@ -104,12 +109,12 @@ class ClientSession:
 
     def call(self, endpoint: str, parameter: Any = UNSET) -> Call:
         """Queue an ``rpcCall``; ``parameter`` is plain JSON, UNSET for void."""
-        identity = self._new_id()
+        identity = self.new_id()
         frame = {"type": "rpcCall", "endpoint": endpoint, "callId": identity}
         if parameter is not UNSET:
             frame["parameter"] = parameter
         call = Call(endpoint, identity, frame)
-        self._begin(call, self._calls, frame)
+        self.begin(call, self.calls, frame)
         return call
 
     def open(self, endpoint: str, creation: Any = UNSET, cancel: Any = None) -> Channel:
@@ -117,12 +122,12 @@ class ClientSession:
 
         ``cancel`` is the packet by which the server can be asked to stop, None where the endpoint has none.
         """
-        identity = self._new_id()
+        identity = self.new_id()
         frame = {"type": "channelCreate", "endpoint": endpoint, "channelId": identity}
         if creation is not UNSET:
             frame["creationParameter"] = creation
         channel = Channel(endpoint, identity, frame, cancel)
-        self._begin(channel, self._channels, frame)
+        self.begin(channel, self._channels, frame)
         return channel
 
     def send(self, channel: Channel, message: Any = UNSET) -> bool:
@@ -151,7 +156,7 @@ class ClientSession:
         """Stop following a channel whose result has arrived: its remaining frames, the close above all, are dropped."""
         if not channel.ended:
             channel.draining = True
-            self._finish(channel, None)
+            self.finish(channel, None)
             self._forget_oldest(self._channels)
         self._forget_unread(channel)
 
@@ -160,14 +165,14 @@ class ClientSession:
         if isinstance(exchange, Channel):
             self.cancel(exchange)
         exchange.draining = True
-        self._finish(exchange, error)
+        self.finish(exchange, error)
         self._forget_oldest(self._table(exchange))
         self._forget_unread(exchange)
 
     def retract(self, exchange: Exchange, error: LMWireError) -> None:
         """End an exchange whose request was never sent, so that the server is not bothered with it."""
         self._table(exchange).pop(exchange.id, None)
-        self._finish(exchange, error)
+        self.finish(exchange, error)
 
     def lose(self, error: LMWireError) -> None:
         """End every exchange, because the connection has ended; later calls change nothing."""
@@ -176,11 +181,11 @@ class ClientSession:
         self.lost = error
         self.paused = None
         self.outgoing.clear()
-        pending: list[Exchange] = [*self._calls.values(), *self._channels.values()]
-        self._calls.clear()
+        pending: list[Exchange] = [*self.calls.values(), *self._channels.values()]
+        self.calls.clear()
         self._channels.clear()
         for exchange in pending:
-            self._finish(exchange, self._copy_for(exchange, error))
+            self.finish(exchange, self.copy_for(exchange, error))
 
     # What the peer sends.
 
@@ -191,8 +196,10 @@ class ClientSession:
             try:
                 # Nearly all frames of a busy connection are these: the straight way.
                 if (
-                    frame["type"] == "channelSend" and (identity := frame["channelId"]) is not True
-                ):  # which is 1
+                    frame["type"] == "channelSend"
+                    and (identity := frame["channelId"]) is not True  # which is 1
+                    and len(frame) == 3  # without an ackId
+                ):
                     channel = channels[identity]
                     if channel.on_change is None and channel.request is None and not channel.draining:
                         channel.inbox.append((frame["message"], size))
@@ -225,6 +232,19 @@ class ClientSession:
         """Report an oddity of the peer, once for each kind."""
         self._sink.warn(kind, text)
 
+    def complain(self, kind: str, text: str) -> None:
+        """Queue a ``communicationWarning`` about a frame of the peer's, unless this connection has had its five."""
+        if self.warnings_sent < WARNING_LIMIT and self.authenticated and self.lost is None:
+            self.warnings_sent += 1
+            self.outgoing.append({"type": "communicationWarning", "warning": text, "kind": kind})
+
+    def complain_of_unknown(self, frame: dict[str, Any], what: str, key: str) -> None:
+        """Complain about a frame for a ``channel`` or ``rpc`` that nobody waits for; ``key`` is where its id is."""
+        # A frame without a usable id was reported before, and one for what was given up and forgotten is no mistake.
+        if is_id(frame.get(key)) and not 0 < frame[key] <= self._forgotten:
+            text = f"Received {frame['type']} for unknown {what}, {key} = {frame[key]}"
+            self.complain(f"{what}Unknown", text)
+
     def _on_authentication(self, frame: Any) -> None:
         success = frame.get("success") if type(frame) is dict else None
         if success is True:
@@ -250,10 +270,13 @@ class ClientSession:
         return text.replace(self._passkey, REDACTED) if self._passkey else text
 
     def _on_channel_send(self, frame: dict[str, Any], size: int) -> None:
-        channel = self._channels.get(self._id_in(frame, "channelId"))
+        channel = self._channels.get(self.id_in(frame, "channelId"))
         if channel is None:
+            self.complain_of_unknown(frame, "channel", "channelId")
             return
         channel.request = None
+        if is_id(frame.get("ackId")):
+            self.outgoing.append({"type": "channelAck", "channelId": channel.id, "ackId": frame["ackId"]})
         if channel.draining:
             return
         channel.received += size
@@ -266,34 +289,39 @@ class ClientSession:
 
     def _on_channel_close(self, frame: dict[str, Any], size: int) -> None:
         channel = self._pop(self._channels, frame, "channelId")
-        if channel is not None:
-            self._finish(channel, None)
+        if channel is None:
+            self.complain_of_unknown(frame, "channel", "channelId")
+        else:
+            self.finish(channel, None)
             self._recheck(channel)
 
     def _on_channel_error(self, frame: dict[str, Any], size: int) -> None:
         channel = self._pop(self._channels, frame, "channelId")
-        if channel is not None:
-            self._finish(channel, self._copy_for(channel, ChannelError(frame.get("error"))))
+        if channel is None:
+            self.complain_of_unknown(frame, "channel", "channelId")
+        else:
+            self.finish(channel, self.copy_for(channel, ChannelError(frame.get("error"))))
             self._recheck(channel)
 
     def _on_rpc_result(self, frame: dict[str, Any], size: int) -> None:
-        call = self._pop(self._calls, frame, "callId")
-        if call is not None and not call.draining:
+        call = self._pop(self.calls, frame, "callId")
+        if call is None:
+            self.complain_of_unknown(frame, "rpc", "callId")
+        elif not call.draining:
             call.inbox.append((frame.get("result", UNSET), size))
-            self._finish(call, None)
+            self.finish(call, None)
 
     def _on_rpc_error(self, frame: dict[str, Any], size: int) -> None:
-        call = self._pop(self._calls, frame, "callId")
-        if call is not None:
-            self._finish(call, self._copy_for(call, RpcError(frame.get("error"))))
-
-    def _on_ignored(self, frame: dict[str, Any], size: int) -> None:
-        return None
+        call = self._pop(self.calls, frame, "callId")
+        if call is None:
+            self.complain_of_unknown(frame, "rpc", "callId")
+        else:
+            self.finish(call, self.copy_for(call, RpcError(frame.get("error"))))
 
     def _on_warning(self, frame: dict[str, Any], size: int) -> None:
         self.warnings_received += 1
         warning = PeerWarning.of(frame)
-        exchange = warning.find(self._calls.values(), self._channels)
+        exchange = warning.find(self.calls.values(), self._channels)
         if exchange is None:
             if not warning.tells_channel_id and not warning.names(self.lacking):
                 self.warn(
@@ -312,7 +340,11 @@ class ClientSession:
 
     def _refuse(self, exchange: Exchange, error: LMWireError) -> None:
         self._table(exchange).pop(exchange.id, None)
-        self._finish(exchange, self._copy_for(exchange, error))
+        self.finish(exchange, self.copy_for(exchange, error))
+
+    def has_channel(self, identity: int) -> bool:
+        """Whether there is such a channel that has not ended, or that was given up and may still get frames."""
+        return identity in self._channels
 
     # Budgets.
 
@@ -335,7 +367,7 @@ class ClientSession:
         channel = self.paused
         if channel is not None:
             error = SlowConsumerError(buffered_bytes=self.buffered(channel), stall_seconds=stall_seconds)
-            self.abandon(channel, self._copy_for(channel, error))
+            self.abandon(channel, self.copy_for(channel, error))
 
     def _recheck(self, exchange: Exchange) -> None:
         # What has ended cannot grow: it does not keep the others waiting.
@@ -346,6 +378,7 @@ class ClientSession:
         # A server need never end what was given up; what it still sends for a forgotten one is dropped just the same.
         draining = [exchange for exchange in table.values() if exchange.draining]
         if len(draining) > _REMEMBERED:
+            self._forgotten = max(self._forgotten, draining[0].id)
             del table[draining[0].id]
 
     def _forget_unread(self, exchange: Exchange) -> None:
@@ -354,37 +387,35 @@ class ClientSession:
 
     # Helpers.
 
-    def _new_id(self) -> int:
+    def new_id(self) -> int:
         self._next_id += 1
         return self._next_id
 
-    def _begin(self, exchange: Exchange, table: dict[int, Any], frame: dict[str, Any]) -> None:
+    def begin(self, exchange: Exchange, table: dict[int, Any], frame: dict[str, Any]) -> None:
         if (type(exchange), exchange.endpoint) in self.lacking:
             # Asking again would cost one of the server's five warnings.
             known = UnsupportedEndpointError("the server has said before that it has no such endpoint")
-            self._finish(exchange, self._copy_for(exchange, known))
+            self.finish(exchange, self.copy_for(exchange, known))
             return
         table[exchange.id] = exchange
         self.outgoing.append(frame)
 
     def _table(self, exchange: Exchange) -> dict[int, Any]:
-        return self._calls if isinstance(exchange, Call) else self._channels
+        return self.calls if isinstance(exchange, Call) else self._channels
 
     def _pop(self, table: dict[int, Any], frame: dict[str, Any], key: str) -> Any:
-        return table.pop(self._id_in(frame, key), None)
+        return table.pop(self.id_in(frame, key), None)
 
-    def _id_in(self, frame: dict[str, Any], key: str) -> int:
+    def id_in(self, frame: dict[str, Any], key: str) -> int:
         """Return a frame's id, one that is never open if it has none that can be used."""
         identity = frame.get(key)
-        if type(identity) is float and identity.is_integer():
+        if is_id(identity):
             return int(identity)  # 3.0 is an integer
-        if type(identity) is int:
-            return identity
         kind = frame["type"]
         self.warn(("malformed", kind), f"{self.namespace}: a {kind} frame without a usable id was dropped")
         return _NO_ID
 
-    def _finish(self, exchange: Exchange, error: LMWireError | None) -> None:
+    def finish(self, exchange: Exchange, error: LMWireError | None) -> None:
         """The one way in which an exchange ends."""
         if exchange.ended:
             return
@@ -394,7 +425,9 @@ class ClientSession:
         exchange.ended = True
         if exchange.on_change is not None:
             exchange.on_change()
+        if isinstance(exchange, Channel):
+            self.receipts.end(exchange)
 
-    def _copy_for(self, exchange: Exchange, error: LMWireError) -> LMWireError:
+    def copy_for(self, exchange: Exchange, error: LMWireError) -> LMWireError:
         """Make the exception that this exchange raises."""
         return error.copied().at(self.namespace, exchange.endpoint, exchange.id)

@@ -83,16 +83,21 @@ class SyncConnection:
         limit = resolve_timeout(timeout, settings.timeouts.rpc)
         raw = encode(descriptor, descriptor.parameter, parameter)
         link, call = self.begin(lambda session: session.call(descriptor.name, raw), limit)
-        try:
-            answered = link.wait(call, limit)
-        except BaseException:
-            link.abandon(call, CancelledError("the call was interrupted"))
-            raise
-        if not answered:
-            error = silence_error(link.session, call, limit or 0.0, link.unsent)
-            link.abandon(call, error)
-            raise error
-        return finish_call(call, descriptor, settings)
+        wait_for_answer(link, call, limit)
+        return finish_call(link, call, descriptor, settings)
+
+    def keep_alive(self, *, timeout: Timeout = UNSET) -> None:
+        """Make sure that the server answers: connects if need be, sends a ``keepAlive`` frame and waits for its answer.
+
+        Raises:
+            RequestTimeoutError: It did not answer within ``timeout`` seconds, by default ``timeouts.rpc``.
+            ConnectError, ConnectionLostError, AuthenticationError: See there.
+        """
+        limit = resolve_timeout(timeout, self.core.settings.timeouts.rpc)
+        link, call = self.begin(lambda session: session.receipts.keep_alive(), limit)
+        wait_for_answer(link, call, limit)
+        if call.error is not None:
+            raise call.error
 
     def open(
         self, descriptor: ChannelDescriptor[C, S, T], creation: C, *, timeout: Timeout = UNSET
@@ -263,6 +268,24 @@ class SyncChannel(ChannelCore[S, T, SyncLink]):
             channel, encode(self.descriptor, self.descriptor.to_server, packet), self._timeout
         )
 
+    def send_acknowledged(self, packet: S) -> None:
+        """Send a packet and wait until the server has acknowledged its receipt (wire: ``ackId``, ``channelAck``).
+
+        Servers of upstream's own making never do that; those made with this package do.
+
+        Raises:
+            RequestTimeoutError: It did not within the channel's timeout.
+            IncompleteError: The channel had ended, or has ended instead.
+            LMWireError: What else ended the channel.
+        """
+        channel, raw = self.start(), encode(self.descriptor, self.descriptor.to_server, packet)
+        link = self._link
+        assert link is not None
+        sent = link.start(lambda: link.session.receipts.send(channel, raw), self._timeout)
+        wait_for_answer(link, sent, self._timeout)
+        if sent.error is not None:
+            raise sent.error
+
     def cancel(self) -> bool:
         """Ask the server to stop, and go on receiving what it still sends; returns False if it has ended already.
 
@@ -284,6 +307,23 @@ class SyncChannel(ChannelCore[S, T, SyncLink]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close_now()
+
+
+def wait_for_answer(link: SyncLink, exchange: Exchange, limit: float | None) -> None:
+    """Wait until an exchange has a payload or has ended.
+
+    Raises:
+        RequestTimeoutError: Nothing arrived within ``limit`` seconds; the exchange was given up.
+    """
+    try:
+        answered = link.wait(exchange, limit)
+    except BaseException:
+        link.abandon(exchange, CancelledError("the call was interrupted"))
+        raise
+    if not answered:
+        error = silence_error(link.session, exchange, limit or 0.0, link.unsent)
+        link.abandon(exchange, error)
+        raise error
 
 
 class SyncNamespace:

@@ -19,6 +19,7 @@ from tests.runtime.arithmetic import ENOUGH, LoopThread
 T = TypeVar("T")
 
 KINDS = ("sync", "asyncio")
+NAMESPACE = "arithmetic"
 
 
 class Stream(Protocol):
@@ -35,6 +36,7 @@ class Stream(Protocol):
     def start(self) -> Any: ...
     def receive(self) -> Any: ...
     def send(self, packet: Any) -> bool: ...
+    def send_acknowledged(self, packet: Any) -> None: ...
     def cancel(self) -> bool: ...
     def close(self) -> None: ...
     def release(self) -> None: ...
@@ -51,6 +53,7 @@ class Shell(Protocol):
     def open(
         self, descriptor: ChannelDescriptor[Any, Any, Any], creation: Any = None, *, timeout: Timeout = UNSET
     ) -> Stream: ...
+    def keep_alive(self, *, timeout: Timeout = UNSET) -> None: ...
     def close(self) -> None: ...
 
 
@@ -70,6 +73,9 @@ class SyncShell:
         self, descriptor: ChannelDescriptor[Any, Any, Any], creation: Any = None, *, timeout: Timeout = UNSET
     ) -> SyncChannel[Any, Any]:
         return self.client.connection(descriptor.namespace).open(descriptor, creation, timeout=timeout)
+
+    def keep_alive(self, *, timeout: Timeout = UNSET) -> None:
+        self.client.connection(NAMESPACE).keep_alive(timeout=timeout)
 
     def close(self) -> None:
         self.client.close()
@@ -115,6 +121,9 @@ class AsyncStream:
     def send(self, packet: Any) -> bool:
         return bool(self._run(self.channel.send(packet)))
 
+    def send_acknowledged(self, packet: Any) -> None:
+        self._run(self.channel.send_acknowledged(packet))
+
     def cancel(self) -> bool:
         return bool(self._run(self.channel.cancel()))
 
@@ -151,6 +160,9 @@ class AsyncShell:
     ) -> AsyncStream:
         channel = self.client.connection(descriptor.namespace).open(descriptor, creation, timeout=timeout)
         return AsyncStream(channel, self.run)
+
+    def keep_alive(self, *, timeout: Timeout = UNSET) -> None:
+        self.run(self.client.connection(NAMESPACE).keep_alive(timeout=timeout))
 
     def close(self) -> None:
         self.run(self.client.close())

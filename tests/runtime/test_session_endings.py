@@ -90,7 +90,7 @@ class TestLeavingEarly:
         peer = Peer()
         for number in range(10_000):
             peer.session.abandon(peer.session.call("version", number), CancelledError("timed out"))
-        assert len(peer.session._calls) < 100
+        assert len(peer.session.calls) < 100
 
     def test_a_request_that_was_never_sent_is_retracted_without_a_word(self) -> None:
         peer = Peer()
