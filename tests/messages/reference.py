@@ -37,12 +37,14 @@ class Judgement:
         deviations: All of them.
         wire: What lenient mode's result is when it is encoded again.
         warnings: One entry for each line that lenient mode has to write.
+        possible: The same for lines about what is inside of a field that is dropped, if they are met before the reason.
         missing: Objects (by their place) and the wire names of their fields whose slots stay empty.
     """
 
     deviations: tuple[Deviation, ...]
     wire: Any
     warnings: frozenset[Any]
+    possible: frozenset[Any]
     missing: tuple[tuple[Segments, str], ...]
 
     def strict(self, *, extra_keys: bool = False) -> set[str]:
@@ -63,7 +65,9 @@ def judge(schema: Schema, value: Any, at: Segments = ()) -> Judgement:
     """Say what both modes have to make of ``value``."""
     work = _Judge()
     wire = work.value(schema, value, at)
-    return Judgement(tuple(work.deviations), wire, frozenset(work.warnings), tuple(work.missing))
+    return Judgement(
+        tuple(work.deviations), wire, frozenset(work.warnings), frozenset(work.possible), tuple(work.missing)
+    )
 
 
 def json_kind(value: Any) -> str:
@@ -131,6 +135,7 @@ class _Judge:
     def __init__(self) -> None:
         self.deviations: list[Deviation] = []
         self.warnings: set[Any] = set()
+        self.possible: set[Any] = set()
         self.missing: list[tuple[Segments, str]] = []
 
     def _fatal(self, at: Segments) -> None:
@@ -236,6 +241,7 @@ class _Judge:
         if inside.lenient():
             self.deviations += [Deviation(each.at, extra=each.extra) for each in inside.deviations]
             self.warnings.add((id(schema), name, "dropped"))
+            self.possible |= inside.warnings
             return
         self.deviations += inside.deviations
         self.warnings |= inside.warnings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis_jsonschema import from_schema
 
@@ -30,7 +31,7 @@ def test_random_instances(target: Target) -> None:
         assert_survives(target, sampler.instance(target.schema))
 
 
-@for_each(FOREIGN)
+@pytest.mark.parametrize("target", FOREIGN, ids=lambda target: target.name)
 def test_instances_of_another_maker(target: Target) -> None:
     """hypothesis-jsonschema reads the schemas independently of us, and finds the smallest instance that fails."""
 
