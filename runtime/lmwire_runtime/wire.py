@@ -10,7 +10,10 @@ deviation                          lenient (default)                            
 required field absent or null      slot stays empty, one warning; reading it     DecodeError
                                    raises MissingFieldError
 optional field null                UNSET, one warning                            DecodeError
-wrong type                         DecodeError                                   DecodeError
+wrong type, wrong length of a      DecodeError                                   DecodeError
+tuple, another value of a tag
+ill-typed field of an error        UNSET, one warning                            DecodeError
+object (fault tolerant types)
 unknown key                        ignored                                       DecodeError
 unknown union member               Unknown with the raw data, one warning        DecodeError
 unknown string of an enum          kept as it is                                 DecodeError
@@ -328,7 +331,8 @@ class Message:
     """Base of every generated message class.
 
     Subclasses are attrs classes with slots. ``wire_names`` maps each attribute to its wire name, in the schema's order.
-    A slot is empty only after lenient decoding of a message that lacked a required field.
+    A slot is empty only after lenient decoding of a message that lacked a required field. Messages can be copied and
+    pickled, empty slots included, and not be hashed, because they are mutable.
     """
 
     __slots__ = ()
