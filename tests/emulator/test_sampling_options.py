@@ -48,7 +48,7 @@ def texts(model: LLM, count: int = 12, **options: Any) -> set[str]:
 
 
 def test_nothing_restricts_the_choice_unless_asked_to(model: LLM) -> None:
-    assert len(texts(model)) > 8
+    assert len(texts(model)) > 2
 
 
 @pytest.mark.parametrize(
