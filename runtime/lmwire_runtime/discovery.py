@@ -178,12 +178,11 @@ def _first_found(results: Sequence[ProbeResult], setting: HostSetting | None) ->
     for result in results:
         if result.found:
             return result.address
-    raise ServerNotFoundError(
-        [(str(result.address), result.reason) for result in results], hint=_hint(setting)
-    )
+    hint = _hint(setting, any(result.outcome == "tls" for result in results))
+    raise ServerNotFoundError([(str(result.address), result.reason) for result in results], hint=hint)
 
 
-def _hint(setting: HostSetting | None) -> str:
+def _hint(setting: HostSetting | None, tls_failed: bool) -> str:
     """Say what to do about a server that was not found."""
     start = "Start LM Studio, or its server alone (lms server start), or a stand-in for it (lmwire serve)."
     if setting is None:
@@ -191,7 +190,9 @@ def _hint(setting: HostSetting | None) -> str:
             f"{start} If it runs elsewhere (another machine; outside of this container or WSL), give its address,"
             f" as api_host or in the environment variable {HOST_VARIABLES[0]}."
         )
-    if setting.address.is_loopback:
+    if tls_failed:
+        hint = "A server runs there; what failed is TLS."
+    elif setting.address.is_loopback:
         hint = f"{start} Its port is {DEFAULT_PORT} unless changed."
     else:
         hint = (

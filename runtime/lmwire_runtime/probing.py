@@ -152,7 +152,10 @@ def _describe_connect_failure(address: Address, code: int) -> ProbeResult:
 
 def _describe_tls(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its TLS certificate is refused ({error.verify_message}); an ssl_context can trust more"
+        return (
+            f"its TLS certificate is refused ({error.verify_message}); a client trusts more with"
+            " ssl_context=ssl.create_default_context(cafile=...)"
+        )
     reason = getattr(error, "reason", None) or error.strerror or error
     return f"the TLS handshake failed ({reason}); for a server without TLS give a ws:// or http:// address"
 
