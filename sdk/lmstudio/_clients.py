@@ -2,77 +2,284 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import lmwire
+from lmstudio import _timeouts
+from lmstudio._downloads import AsyncDownloadedLlm, DownloadedLlm, check_namespace
+from lmstudio._later import LacksChat, LacksFiles
 from lmstudio._translation import speaks_lmstudio
 from lmwire import llm
+from lmwire.llm import LlmInfo, LlmInstanceInfo, ModelQuery, ModelSpecifier
 
-__all__ = ["LLM", "AsyncClient", "AsyncLLM", "AsyncPredictionStream", "Client", "PredictionStream"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from lmwire.config import LlmLoadModelConfig, LlmLoadModelConfigDict
+
+Timeout: TypeAlias = float | None | lmwire.Unset
+
+__all__ = [
+    "LLM",
+    "AsyncClient",
+    "AsyncLLM",
+    "AsyncPredictionStream",
+    "Client",
+    "PredictionResult",
+    "PredictionStream",
+]
+
+
+@speaks_lmstudio
+class PredictionResult(llm.PredictionResult):
+    """The whole text of a finished completion, and what the server said about it. ``str`` of it is the text."""
+
+    __slots__ = ()
 
 
 @speaks_lmstudio
 class PredictionStream(llm.PredictionStream):
     """A completion as it is made: iterate it, or wait for its result."""
 
+    result_class = PredictionResult
+
 
 @speaks_lmstudio
 class AsyncPredictionStream(llm.AsyncPredictionStream):
     """A completion as it is made: ``async for``, or await its result."""
 
+    result_class = PredictionResult
+
 
 @speaks_lmstudio
-class LLM(llm.LLM):
+class LLM(llm.LLM, LacksChat):
     """A loaded language model."""
 
     complete_stream_class = PredictionStream
 
+    if TYPE_CHECKING:  # the schema has numbers; token ids are whole ones
+
+        @overload  # type: ignore[override]
+        def tokenize(  # type: ignore[overload-overlap]  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, input: str, *, timeout: Timeout = ...
+        ) -> list[int]: ...
+        @overload
+        def tokenize(self, input: Iterable[str], *, timeout: Timeout = ...) -> list[list[int]]: ...
+        def tokenize(self, input: Any, *, timeout: Timeout = ...) -> Any: ...
+
 
 @speaks_lmstudio
-class AsyncLLM(llm.AsyncLLM):
+class AsyncLLM(llm.AsyncLLM, LacksChat):
     """A loaded language model, for asyncio."""
 
     complete_stream_class = AsyncPredictionStream
 
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        async def tokenize(  # type: ignore[overload-overlap]  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, input: str, *, timeout: Timeout = ...
+        ) -> list[int]: ...
+        @overload
+        async def tokenize(self, input: Iterable[str], *, timeout: Timeout = ...) -> list[list[int]]: ...
+        async def tokenize(self, input: Any, *, timeout: Timeout = ...) -> Any: ...
+
 
 @speaks_lmstudio
-class _SyncModels(llm.LlmModels):
+class LlmModels(llm.LlmModels):
+    """The namespace ``llm``."""
+
     handle_class = LLM
 
+    if TYPE_CHECKING:
+        client: lmwire.Client
+
+        def model(
+            self,
+            model_key: str | None = None,
+            /,
+            *,
+            ttl: float | None = ...,
+            config: LlmLoadModelConfig | LlmLoadModelConfigDict | Mapping[str, Any] | None = None,
+            on_load_progress: Callable[[float], Any] | None = None,
+            timeout: Timeout = ...,
+        ) -> LLM: ...
+        def load_new_instance(
+            self,
+            model_key: str,
+            instance_identifier: str | None = None,
+            *,
+            ttl: float | None = ...,
+            config: LlmLoadModelConfig | LlmLoadModelConfigDict | Mapping[str, Any] | None = None,
+            on_load_progress: Callable[[float], Any] | None = None,
+            timeout: Timeout = ...,
+        ) -> LLM: ...
+        def list_loaded(self, *, timeout: Timeout = ...) -> list[LLM]: ...  # type: ignore[override]
+
+    def list_downloaded(self) -> list[DownloadedLlm]:
+        """Return the language models on the server's disk."""
+        found = self.client.system.rpc.list_downloaded_models()
+        return [DownloadedLlm(info, self) for info in found if isinstance(info, LlmInfo)]
+
+    def get_model_info(
+        self, model_specifier: str | ModelSpecifier | ModelQuery | Mapping[str, Any]
+    ) -> LlmInstanceInfo:
+        """Return what the server knows of a loaded model: one with this identifier, or that fits a query."""
+        info = self.rpc.get_model_info(specifier=_specifier(model_specifier), throw_if_not_found=True)
+        return _known(info, model_specifier)
+
 
 @speaks_lmstudio
-class _AsyncModels(llm.AsyncLlmModels):
+class AsyncLlmModels(llm.AsyncLlmModels):
+    """The namespace ``llm``, for asyncio."""
+
     handle_class = AsyncLLM
 
+    if TYPE_CHECKING:
+        client: lmwire.AsyncClient
+
+        async def model(
+            self,
+            model_key: str | None = None,
+            /,
+            *,
+            ttl: float | None = ...,
+            config: LlmLoadModelConfig | LlmLoadModelConfigDict | Mapping[str, Any] | None = None,
+            on_load_progress: Callable[[float], Any] | None = None,
+            timeout: Timeout = ...,
+        ) -> AsyncLLM: ...
+        async def load_new_instance(
+            self,
+            model_key: str,
+            instance_identifier: str | None = None,
+            *,
+            ttl: float | None = ...,
+            config: LlmLoadModelConfig | LlmLoadModelConfigDict | Mapping[str, Any] | None = None,
+            on_load_progress: Callable[[float], Any] | None = None,
+            timeout: Timeout = ...,
+        ) -> AsyncLLM: ...
+        async def list_loaded(self, *, timeout: Timeout = ...) -> list[AsyncLLM]: ...  # type: ignore[override]
+
+    async def list_downloaded(self) -> list[AsyncDownloadedLlm]:
+        """Return the language models on the server's disk."""
+        found = await self.client.system.rpc.list_downloaded_models()
+        return [AsyncDownloadedLlm(info, self) for info in found if isinstance(info, LlmInfo)]
+
+    async def get_model_info(
+        self, model_specifier: str | ModelSpecifier | ModelQuery | Mapping[str, Any]
+    ) -> LlmInstanceInfo:
+        """Return what the server knows of a loaded model: one with this identifier, or that fits a query."""
+        info = await self.rpc.get_model_info(specifier=_specifier(model_specifier), throw_if_not_found=True)
+        return _known(info, model_specifier)
+
 
 @speaks_lmstudio
-class Client(lmwire.Client):
-    """A client for threads; connects on first use. A context manager, or closed by ``close``."""
+class Client(lmwire.Client, LacksFiles):
+    """A client for threads. A context manager, which looks at once whether the server is there, or closed by ``close``.
+
+    Args:
+        api_host: ``host``, ``host:port``, or a ``ws``, ``wss``, ``http`` or ``https`` URL; by default the
+            environment's, else LM Studio's own ports on this machine are tried.
+        api_token: ``sk-lm-...``; by default the environment's, else the client is an anonymous guest.
+        options: What ``lmwire.Client`` takes besides.
+
+    Raises:
+        LMStudioValueError: An address or token is malformed. Nothing is connected yet.
+    """
 
     def __init__(self, api_host: str | None = None, api_token: str | None = None, **options: Any) -> None:
         super().__init__(api_host, api_token=api_token, **options)
+        if "timeouts" not in options:
+            _timeouts.register(self)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.check_server()
+        return self
+
+    @property
+    def api_host(self) -> str:
+        """The server's address, such as ``127.0.0.1:1234``."""
+        return _resolved(super().api_host)
 
     @cached_property
-    def llm(self) -> _SyncModels:
+    def llm(self) -> LlmModels:
         """Language models."""
-        return _SyncModels(self)
+        return LlmModels(self)
 
     def list_loaded_models(self, namespace: str | None = None) -> list[LLM]:
         """Return a handle for each loaded language model."""
-        if namespace not in (None, "llm"):
-            raise lmwire.UsageError(f"namespace must be 'llm' or None; got {namespace!r}")
-        return [handle for handle in self.llm.list_loaded() if isinstance(handle, LLM)]
+        check_namespace(namespace)
+        return self.llm.list_loaded()
+
+    def list_downloaded_models(self, namespace: str | None = None) -> list[DownloadedLlm]:
+        """Return the language models on the server's disk."""
+        check_namespace(namespace)
+        return self.llm.list_downloaded()
 
 
 @speaks_lmstudio
-class AsyncClient(lmwire.AsyncClient):
-    """A client for asyncio; connects on first use. An asynchronous context manager, or closed by ``close``."""
+class AsyncClient(lmwire.AsyncClient, LacksFiles):
+    """A client for asyncio. An asynchronous context manager, which looks at once whether the server is there, or closed
+    by ``aclose``. Arguments and errors are those of ``Client``.
+    """
 
     def __init__(self, api_host: str | None = None, api_token: str | None = None, **options: Any) -> None:
         super().__init__(api_host, api_token=api_token, **options)
 
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        await self.check_server()
+        return self
+
+    @property
+    def api_host(self) -> str:
+        """The server's address, such as ``127.0.0.1:1234``."""
+        return _resolved(super().api_host)
+
     @cached_property
-    def llm(self) -> _AsyncModels:
+    def llm(self) -> AsyncLlmModels:
         """Language models."""
-        return _AsyncModels(self)
+        return AsyncLlmModels(self)
+
+    async def list_loaded_models(self, namespace: str | None = None) -> list[AsyncLLM]:
+        """Return a handle for each loaded language model."""
+        check_namespace(namespace)
+        return await self.llm.list_loaded()
+
+    async def list_downloaded_models(self, namespace: str | None = None) -> list[AsyncDownloadedLlm]:
+        """Return the language models on the server's disk."""
+        check_namespace(namespace)
+        return await self.llm.list_downloaded()
+
+
+def _resolved(api_host: str | None) -> str:
+    if api_host is None:
+        raise lmwire.StateError(
+            "the server has not been looked for yet; enter the client, or call a model first"
+        )
+    return api_host
+
+
+def _specifier(given: Any) -> ModelSpecifier:
+    if isinstance(given, (llm.ModelSpecifierQuery, llm.ModelSpecifierInstanceReference)):
+        return given
+    if isinstance(given, str):
+        given = ModelQuery(identifier=given)
+    if isinstance(given, ModelQuery):
+        return llm.ModelSpecifierQuery(query=given)
+    if not isinstance(given, Mapping):
+        raise lmwire.UsageError(f"a model is named by its identifier, a query or a specifier; got {given!r}")
+    if given.get("type") == "instanceReference":
+        return llm.ModelSpecifierInstanceReference.from_wire(dict(given))
+    if given.get("type") == "query":
+        return llm.ModelSpecifierQuery.from_wire(dict(given))
+    return llm.ModelSpecifierQuery(query=ModelQuery.from_wire(dict(given)))
+
+
+def _known(info: LlmInstanceInfo | None, wanted: Any) -> LlmInstanceInfo:
+    if info is None:
+        raise lmwire.NoModelLoadedError(f"no model is loaded that is {wanted!r}")
+    return info

@@ -21,7 +21,9 @@ C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Not public by name, but what users reach by `with`, `for` and `await`.
-_PROTOCOLS: Final = frozenset({"__aenter__", "__enter__", "__init__", "__iter__", "_fragments"})
+_PROTOCOLS: Final = frozenset(
+    {"__aenter__", "__aiter__", "__enter__", "__init__", "__iter__", "_fragments", "_fragments_of"}
+)
 
 
 def translated(function: F) -> F:
@@ -65,6 +67,9 @@ def speaks_lmstudio(cls: C) -> C:
         member = inspect.getattr_static(cls, name)
         if inspect.isfunction(member):
             setattr(cls, name, translated(member))
+        elif isinstance(member, classmethod):
+            setattr(cls, name, classmethod(translated(member.__func__)))
         elif isinstance(member, property) and member.fget is not None:
-            setattr(cls, name, property(translated(member.fget), doc=member.__doc__))
+            setter = None if member.fset is None else translated(member.fset)
+            setattr(cls, name, property(translated(member.fget), setter, doc=member.__doc__))
     return cls

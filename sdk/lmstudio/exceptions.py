@@ -11,18 +11,18 @@
      │    ├── LMStudioCancelledError
      │    └── LMStudioWebsocketError       no connection, or it was lost
      ├── LMStudioTimeoutError            also a builtin TimeoutError
-     ├── LMStudioRuntimeError            an object was used in the wrong state
+     ├── LMStudioRuntimeError            also a RuntimeError: an object was used in the wrong state
      ├── LMStudioValueError              also a ValueError
      └── LMStudioOSError                 also an OSError
           └── LMStudioFileNotFoundError    also a FileNotFoundError
 
-Each has lmwire's own exception, with all its facts, as its ``__cause__``.
+Each has lmwire's own exception, with all its facts, as its ``__cause__``. ``translate`` is the whole of the mapping.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import lmwire
 
@@ -42,8 +42,22 @@ __all__ = [
     "LMStudioUnknownMessageWarning",
     "LMStudioValueError",
     "LMStudioWebsocketError",
+    "SerializedLMSExtendedError",
+    "ValidationError",
     "translate",
 ]
+
+
+class SerializedLMSExtendedError(NamedTuple):
+    """A server's error object. What it left out is None; ``title`` is "Unknown error" then."""
+
+    title: str
+    cause: str | None = None
+    suggestion: str | None = None
+    error_data: Any = None
+    display_data: Any = None
+    stack: str | None = None
+    root_title: str | None = None
 
 
 class LMStudioError(Exception):
@@ -51,11 +65,9 @@ class LMStudioError(Exception):
 
 
 class LMStudioServerError(LMStudioError):
-    """The server reports a failure; ``server_error`` is its error object as plain JSON, None if there was
-    none.
-    """
+    """The server reports a failure; ``server_error`` is its error object, None if there was none."""
 
-    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, message: str, details: SerializedLMSExtendedError | None = None) -> None:
         super().__init__(message)
         self.server_error = details
 
@@ -104,6 +116,10 @@ class LMStudioValueError(LMStudioError, ValueError):
     """An argument is not acceptable; nothing was sent."""
 
 
+ValidationError = LMStudioValueError
+"""The official SDK's name for values that do not fit, such as an answer that is none of ``parse_as``'s class."""
+
+
 class LMStudioOSError(LMStudioError, OSError):
     """The operating system refused something."""
 
@@ -119,8 +135,9 @@ _CLASSES: Final[tuple[tuple[type[lmwire.LMWireError], type[LMStudioError]], ...]
     (lmwire.UsageError, LMStudioValueError),
     (lmwire.CancelledError, LMStudioCancelledError),
     (lmwire.IncompleteError, LMStudioChannelClosedError),
-    (lmwire.RemoteError, LMStudioServerError),
     (lmwire.AuthenticationError, LMStudioServerError),
+    (lmwire.UnsupportedEndpointError, LMStudioServerError),
+    (lmwire.RefusedRequestError, LMStudioServerError),
     (lmwire.ConnectionLostError, LMStudioWebsocketError),
     (lmwire.ServerNotFoundError, LMStudioClientError),
     (lmwire.ConnectError, LMStudioWebsocketError),
@@ -132,12 +149,27 @@ _CODES: Final[Mapping[str, type[LMStudioServerError]]] = {
     "generic.pathNotFound": LMStudioModelNotFoundError,
     "generic.presetNotFound": LMStudioPresetNotFoundError,
 }
+_PREDICTIONS: Final = frozenset({"completeRawText", "predict"})
 
 
 def translate(error: lmwire.LMWireError) -> LMStudioError:
     """Return the exception of this package that says the same; raise it ``from`` the original."""
     if isinstance(error, lmwire.RemoteError):
-        kind = _CODES.get(error.code or "", LMStudioServerError)
-        return kind(str(error), error.raw if isinstance(error.raw, dict) else None)
+        kind = _CODES.get(error.code or "")
+        if kind is None:
+            kind = LMStudioPredictionError if error.endpoint in _PREDICTIONS else LMStudioServerError
+        return kind(str(error), _details(error))
     made = next(ours for theirs, ours in _CLASSES if isinstance(error, theirs))
     return made(str(error))
+
+
+def _details(error: lmwire.RemoteError) -> SerializedLMSExtendedError:
+    return SerializedLMSExtendedError(
+        title=error.title,
+        cause=error.cause,
+        suggestion=error.suggestion,
+        error_data=error.error_data,
+        display_data=error.display_data,
+        stack=error.stack,
+        root_title=error.root_title,
+    )

@@ -58,7 +58,7 @@ def model() -> Iterator[LLM]:
 
 
 SITUATIONS: dict[str, tuple[Callable[[LLM], Any], type[Exception]]] = {
-    "failure in mid-stream": (lambda model: model.complete("fail"), lmstudio.LMStudioServerError),
+    "failure in mid-stream": (lambda model: model.complete("fail"), lmstudio.LMStudioPredictionError),
     "closed without a result": (lambda model: model.complete("close"), lmstudio.LMStudioChannelClosedError),
     "connection dropped": (lambda model: model.complete("drop"), lmstudio.LMStudioWebsocketError),
     "silence": (lambda model: model.complete("hang", timeout=0.2), lmstudio.LMStudioTimeoutError),
@@ -116,7 +116,7 @@ def test_server_errors_keep_the_servers_object() -> None:
         client.llm.model("nobody/nothing")
 
     assert caught.value.server_error is not None
-    assert caught.value.server_error["displayData"]["code"] == "generic.pathNotFound"
+    assert caught.value.server_error.display_data["code"] == "generic.pathNotFound"
 
 
 async def test_asyncio_too() -> None:

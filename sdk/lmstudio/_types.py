@@ -1,0 +1,101 @@
+"""Names for type annotations, as the official SDK has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias, TypedDict, runtime_checkable
+
+from lmstudio._clients import LLM
+from lmstudio._downloads import AsyncDownloadedLlm, DownloadedLlm
+from lmwire.config import (
+    EmbeddingLoadModelConfig,
+    LlmLoadModelConfig,
+    LlmStructuredPredictionSetting,
+    LlmStructuredPredictionSettingDict,
+)
+from lmwire.embedding import EmbeddingModelInfo, EmbeddingModelInstanceInfo
+from lmwire.llm import (
+    ChatMessageDataAssistant,
+    LlmInfo,
+    LlmInstanceInfo,
+    LlmPredictionFragment,
+    ModelQuery,
+    ModelSpecifierInstanceReference,
+    ModelSpecifierQuery,
+)
+
+__all__ = [
+    "AnyAsyncDownloadedModel",
+    "AnyDownloadedModel",
+    "AnyLoadConfig",
+    "AnyModelSpecifier",
+    "AssistantResponse",
+    "DictObject",
+    "DictSchema",
+    "ModelInfo",
+    "ModelInstanceInfo",
+    "ModelQueryDict",
+    "ModelSchema",
+    "ModelSpecifier",
+    "ModelSpecifierDict",
+    "PredictionFirstTokenCallback",
+    "PredictionFragmentCallback",
+    "PredictionMessageCallback",
+    "PromptProcessingCallback",
+    "ResponseSchema",
+    "SyncModelHandle",
+]
+
+DictObject: TypeAlias = Mapping[str, Any]
+"""Any JSON object."""
+
+DictSchema: TypeAlias = Mapping[str, Any]
+"""A JSON Schema."""
+
+
+@runtime_checkable
+class ModelSchema(Protocol):
+    """A class that says in what shape it wants an answer: ``BaseModel``'s subclasses, pydantic's, and others."""
+
+    @classmethod
+    def model_json_schema(cls) -> DictSchema:
+        """Return the JSON Schema."""
+        ...
+
+
+class ModelQueryDict(TypedDict, total=False):
+    """Conditions on a loaded model."""
+
+    domain: str
+    identifier: str
+    path: str
+    vision: bool
+
+
+class _SpecifierDict(TypedDict):
+    type: str
+
+
+class ModelSpecifierDict(_SpecifierDict, total=False):
+    """Which loaded model is meant: ``type`` is ``query`` or ``instanceReference``, the other key has that name."""
+
+    query: ModelQueryDict
+    instanceReference: str
+
+
+AnyLoadConfig: TypeAlias = EmbeddingLoadModelConfig | LlmLoadModelConfig
+AnyDownloadedModel: TypeAlias = DownloadedLlm
+AnyAsyncDownloadedModel: TypeAlias = AsyncDownloadedLlm
+AssistantResponse: TypeAlias = ChatMessageDataAssistant
+ModelInfo: TypeAlias = LlmInfo | EmbeddingModelInfo
+ModelInstanceInfo: TypeAlias = LlmInstanceInfo | EmbeddingModelInstanceInfo
+ModelSpecifier: TypeAlias = ModelSpecifierQuery | ModelSpecifierInstanceReference
+AnyModelSpecifier: TypeAlias = str | ModelSpecifier | ModelQuery | DictObject
+SyncModelHandle: TypeAlias = LLM
+ResponseSchema: TypeAlias = (
+    DictSchema | LlmStructuredPredictionSetting | LlmStructuredPredictionSettingDict | type[ModelSchema]
+)
+PredictionFirstTokenCallback: TypeAlias = Callable[[], Any]
+PredictionFragmentCallback: TypeAlias = Callable[[LlmPredictionFragment], Any]
+PredictionMessageCallback: TypeAlias = Callable[[AssistantResponse], Any]
+PromptProcessingCallback: TypeAlias = Callable[[float], Any]
