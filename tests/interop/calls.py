@@ -1,212 +1,248 @@
-"""Calls whose requests ours are compared with, as data: each is made by a real client, and by both of our shells.
+"""The one list of calls that every client makes, against both generations of the emulator, as data.
 
-The tables say what a user writes. ``PYTHON_CALLS`` are calls of the official Python SDK, whose names and parameters
-ours share; ``NODE_CALLS`` are completions by the JavaScript SDK, whose options are our ``config``.
+A call says what a user does; each client's program says it in its SDK's words (``programs``). What is given has the
+names of the official Python SDK, options those of the wire's registry:
+
+========================  ==========================================================================================
+``do``                    what is given
+========================  ==========================================================================================
+any model
+model                     key, ttl?, config?; ``unload``: afterwards its load config is read and it is unloaded
+new instance              key, identifier?, ttl?, config?; likewise
+list loaded
+unload                    identifier
+info, context length,
+load config
+tokenize, count tokens    text
+complete, stream          prompt, config?, preset?, schema?; ``cancel`` after so many fragments
+========================  ==========================================================================================
+
+All but the first four are made on a handle of the small model, or, ``gone``, of one that has been unloaded.
+
+``lacks`` says which SDKs cannot make a call as it is meant, and why; their slips are made on purpose elsewhere
+(``slips``). A call with options is not made by an SDK that does not know one of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
-__all__ = ["NODE_CALLS", "PYTHON_CALLS", "NodeCall", "PythonCall"]
+from tests.interop.options import (
+    KNOWN_LOAD,
+    KNOWN_PREDICTION,
+    LOAD_OPTIONS,
+    PREDICTION_OPTIONS,
+    SCHEMA,
+)
+
+__all__ = [
+    "BROKEN",
+    "CALLS",
+    "COUNTING",
+    "EMBEDDING",
+    "MODEL",
+    "ODD_TEXT",
+    "OTHER",
+    "PROMPT",
+    "Call",
+    "by_name",
+]
 
 MODEL: Final = "emulator/ngram-small"
 OTHER: Final = "emulator/ngram-vision"
+BROKEN: Final = "emulator/fails-to-load"
+EMBEDDING: Final = "emulator/embed-small"
 PROMPT: Final = "My name is"
-SCHEMA: Final = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
+COUNTING: Final = "Count for ever:"
+ODD_TEXT: Final = 'Zürich 🙂\n\t"\\\u2028'
 
 
 @attrs.frozen(kw_only=True)
-class PythonCall:
-    """A call of a method.
-
-    Attributes:
-        name: What the row is called.
-        on: ``llm`` for ``client.llm``, ``model`` for what ``client.llm.model()`` gives.
-        method: The method's name.
-        arguments: Its positional arguments.
-        options: Its keyword arguments.
-        cancel: Cancel the stream at the first fragment.
-    """
+class Call:
+    """One call; see the head of this module."""
 
     name: str
-    on: str
-    method: str
-    arguments: tuple[Any, ...] = ()
-    options: dict[str, Any] = attrs.field(factory=dict)
-    cancel: bool = False
+    do: str
+    given: Mapping[str, Any] = attrs.field(factory=dict)
+    lacks: Mapping[str, str] = attrs.field(factory=dict)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The options."""
+        options: Mapping[str, Any] = self.given.get("config", {})
+        return options
+
+    @property
+    def completes(self) -> bool:
+        """Whether it is a text completion."""
+        return self.do in ("complete", "stream")
+
+    def made_by(self, sdk: str) -> bool:
+        """Whether this SDK can make it; ours can make all."""
+        known = (KNOWN_PREDICTION if self.completes else KNOWN_LOAD).get(sdk)
+        return sdk not in self.lacks and (known is None or known >= self.config.keys())
 
 
-@attrs.frozen(kw_only=True)
-class NodeCall:
-    """``client.llm.createDynamicHandle(identifier).complete(prompt, options)``.
-
-    ``cancel`` means: cancel at the first fragment.
-    """
-
-    name: str
-    identifier: str = MODEL
-    prompt: str = PROMPT
-    options: dict[str, Any] = attrs.field(factory=dict)
-    cancel: bool = False
-
-
-_TEMPLATE: Final = {
-    "type": "manual",
-    "stopStrings": ["</s>"],
-    "manualPromptTemplate": {
-        "beforeSystem": "[",
-        "afterSystem": "]",
-        "beforeUser": "(",
-        "afterUser": ")",
-        "beforeAssistant": "<",
-        "afterAssistant": ">",
-    },
+# Options for which false is a value like any other; for the others it says off.
+_BOOLEAN: Final = frozenset(
+    {
+        "enableThinking",
+        "ignoreModelPreferredMaxImageDimension",
+        "gpuStrictVramCap",
+        "useUnifiedKvCache",
+        "offloadKVCacheToGpu",
+        "flashAttention",
+        "keepModelInMemory",
+        "useFp16ForKVCache",
+        "tryMmap",
+        "tryDirectIO",
+        "mlxDiskCache",
+    }
+)
+_NO_FALSE: Final = {
+    "python-1.5.0": (None, "refuses false, or sends it as a value: {checked: true, value: false}"),
+    "js-1.5.0": (("ropeFrequencyBase", "ropeFrequencyScale", "seed"), "refuses false"),
 }
-
-# Options that both SDKs have, with the same meaning.
-_SHARED_OPTIONS: Final[tuple[dict[str, Any], ...]] = (
-    {"maxTokens": 30},
-    {"temperature": 0.5},
-    {"temperature": 0},
-    {"stopStrings": ["zzz", "yyy"]},
-    {"stopStrings": []},
-    {"toolCallStopStrings": ["</call>"]},
-    {"contextOverflowPolicy": "stopAtLimit"},
-    {"contextOverflowPolicy": "truncateMiddle"},
-    {"contextOverflowPolicy": "rollingWindow"},
-    {"structured": {"type": "json", "jsonSchema": SCHEMA}},
-    {"structured": {"type": "gbnf", "gbnfGrammar": 'root ::= "x"'}},
-    {"topKSampling": 10},
-    {"repeatPenalty": 1.2},
-    {"minPSampling": 0.1},
-    {"topPSampling": 0.9},
-    {"cpuThreads": 2},
-    {"promptTemplate": _TEMPLATE},
-    {"draftModel": "emulator/ngram-small@q4_k_m"},
-    {"speculativeDecodingNumDraftTokensExact": 3},
-    {"speculativeDecodingMinDraftLengthToConsider": 4},
-    {"speculativeDecodingMinContinueDraftingProbability": 0.5},
-    {"reasoningParsing": {"enabled": True, "startString": "<t>", "endString": "</t>"}},
-    {
-        "temperature": 0.5,
-        "maxTokens": 30,
-        "stopStrings": ["zzz"],
-        "topKSampling": 10,
-        "topPSampling": 0.9,
-        "minPSampling": 0.1,
-        "repeatPenalty": 1.2,
-        "contextOverflowPolicy": "rollingWindow",
-        "cpuThreads": 2,
-    },
-)
-
-# Options that the Python SDK 1.5.0 does not know, or cannot switch off.
-_NODE_OPTIONS: Final[tuple[dict[str, Any], ...]] = (
-    {"maxTokens": False},
-    {"repeatPenalty": False},
-    {"minPSampling": False},
-    {"topPSampling": False},
-    {"presencePenalty": 0.3},
-    {"presencePenalty": False},
-    {"logProbs": 3},
-    {"logProbs": False},
-    {"enableThinking": False},
-    {"toolNaming": "snakeCase"},
-    {"reasoningBudget": False},
-    {"userMaxImageDimensionPixels": 512},
-    {"userMaxImageDimensionPixels": False},
-    {"ignoreModelPreferredMaxImageDimension": True},
-    {"structured": {"type": "none"}},
-    {
-        "raw": {
-            "fields": [
-                {"key": "llm.prediction.seed", "value": {"checked": True, "value": 7}},
-                {"key": "llm.prediction.temperature", "value": 0.1},
-            ]
-        },
-        "temperature": 0.5,
-    },
-)
-
-_LOAD_OPTIONS: Final[tuple[dict[str, Any], ...]] = (
-    {"contextLength": 512},
-    {"gpu": {"ratio": 0.5}},
-    {"gpu": {"ratio": "off"}},
-    {"gpu": {"mainGpu": 1, "splitStrategy": "favorMainGpu", "disabledGpus": [0]}},
-    {"gpu": {"splitStrategy": "evenly"}},
-    {"gpuStrictVramCap": True},
-    {"offloadKVCacheToGpu": False},
-    {"ropeFrequencyBase": 10000.0},
-    {"ropeFrequencyScale": 0.5},
-    {"evalBatchSize": 256},
-    {"flashAttention": True},
-    {"keepModelInMemory": False},
-    {"seed": 7},
-    {"useFp16ForKVCache": False},
-    {"tryMmap": False},
-    {"numExperts": 2},
-    {"llamaKCacheQuantizationType": "q8_0"},
-    {"llamaVCacheQuantizationType": "f16"},
-    {"contextLength": 512, "gpu": {"ratio": 0.5}, "flashAttention": True, "seed": 7},
-)
+_DROPPED: Final = {
+    "js-1.5.0": ("logProbs", "xtcProbability", "xtcThreshold", "gpuStrictVramCap", "offloadKVCacheToGpu"),
+    "js-2.0.0": ("xtcProbability", "xtcThreshold"),
+}
+_DROPS: Final = "declares it, but drops it without a word"
 
 
-def _named(prefix: str, options: dict[str, Any]) -> str:
+def _lacking(options: Mapping[str, Any]) -> dict[str, str]:
+    """Which SDKs cannot give these options although they declare them, and why."""
+    lacks = {sdk: _DROPS for sdk, names in _DROPPED.items() if options.keys() & names}
+    off = {name for name, value in options.items() if value is False and name not in _BOOLEAN}
+    for sdk, (names, reason) in _NO_FALSE.items():
+        if off and (names is None or off & {*names}):
+            lacks[sdk] = reason
+    gpu = options.get("gpu", {})
+    if "numCpuExpertLayersRatio" in gpu:
+        lacks.update({"python-1.5.0": _DROPS, "js-1.5.0": _DROPS})
+    if "mainGpu" in gpu and gpu["splitStrategy"] != "favorMainGpu":
+        lacks["python-1.5.0"] = "sends mainGpu only with the strategy favorMainGpu"
+    if "raw" in options:
+        lacks["python-1.5.0"] = "refuses raw"
+    return lacks
+
+
+def _named(prefix: str, options: Mapping[str, Any]) -> str:
     shown = ", ".join(f"{name}={value}" for name, value in options.items())
     return f"{prefix} {shown}" if len(shown) <= 60 else f"{prefix} {', '.join(options)}"
 
 
-def _llm(name: str, method: str, *arguments: Any, **options: Any) -> PythonCall:
-    return PythonCall(name=name, on="llm", method=method, arguments=arguments, options=options)
+def _together(rows: tuple[dict[str, Any], ...], sdk: str) -> dict[str, Any]:
+    """All options that an SDK can give, each with the first of its values, in one config."""
+    config: dict[str, Any] = {}
+    for row in rows:
+        if (
+            row.keys() <= KNOWN_PREDICTION[sdk]
+            and sdk not in _lacking(row)
+            and not config.keys() & row.keys()
+        ):
+            config.update(row)
+    return config
 
 
-def _model(name: str, method: str, *arguments: Any, **options: Any) -> PythonCall:
-    return PythonCall(name=name, on="model", method=method, arguments=arguments, options=options)
+def _option_calls() -> tuple[Call, ...]:
+    return (
+        *(
+            Call(
+                name=_named("complete", options),
+                do="complete",
+                given={"prompt": PROMPT, "config": options},
+                lacks=_lacking(options),
+            )
+            for options in PREDICTION_OPTIONS
+        ),
+        *(
+            Call(
+                name=f"stream with every option of {sdk}",
+                do="stream",
+                given={"prompt": PROMPT, "config": _together(PREDICTION_OPTIONS, sdk)},
+            )
+            for sdk in KNOWN_PREDICTION
+        ),
+        *(
+            Call(
+                name=_named("model", options),
+                do="model",
+                given={"key": OTHER, "config": options, "unload": True},
+                lacks=_lacking(options),
+            )
+            for options in LOAD_OPTIONS
+        ),
+    )
 
 
-PYTHON_CALLS: Final[tuple[PythonCall, ...]] = (
-    _llm("any model", "model"),
-    _llm("list loaded", "list_loaded"),
-    _llm("model", "model", MODEL),
-    _llm("model ttl=60", "model", OTHER, ttl=60),
-    _llm("model ttl=90.5", "model", OTHER, ttl=90.5),
-    _llm("model ttl=None", "model", OTHER, ttl=None),
-    *(_llm(_named("model", options), "model", OTHER, config=options) for options in _LOAD_OPTIONS),
-    _llm("new instance", "load_new_instance", MODEL),
-    _llm("new instance with a name", "load_new_instance", MODEL, "named", ttl=None, config={"seed": 7}),
-    _llm("unload", "unload", "named"),
-    _model("info", "get_info"),
-    _model("load config", "get_load_config"),
-    _model("context length", "get_context_length"),
-    _model("tokenize", "tokenize", PROMPT),
-    _model("tokenize several", "tokenize", [PROMPT, "", "Zürich 🙂"]),
-    _model("count tokens", "count_tokens", PROMPT),
-    _model("complete", "complete", PROMPT),
-    _model("complete nothing", "complete", ""),
-    _model("complete Zürich", "complete", 'Zürich 🙂\n\t"\\\u2028'),
-    *(_model(_named("complete", options), "complete", PROMPT, config=options) for options in _SHARED_OPTIONS),
-    _model("complete with a preset", "complete", PROMPT, preset="concise"),
-    _model("complete with a response format", "complete", PROMPT, response_format=SCHEMA),
-    _model("stream", "complete_stream", PROMPT),
-    PythonCall(
-        name="stream and cancel",
-        on="model",
-        method="complete_stream",
-        arguments=("Count for ever:",),
-        cancel=True,
+def _call(name: str, do: str, **given: Any) -> Call:
+    return Call(name=name, do=do, given=given)
+
+
+def _python_only(call: Call) -> Call:
+    return attrs.evolve(call, lacks=dict.fromkeys(("js-1.5.0", "js-2.0.0"), "has no such parameter"))
+
+
+CALLS: Final[tuple[Call, ...]] = (
+    # Completions: the first asks the server whether it knows completeRawText.
+    _call("complete", "complete", prompt=PROMPT),
+    _call("complete nothing", "complete", prompt=""),
+    _call("complete Zürich", "complete", prompt=ODD_TEXT),
+    _call("stream", "stream", prompt=PROMPT),
+    _call("stream and cancel", "stream", prompt=COUNTING, cancel=2),
+    _call("preset", "complete", prompt=PROMPT, preset="concise"),
+    _call("unknown preset", "complete", prompt=PROMPT, preset="nonesuch"),
+    _call("structured", "complete", prompt="A point:", schema=SCHEMA),
+    _call("failure in mid-stream", "stream", prompt="Fail half way:"),
+    attrs.evolve(
+        _call("closed in mid-stream", "stream", prompt="Close half way:"),
+        lacks=dict.fromkeys(("js-1.5.0", "js-2.0.0"), "waits for ever"),
     ),
+    *_option_calls(),
+    _call("complete after failures", "complete", prompt=PROMPT),
+    # Tokens and facts.
+    _call("tokenize", "tokenize", text=PROMPT),
+    _call("tokenize several", "tokenize", text=[PROMPT, "", "Zürich 🙂"]),
+    _call("count tokens", "count tokens", text=PROMPT),
+    _call("info", "info"),
+    _call("context length", "context length"),
+    _call("load config", "load config"),
+    _call("count tokens of a model that is gone", "count tokens", text=PROMPT, gone=True),
+    _call("info of a model that is gone", "info", gone=True),
+    _call("complete with a model that is gone", "complete", prompt=PROMPT, gone=True),
+    # Models.
+    _call("any model", "any model"),
+    _call("list loaded", "list loaded"),
+    _call("model that is loaded", "model", key=MODEL),
+    _call("model", "model", key=OTHER, unload=True),
+    _call("model by its path", "model", key="emulator/ngram-vision-MLX/model.safetensors", unload=True),
+    _call("model ttl=60", "model", key=OTHER, ttl=60, unload=True),
+    _call("model ttl=90.5", "model", key=OTHER, ttl=90.5, unload=True),
+    _python_only(_call("model ttl=None", "model", key=OTHER, ttl=None, unload=True)),
+    _call("new instance", "new instance", key=MODEL, unload=True),
+    _call(
+        "new instance with a name",
+        "new instance",
+        key=MODEL,
+        identifier="named",
+        config={"seed": 7},
+        unload=True,
+    ),
+    _call("new instance ttl=60", "new instance", key=MODEL, identifier="named", ttl=60, unload=True),
+    _call("new instance under a name that is taken", "new instance", key=MODEL, identifier=MODEL),
+    _call("unknown model", "model", key="nobody/nothing"),
+    _call("new instance of an unknown model", "new instance", key="nobody/nothing"),
+    _call("model of another namespace", "model", key=EMBEDDING),
+    _call("load failure", "model", key=BROKEN),
+    _call("new instance that fails", "new instance", key=BROKEN),
+    _call("load that is refused", "model", key="emulator/too-large"),
+    _call("new instance of several that match", "new instance", key="emulator/ngram-small-GGUF", unload=True),
+    _call("unload what is not loaded", "unload", identifier="nonesuch"),
+    _call("list loaded at the end", "list loaded"),
 )
 
-NODE_CALLS: Final[tuple[NodeCall, ...]] = (
-    NodeCall(name="complete"),
-    NodeCall(name="complete Zürich", prompt='Zürich 🙂\n\t"\\\u2028'),
-    *(
-        NodeCall(name=_named("complete", options), options=options)
-        for options in (*_SHARED_OPTIONS, *_NODE_OPTIONS)
-    ),
-    NodeCall(name="complete with a preset", options={"preset": "concise"}),
-    NodeCall(name="cancel", prompt="Count for ever:", cancel=True),
-)
+by_name: Final[Mapping[str, Call]] = {call.name: call for call in CALLS}

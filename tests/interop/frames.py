@@ -4,6 +4,9 @@
 the handshake first, then the envelope of every frame, then what the envelope carries, by the codecs of the endpoint
 that the frame's id belongs to. What does not fit is in ``Traffic.problems``.
 
+What an older generation of servers lawfully leaves out is given as data; the judge also says what of it was left out.
+Warnings are no problems by themselves: who expects some says which.
+
 A tap is not told about connections. A new one begins where a namespace sees an authentication packet, so one namespace
 must not have two connections at a time: clients that live at the same time need an emulator each.
 """
@@ -11,16 +14,19 @@ must not have two connections at a time: clients that live at the same time need
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from lmwire import diagnostics, embedding, envelope, files, llm, plugins, repository, runtime, system
 from lmwire_runtime.descriptors import ChannelDescriptor, Codec, NamespaceDescriptor, RpcDescriptor
-from lmwire_runtime.wire import STRICT, UNSET, DecodeError, Message, Unknown
+from lmwire_runtime.wire import STRICT, UNSET, DecodeError, Decoding, Message, Path, Unknown
 
-__all__ = ["Connection", "Frame", "FrameTap", "Problem", "Traffic", "same"]
+__all__ = ["Connection", "Frame", "FrameTap", "Omission", "Problem", "Traffic", "same"]
+
+Omission: TypeAlias = "tuple[str, str]"
+"""A required field that may be absent: the class that has it, and its wire name."""
 
 NAMESPACES: Final = tuple(
     module.NAMESPACE for module in (diagnostics, embedding, files, llm, plugins, repository, runtime, system)
@@ -82,9 +88,15 @@ class FrameTap:
         """Take a frame as the server's tap gives it: ``received`` is the client's."""
         self._heard.append((direction, namespace, text))
 
-    def traffic(self, namespaces: Iterable[NamespaceDescriptor] = NAMESPACES) -> Traffic:
-        """Judge what was heard so far."""
+    def traffic(
+        self,
+        omissions: Collection[Omission] = (),
+        *,
+        namespaces: Iterable[NamespaceDescriptor] = NAMESPACES,
+    ) -> Traffic:
+        """Judge what was heard so far; ``omissions`` are what the server may leave out."""
         traffic = Traffic()
+        from_server = _Older(omissions, traffic.omitted)
         known = {namespace.name: namespace for namespace in namespaces}
         current: dict[str, Connection] = {}
         for direction, name, text in list(self._heard):
@@ -97,7 +109,8 @@ class FrameTap:
                 fault: str | None = "came before any authentication packet"
             else:
                 connection.frames.append(frame)
-                fault = _fault(connection, frame)
+                traffic.passed.append((connection, frame))
+                fault = _fault(connection, frame, STRICT if frame.from_client else from_server)
             if fault is not None:
                 traffic.problems.append(Problem(name, frame, fault))
         return traffic
@@ -117,23 +130,39 @@ class Problem:
         return f"/{self.namespace}, from the {'client' if self.frame.from_client else 'server'}: {self.fault}: {shown}"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Traffic:
     """What passed between clients and the server.
 
     Attributes:
         connections: In the order in which clients authenticated.
+        passed: All frames with their connections, in the order in which they were heard.
         problems: What does not fit the schema.
+        omitted: What the server left out of what it may leave out.
     """
 
     connections: list[Connection] = attrs.field(factory=list)
+    passed: list[tuple[Connection, Frame]] = attrs.field(factory=list)
     problems: list[Problem] = attrs.field(factory=list)
+    omitted: set[Omission] = attrs.field(factory=set)
 
-    def check(self) -> None:
-        """Fail unless frames passed in both directions and every one of them fits."""
-        directions = {frame.from_client for connection in self.connections for frame in connection.frames}
+    def check(self, warnings: Sequence[str] = ()) -> None:
+        """Fail unless frames passed in both directions, each fits, and warnings are those, each with such a text."""
+        directions = {frame.from_client for _, frame in self.passed}
         assert directions == {True, False}, "no frames passed"
         assert not self.problems, "\n".join(map(str, self.problems))
+        told = self.warnings()
+        assert len(told) == len(warnings), told
+        for expected, warning in zip(warnings, told, strict=True):
+            assert expected in warning
+
+    def warnings(self) -> list[str]:
+        """The warnings of both sides, each with the side that it is from in front."""
+        return [
+            f"{'client' if frame.from_client else 'server'}: {frame.data.get('warning')}"
+            for _, frame in self.passed
+            if frame.type == "communicationWarning"
+        ]
 
     def namespaces(self) -> list[str]:
         """The namespaces of the connections, in order."""
@@ -149,17 +178,28 @@ class Traffic:
         ]
 
 
-def _fault(connection: Connection, frame: Frame) -> str | None:
+class _Older(Decoding):
+    """Strict, but for required fields that an older server may leave out, whose slots stay empty."""
+
+    def __init__(self, omissions: Collection[Omission], met: set[Omission]) -> None:
+        super().__init__(strict=True)
+        self._omissions = omissions
+        self._met = met
+
+    def absent(self, path: Path, owner: str, expected: str, value: Any) -> None:
+        field = "" if path is None else str(path[1])
+        if value is not UNSET or (owner, field) not in self._omissions:
+            super().absent(path, owner, expected, value)
+        self._met.add((owner, field))
+
+
+def _fault(connection: Connection, frame: Frame, decoding: Decoding) -> str | None:
     """Say what is wrong with the newest frame of a connection; None if nothing is."""
     if len(connection.frames) <= 2:
         return _handshake_fault(connection.frames)
     decode = envelope.decode_client_frame if frame.from_client else envelope.decode_server_frame
-    fault = _round_trip(lambda: decode(frame.data, STRICT), _encode, frame.data)
-    if fault is not None:
-        return fault
-    if frame.type == "communicationWarning":
-        return "is a warning"
-    return _content_fault(connection, frame)
+    fault = _round_trip(lambda: decode(frame.data, decoding), _encode, frame.data)
+    return fault if fault is not None else _content_fault(connection, frame, decoding)
 
 
 def _encode(message: Message | Unknown) -> Any:
@@ -176,18 +216,20 @@ def _handshake_fault(frames: list[Frame]) -> str | None:
     return _round_trip(lambda: envelope.decode_authentication_result(data, STRICT), _encode, data)
 
 
-def _content_fault(connection: Connection, frame: Frame) -> str | None:
+def _content_fault(connection: Connection, frame: Frame, decoding: Decoding) -> str | None:
     """Check what the envelope carries; remember which endpoint an id belongs to."""
     if frame.type in ("rpcCall", "rpcResult", "rpcError"):
-        return _call_fault(connection, frame)
+        return _call_fault(connection, frame, decoding)
     if frame.type in ("channelCreate", "channelSend", "channelClose", "channelError"):
-        return _channel_fault(connection, frame)
+        return _channel_fault(connection, frame, decoding)
     return (
-        None if frame.type in ("keepAlive", "keepAliveAck") else "is of a type that no public endpoint uses"
+        None
+        if frame.type in ("keepAlive", "keepAliveAck", "communicationWarning")
+        else "is of a type that no public endpoint uses"
     )
 
 
-def _call_fault(connection: Connection, frame: Frame) -> str | None:
+def _call_fault(connection: Connection, frame: Frame, decoding: Decoding) -> str | None:
     data, number = frame.data, frame.data["callId"]
     if frame.type == "rpcCall":
         asked = connection.namespace.rpc.get(data["endpoint"])
@@ -196,14 +238,18 @@ def _call_fault(connection: Connection, frame: Frame) -> str | None:
         if number in connection.calls:
             return "has the id of a call that is still open"
         connection.calls[number] = asked
-        return _opaque_fault(asked, asked.parameter, data, "parameter")
+        return _opaque_fault(asked, asked.parameter, data, "parameter", decoding)
     answered = connection.calls.pop(number, None)
     if answered is None:
         return "answers no open call"
-    return _opaque_fault(answered, answered.result, data, "result") if frame.type == "rpcResult" else None
+    return (
+        _opaque_fault(answered, answered.result, data, "result", decoding)
+        if frame.type == "rpcResult"
+        else None
+    )
 
 
-def _channel_fault(connection: Connection, frame: Frame) -> str | None:
+def _channel_fault(connection: Connection, frame: Frame, decoding: Decoding) -> str | None:
     data, number = frame.data, frame.data["channelId"]
     if frame.type == "channelCreate":
         asked = connection.namespace.channel.get(data["endpoint"])
@@ -212,13 +258,13 @@ def _channel_fault(connection: Connection, frame: Frame) -> str | None:
         if number in connection.channels:
             return "has the id of a channel that is still open"
         connection.channels[number] = asked
-        return _opaque_fault(asked, asked.creation, data, "creationParameter")
+        return _opaque_fault(asked, asked.creation, data, "creationParameter", decoding)
     opened = connection.channels.get(number)
     if opened is None:
         return "belongs to no open channel"
     if frame.type == "channelSend":
         packets = opened.to_server if frame.from_client else opened.to_client
-        return _opaque_fault(opened, packets, data, "message")
+        return _opaque_fault(opened, packets, data, "message", decoding)
     del connection.channels[number]
     return None
 
@@ -228,11 +274,12 @@ def _opaque_fault(
     codec: Codec[Any],
     data: dict[str, Any],
     field: str,
+    decoding: Decoding,
 ) -> str | None:
     if endpoint.serialization != "raw":
         return f"is serialized by {endpoint.serialization}, which is not checked here"
     value = data.get(field, UNSET)
-    fault = _round_trip(lambda: codec.decode(value, STRICT), codec.encode, value)
+    fault = _round_trip(lambda: codec.decode(value, decoding), codec.encode, value)
     return None if fault is None else f"{field} of {endpoint.name} {fault}"
 
 

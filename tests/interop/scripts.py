@@ -20,6 +20,10 @@ SCRIPT: Final[Script] = parse_script(
                 "reply": {"fragments": ['{"x":', " 7}"]},
             },
             {
+                "match": {"exact": "Close half way:"},
+                "reply": {"fragments": [" Well,"], "end": "close"},
+            },
+            {
                 "match": {"exact": "Fail half way:"},
                 "reply": {
                     "fragments": [" Well,"],

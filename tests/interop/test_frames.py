@@ -88,7 +88,6 @@ def test_each_authentication_begins_a_connection() -> None:
         ([(True, COMPLETE), (True, {**CANCEL, "message": {"type": "stop"}})], "message of completeRawText"),
         ([(True, COMPLETE), (False, CANCEL)], "message of completeRawText"),
         ([(True, COUNT), (False, {**COUNTED, "result": {"tokenCount": 1.5}})], "result of countTokens"),
-        ([(False, {"type": "communicationWarning", "warning": "no"})], "is a warning"),
         ([(True, {"type": "signalSubscribe", "endpoint": "x", "subscribeId": 1})], "no public endpoint"),
         ([(True, {"type": "nonesuch"})], "a member of ClientFrame"),
         ([(False, COUNT)], "a member of ServerFrame"),
@@ -116,6 +115,31 @@ def test_each_fault_of_the_handshake_is_found(frames: list[tuple[bool, Any]]) ->
     assert len(heard(*frames).problems) == 1
 
 
+def test_warnings_have_to_be_those_that_are_expected() -> None:
+    traffic = after_handshake(
+        (True, {"type": "communicationWarning", "warning": "odd"}),
+        (False, {"type": "communicationWarning", "warning": "no such thing"}),
+    )
+    traffic.check(["client: odd", "no such"])
+    for others in ([], ["client: odd"], ["no such", "client: odd"]):
+        with pytest.raises(AssertionError):
+            traffic.check(others)
+
+
+def test_what_may_be_left_out_is_told_from_what_may_not() -> None:
+    packet = {"type": "fragment", "fragment": {"content": "", "tokensCount": 1, "containsDrafted": False}}
+    sent = {"type": "channelSend", "channelId": 1, "message": packet}
+    tap = FrameTap()
+    for from_client, data in ((True, AUTHENTICATION), (False, ACCEPTED), (True, COMPLETE), (False, sent)):
+        tap("received" if from_client else "sent", "llm", json.dumps(data).encode())
+    (problem,) = tap.traffic([("LlmPredictionFragment", "isStructural")]).problems
+    assert "reasoningType" in problem.fault
+    lacking = [("LlmPredictionFragment", "isStructural"), ("LlmPredictionFragment", "reasoningType")]
+    traffic = tap.traffic([*lacking, ("LlmPredictionFragment", "content")])
+    traffic.check()
+    assert traffic.omitted == {*lacking}
+
+
 def test_what_encoding_changes_is_found() -> None:
     count_tokens = llm.NAMESPACE.rpc["countTokens"]
     forgetful = attrs.evolve(
@@ -125,7 +149,7 @@ def test_what_encoding_changes_is_found() -> None:
     tap = FrameTap()
     for from_client, data in ((True, AUTHENTICATION), (False, ACCEPTED), (True, COUNT)):
         tap("received" if from_client else "sent", "llm", json.dumps(data).encode())
-    assert "is changed by decoding and encoding" in tap.traffic([namespace]).problems[0].fault
+    assert "is changed by decoding and encoding" in tap.traffic(namespaces=[namespace]).problems[0].fault
 
 
 def test_silence_is_no_success() -> None:

@@ -137,7 +137,9 @@ def test_it_loads_models_with_progress(run: Run) -> None:
 
 def test_it_lists_models(run: Run) -> None:
     assert run.saw["loaded now"] == ["emulator/ngram-small", "emulator/ngram-vision", "second"]
-    assert {"emulator/ngram-small", "emulator/fails-to-load", "emulator/embed-small"} <= set(run.saw["downloaded"])
+    assert {"emulator/ngram-small", "emulator/fails-to-load", "emulator/embed-small"} <= set(
+        run.saw["downloaded"]
+    )
 
 
 def test_it_understands_why_a_model_cannot_be_loaded(run: Run) -> None:

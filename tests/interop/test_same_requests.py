@@ -1,44 +1,29 @@
-"""Our client sends what the real clients send, frame by frame; ids and credentials aside, numbers by value.
+"""Our clients send what the real clients send, frame by frame; ids and credentials aside, numbers by value.
 
-Like the official Python SDK 1.5.0: finding and loading models, addressing them, tokens, and completion by ``predict``,
-on a server that has no ``completeRawText``. Like the official JavaScript SDK 2.0.0: ``completeRawText``.
+Which real client is held against ours is said by ``peers``, call by call and for each generation.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
-import attrs
 import pytest
 
-import lmwire
-from lmwire.llm import LLM, AsyncLLM
-from lmwire_emulator import EmulatorThread
-from tests.interop import programs
-from tests.interop.calls import NODE_CALLS, PYTHON_CALLS, NodeCall, PythonCall
-from tests.interop.environments import NodeProject
-from tests.interop.frames import FrameTap, Traffic, same
-from tests.interop.scripts import SCRIPT
+from lmwire_emulator import Generation
+from tests.interop.calls import CALLS, Call
+from tests.interop.frames import same
+from tests.interop.matrix import CELLS, OURS, run
+from tests.interop.peers import ALONE, ASIDE, Peer, peer_of
 from tests.support import requires
 
-SHELLS = ("sync", "async")
-
-Calls: TypeAlias = tuple[PythonCall | NodeCall, ...]
-Requests: TypeAlias = "dict[str, list[Any]]"
-"""The client's frames of each call, by the call's name."""
+GENERATIONS: Final[Sequence[Generation]] = ("2026", "2025", "2025-07")
+REQUIREMENTS: Final = {"js-2.0.0": "official-node", "python-1.5.0": "official-python"}
 
 
-def requests(traffic: Traffic, calls: Calls) -> Requests:
-    """The frames of each call: each was made on a connection of its own to the namespace ``llm``."""
-    assert traffic.namespaces() == ["llm"] * len(calls)
-    return {
-        call.name: [_comparable(frame) for frame in connection.sent_by_client()]
-        for call, connection in zip(calls, traffic.connections, strict=True)
-    }
+# What a request may have its options in.
+STACKS: Final = frozenset({"predictionConfigStack", "loadConfigStack"})
 
 
 def _comparable(value: Any) -> Any:
@@ -55,143 +40,94 @@ def _comparable(value: Any) -> Any:
     return kept
 
 
-def assert_same(ours: list[Any], theirs: list[Any]) -> None:
+def _frames(name: str, generation: Generation, call: Call) -> list[Mapping[str, Any]]:
+    """What a client sent in a call, but for the attempt at an endpoint that an older server does not have."""
+    frames = run(name, generation).frames[call.name]
+    if generation == "2026":
+        return list(frames)
+    attempts = {frame["channelId"] for frame in frames if frame.get("endpoint") == "completeRawText"}
+    # Once for each client, which remembers what its server does not have.
+    assert len(attempts) <= (call is CALLS[0])
+    return [frame for frame in frames if frame.get("channelId") not in attempts]
+
+
+def _request(frames: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The one frame of a call that has a stack of configs."""
+    (request,) = (frame for frame in frames if frame.get("creationParameter", {}).keys() & STACKS)
+    return request
+
+
+def _completion(frames: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    (create,) = (frame for frame in frames if "predictionConfigStack" in frame.get("creationParameter", ()))
+    return [frame for frame in frames if frame.get("channelId") == create["channelId"]]
+
+
+def _options(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The config fields that say what the user asked for."""
+    parameter = _request(frames)["creationParameter"]
+    (stack,) = (parameter[name] for name in STACKS & parameter.keys())
+    layer = stack["layers"][0]
+    assert layer["layerName"] == "apiOverride"
+    return {field["key"]: field["value"] for field in layer["config"]["fields"]}
+
+
+def _without_asides(sdk: str, options: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    aside = {key for whose, key, _ in ASIDE if whose == sdk}
+    return {key: value for key, value in options.items() if key in others or key not in aside}
+
+
+def assert_same(ours: Any, theirs: Any) -> None:
+    """Fail, showing both, unless two JSON values are the same."""
     if not same(ours, theirs):
         assert json.dumps(ours, indent=1, sort_keys=True) == json.dumps(theirs, indent=1, sort_keys=True)
         pytest.fail("they differ in the type of a value")
 
 
-def _table(calls: Calls, directory: Path) -> str:
-    path = directory / "calls.json"
-    path.write_text(json.dumps([attrs.asdict(call) for call in calls]), encoding="utf-8")
-    return str(path)
+def _compare(peer: Peer, call: Call, ours: list[Mapping[str, Any]]) -> None:
+    theirs = _frames(peer.client, peer.against, call)
+    if peer.part == "options":
+        mine, others = _options(ours), _options(theirs)
+        assert_same(_without_asides("ours", mine, others), _without_asides(peer.client, others, mine))
+    elif peer.part == "the completion":
+        assert_same(_comparable(_completion(ours)), _comparable(_completion(theirs)))
+    else:
+        assert_same(_comparable(ours), _comparable(theirs))
 
 
-def _our_python_call(client: lmwire.Client, call: PythonCall) -> None:
-    target: Any = client.llm.model() if call.on == "model" else client.llm
-    result = getattr(target, call.method)(*call.arguments, **call.options)
-    if call.method == "complete_stream":
-        for _ in result:
-            if call.cancel:
-                result.cancel()
+def _rows() -> Iterator[Any]:
+    for generation in GENERATIONS:
+        for call in CALLS:
+            peer = peer_of(call, generation)
+            marks = [requires(REQUIREMENTS[peer.client])] if peer is not None else []
+            yield pytest.param(call, generation, peer, id=f"{call.name}-{generation}", marks=marks)
 
 
-async def _our_async_python_call(client: lmwire.AsyncClient, call: PythonCall) -> None:
-    target: Any = await client.llm.model() if call.on == "model" else client.llm
-    result = await getattr(target, call.method)(*call.arguments, **call.options)
-    if call.method == "complete_stream":
-        async for _ in result:
-            if call.cancel:
-                await result.cancel()
+@pytest.mark.parametrize(("call", "generation", "peer"), [*_rows()])
+def test_we_send_what_the_peer_sends(call: Call, generation: Generation, peer: Peer | None) -> None:
+    clients = [client for client in OURS if (client, generation) in CELLS]
+    assert clients
+    for client in clients:
+        ours = _frames(client.name, generation, call)
+        if peer is not None:
+            _compare(peer, call, ours)
+        else:
+            aside = {"llm.prediction.stopStrings": []}
+            expected = {field["key"]: field["value"] for field in ALONE[call.name]}
+            assert_same({**aside, **_options(ours)}, {**aside, **expected})
 
 
-def _arguments(call: NodeCall) -> dict[str, Any]:
-    """What our ``complete_stream`` takes for the options of a JavaScript call."""
-    config = {name: value for name, value in call.options.items() if name != "preset"}
-    return {"config": config or None, "preset": call.options.get("preset")}
+def test_every_call_has_a_peer_or_stands_alone() -> None:
+    for generation in GENERATIONS:
+        assert {call.name for call in CALLS if peer_of(call, generation) is None} == ALONE.keys()
 
 
-def _our_node_call(client: lmwire.Client, call: NodeCall) -> None:
-    stream = LLM(client.llm, call.identifier).complete_stream(call.prompt, **_arguments(call))
-    for _ in stream:
-        if call.cancel:
-            stream.cancel()
-
-
-async def _our_async_node_call(client: lmwire.AsyncClient, call: NodeCall) -> None:
-    stream = AsyncLLM(client.llm, call.identifier).complete_stream(call.prompt, **_arguments(call))
-    async for _ in stream:
-        if call.cancel:
-            await stream.cancel()
-
-
-def _make_our_calls(shell: str, api_host: str, calls: tuple[Any, ...], sync: Any, asynchronous: Any) -> None:
-    async def make_async() -> None:
-        for call in calls:
-            async with lmwire.AsyncClient(api_host) as client:
-                await asynchronous(client, call)
-
-    if shell == "async":
-        asyncio.run(make_async())
-        return
-    for call in calls:
-        with lmwire.Client(api_host) as client:
-            sync(client, call)
-
-
-# Like the official Python SDK 1.5.0.
-
-
-@pytest.fixture(scope="module")
-def python_requests(official_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Requests:
-    tap = FrameTap()
-    with EmulatorThread(script=SCRIPT, on_frame=tap) as emulator:
-        table = _table(PYTHON_CALLS, tmp_path_factory.mktemp("calls"))
-        saw = programs.run_python(official_python, "calls", emulator.api_host, table)
-    assert saw["warnings"] == []
-    traffic = tap.traffic()
-    traffic.check()
-    return requests(traffic, PYTHON_CALLS)
-
-
-@pytest.fixture(scope="module", params=SHELLS)
-def our_python_requests(request: pytest.FixtureRequest) -> Requests:
-    tap = FrameTap()
-    with EmulatorThread(script=SCRIPT, on_frame=tap, generation="2025") as emulator:
-        _make_our_calls(
-            request.param, emulator.api_host, PYTHON_CALLS, _our_python_call, _our_async_python_call
-        )
-    traffic = tap.traffic()
-    # Servers of 2025 deviate from the schema of 2026, as they should here; the client does not.
-    assert not [problem for problem in traffic.problems if problem.frame.from_client]
-    return requests(traffic, PYTHON_CALLS)
-
-
-@requires("official-python")
-@pytest.mark.parametrize("name", [call.name for call in PYTHON_CALLS])
-def test_we_send_what_the_python_sdk_sends(
-    name: str, python_requests: Requests, our_python_requests: Requests
-) -> None:
-    theirs, ours = python_requests[name], our_python_requests[name]
-    asked_first = [frame for frame in ours if frame.get("endpoint") == "completeRawText"]
-    assert len(asked_first) == sum(frame.get("endpoint") == "predict" for frame in theirs)
-    assert_same([frame for frame in ours if frame not in asked_first], theirs)
-
-
-# Like the official JavaScript SDK 2.0.0.
-
-
-@pytest.fixture(scope="module")
-def node_requests(
-    official_node: Callable[[str], NodeProject], tmp_path_factory: pytest.TempPathFactory
-) -> Requests:
-    tap = FrameTap()
-    with EmulatorThread(script=SCRIPT, on_frame=tap) as emulator:
-        table = _table(NODE_CALLS, tmp_path_factory.mktemp("calls"))
-        saw = programs.run_node(official_node("2.0.0"), "calls", emulator.api_host, table)
-    assert saw["warnings"] == []
-    traffic = tap.traffic()
-    traffic.check()
-    return requests(traffic, NODE_CALLS)
-
-
-@pytest.fixture(scope="module", params=SHELLS)
-def our_node_requests(request: pytest.FixtureRequest) -> Requests:
-    tap = FrameTap()
-    with EmulatorThread(script=SCRIPT, on_frame=tap) as emulator:
-        _make_our_calls(request.param, emulator.api_host, NODE_CALLS, _our_node_call, _our_async_node_call)
-    traffic = tap.traffic()
-    traffic.check()
-    return requests(traffic, NODE_CALLS)
-
-
-@requires("official-node")
-@pytest.mark.parametrize("name", [call.name for call in NODE_CALLS])
-def test_we_send_what_the_javascript_sdk_sends(
-    name: str, node_requests: Requests, our_node_requests: Requests
-) -> None:
-    assert_same(our_node_requests[name], node_requests[name])
-    if name == "complete":
-        (create,) = our_node_requests[name]
-        (layer,) = create["creationParameter"]["predictionConfigStack"]["layers"]
-        assert layer["config"]["fields"] == [{"key": "llm.prediction.stopStrings", "value": []}]
+def test_the_attempt_at_what_an_older_server_lacks_is_made_once() -> None:
+    for client, generation in CELLS:
+        if client in OURS and generation != "2026":
+            asked = [
+                name
+                for name, frames in run(client.name, generation).frames.items()
+                for frame in frames
+                if frame.get("endpoint") == "completeRawText"
+            ]
+            assert asked == [CALLS[0].name]

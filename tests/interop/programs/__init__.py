@@ -16,10 +16,12 @@ import pytest
 
 from tests.interop.environments import NodeProject
 
-__all__ = ["run_node", "run_python"]
+__all__ = ["run_node", "run_node_calls", "run_python", "run_python_calls"]
 
 _PYTHON_PROGRAM: Final = Path(__file__).with_name("official_python.py")
 _NODE_PROGRAM: Final = Path(__file__).with_name("official_node.cjs")
+_PYTHON_CALLS: Final = Path(__file__).with_name("calls_python.py")
+_NODE_CALLS: Final = Path(__file__).with_name("calls_node.cjs")
 
 _SECONDS: Final = 45
 
@@ -35,6 +37,16 @@ def run_python(interpreter: Path, *arguments: str) -> dict[str, Any]:
 def run_node(project: NodeProject, *arguments: str) -> dict[str, Any]:
     """Run ``official_node.cjs ARGUMENTS...`` with the SDK of a project; see ``run_python``."""
     return _run([project.node.node, _NODE_PROGRAM, *arguments], project.directory)
+
+
+def run_python_calls(interpreter: Path, *arguments: str) -> dict[str, Any]:
+    """Run ``calls_python.py ARGUMENTS...``; see ``run_python``."""
+    return _run([interpreter, "-I", "-W", "error", _PYTHON_CALLS, *arguments], None)
+
+
+def run_node_calls(project: NodeProject, *arguments: str) -> dict[str, Any]:
+    """Run ``calls_node.cjs ARGUMENTS...`` with the SDK of a project; see ``run_python``."""
+    return _run([project.node.node, _NODE_CALLS, *arguments], project.directory)
 
 
 def _run(command: Sequence[str | Path], cwd: Path | None) -> dict[str, Any]:

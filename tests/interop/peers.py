@@ -1,0 +1,104 @@
+"""Which real client our frames are compared with, for each call and generation of the server.
+
+The rows of ``PEERS`` are tried in order; the first whose client can make the call against that generation is the peer.
+What no peer can send is spelled out in ``ALONE``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+
+from lmwire_emulator import Generation
+from tests.interop.calls import Call
+from tests.interop.generations import why_impossible
+
+__all__ = ["ALONE", "ASIDE", "PEERS", "Part", "Peer", "peer_of"]
+
+Part: TypeAlias = Literal["all frames", "the completion", "options"]
+"""What is compared: all that the client sends; all of its completion, but not how it came to the model; or, of a
+request whose rest differs between generations and SDKs, its options as config fields."""
+
+
+@attrs.frozen(kw_only=True)
+class Peer:
+    """A row of the table.
+
+    Attributes:
+        completes: Whether it is for completions, else for all other calls.
+        generations: Of the server that we talk to.
+        client: Whose frames.
+        against: The generation that the peer talks to.
+        part: What is compared.
+    """
+
+    completes: bool
+    generations: Sequence[Generation]
+    client: str
+    against: Generation
+    part: Part
+
+
+_OLDER: Final[Sequence[Generation]] = ("2025", "2025-07")
+
+PEERS: Final[Sequence[Peer]] = (
+    # completeRawText as the JavaScript SDK sends it, predict as the Python SDK does.
+    Peer(completes=True, generations=["2026"], client="js-2.0.0", against="2026", part="the completion"),
+    Peer(completes=True, generations=["2025"], client="python-1.5.0", against="2025", part="all frames"),
+    Peer(
+        completes=True, generations=["2025-07"], client="python-1.5.0", against="2025-07", part="all frames"
+    ),
+    # What one of them cannot do, the other can; options are config fields in either way.
+    Peer(completes=True, generations=["2026"], client="python-1.5.0", against="2026", part="options"),
+    Peer(completes=True, generations=_OLDER, client="js-2.0.0", against="2026", part="options"),
+    # Models and tokens as the Python SDK; load options that it cannot send as the JavaScript SDK.
+    Peer(completes=False, generations=["2026"], client="python-1.5.0", against="2026", part="all frames"),
+    Peer(completes=False, generations=["2025"], client="python-1.5.0", against="2025", part="all frames"),
+    Peer(
+        completes=False, generations=["2025-07"], client="python-1.5.0", against="2025-07", part="all frames"
+    ),
+    Peer(completes=False, generations=["2026", *_OLDER], client="js-2.0.0", against="2026", part="options"),
+)
+
+# Config fields that one side sends beside an option, which is no difference in what was asked for:
+# where, the key, and why.
+ASIDE: Final[Sequence[tuple[str, str, str]]] = (
+    *(
+        (
+            "js-2.0.0",
+            f"llm.load.{engine}.autoFit",
+            "sent with contextLength and gpu; no option of August 2026",
+        )
+        for engine in ("llama", "mlx", "yuzu")
+    ),
+    ("js-2.0.0", "llm.prediction.stopStrings", "the empty list that completeRawText has and predict has not"),
+    ("ours", "load.gpuSplitConfig", "sent whenever gpu is given, as the Python SDK does"),
+)
+
+# Calls that no peer can make as they are meant, and their config fields as the registry of keys has them.
+ALONE: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
+    "complete xtcProbability=0.4": [
+        {"key": "llm.prediction.llama.xtcProbability", "value": {"checked": True, "value": 0.4}}
+    ],
+    "complete xtcThreshold=0.2": [
+        {"key": "llm.prediction.llama.xtcThreshold", "value": {"checked": True, "value": 0.2}}
+    ],
+    "complete seed=7": [{"key": "llm.prediction.seed", "value": {"checked": True, "value": 7}}],
+    "complete seed=False": [{"key": "llm.prediction.seed", "value": {"checked": False, "value": -1}}],
+}
+
+
+def peer_of(call: Call, generation: Generation) -> Peer | None:
+    """Whose frames ours are compared with when we make a call against a generation."""
+    for peer in PEERS:
+        sdk = peer.client.removesuffix("-async")
+        if (
+            peer.completes == call.completes
+            and generation in peer.generations
+            and call.made_by(sdk)
+            and why_impossible(sdk, peer.against, call) is None
+        ):
+            return peer
+    return None
