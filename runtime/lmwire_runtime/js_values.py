@@ -19,15 +19,15 @@ Error               ``ErrorValue``
 Uint8Array, ...     ``TypedArray``
 ==================  =====================================================================================
 
-All of them but list and dict are immutable, and compare by content. Two keys of a ``Map``, or members of a ``Set``,
-are one if JavaScript takes them for one: ``1`` and ``1.0`` are, ``1`` and ``True`` are not, and objects only if they
-are the same object.
+They compare by content, and all but list, dict, ``Map`` and ``Set`` are immutable. Two keys of a ``Map``, or members of
+a ``Set``, are one if JavaScript takes them for one: ``1`` and ``1.0`` are, ``1`` and ``True`` are not, and objects only
+if they are the same object.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from datetime import datetime, timezone
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
@@ -111,21 +111,30 @@ def token_of(value: Any) -> Token:
     return ("object", id(value))
 
 
-class Map(Mapping[K, V], Generic[K, V]):
+class Map(MutableMapping[K, V], Generic[K, V]):
     """JavaScript's Map. Of several entries with one key the last one counts, at the place of the first."""
 
     __slots__ = ("_entries",)
-    __hash__ = None  # type: ignore[assignment]  # its values may be mutable
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, entries: Mapping[K, V] | Iterable[tuple[K, V]] = ()) -> None:
         pairs = cast("Iterable[tuple[K, V]]", entries.items() if isinstance(entries, Mapping) else entries)
         self._entries: dict[Token, tuple[K, V]] = {}
         for key, value in pairs:
-            self._entries[token_of(key)] = (key, value)
+            self[key] = value
 
     def __getitem__(self, key: Any) -> V:
         try:
             return self._entries[token_of(key)][1]
+        except KeyError:
+            raise KeyError(key) from None
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self._entries[token_of(key)] = (key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        try:
+            del self._entries[token_of(key)]
         except KeyError:
             raise KeyError(key) from None
 
@@ -139,18 +148,6 @@ class Map(Mapping[K, V], Generic[K, V]):
         """Return all entries in order."""
         return list(self._entries.values())
 
-    def with_entry(self, key: K, value: V) -> Map[K, V]:
-        """Return a map that has this entry besides, or instead of the one with the same key."""
-        new: Map[K, V] = Map()
-        new._entries = {**self._entries, token_of(key): (key, value)}
-        return new
-
-    def without(self, key: Any) -> Map[K, V]:
-        """Return a map that lacks this key."""
-        new: Map[K, V] = Map()
-        new._entries = {token: entry for token, entry in self._entries.items() if token != token_of(key)}
-        return new
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Map) and same(self, other)
 
@@ -162,12 +159,12 @@ class Set(Collection[V], Generic[V]):
     """JavaScript's Set."""
 
     __slots__ = ("_members",)
-    __hash__ = None  # type: ignore[assignment]  # its members may be mutable
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, members: Iterable[V] = ()) -> None:
         self._members: dict[Token, V] = {}
         for member in members:
-            self._members.setdefault(token_of(member), member)
+            self.add(member)
 
     def __contains__(self, member: object) -> bool:
         return token_of(member) in self._members
@@ -177,6 +174,22 @@ class Set(Collection[V], Generic[V]):
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def add(self, member: V) -> None:
+        """Add a member, unless it is one."""
+        self._members.setdefault(token_of(member), member)
+
+    def has(self, member: Any) -> bool:
+        """Whether there is a member of the same content; ``in`` wants the same object, as JavaScript does."""
+        return member in self or any(same(member, other) for other in self._objects())
+
+    def discard(self, member: Any) -> None:
+        """Remove the member of this content, if there is one: what came over the wire is never the same object."""
+        found = next((other for other in self._objects() if same(member, other)), member)
+        self._members.pop(token_of(found), None)
+
+    def _objects(self) -> list[V]:
+        return [member for token, member in self._members.items() if token[0] == "object"]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Set) and same(self, other)
