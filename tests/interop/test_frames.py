@@ -127,14 +127,14 @@ def test_warnings_have_to_be_those_that_are_expected() -> None:
 
 
 def test_what_may_be_left_out_is_told_from_what_may_not() -> None:
-    packet = {"type": "fragment", "fragment": {"content": "", "tokensCount": 1, "containsDrafted": False}}
+    packet = {"type": "fragment", "fragment": {"content": "", "tokensCount": 1, "reasoningType": "none"}}
     sent = {"type": "channelSend", "channelId": 1, "message": packet}
     tap = FrameTap()
     for from_client, data in ((True, AUTHENTICATION), (False, ACCEPTED), (True, COMPLETE), (False, sent)):
         tap("received" if from_client else "sent", "llm", json.dumps(data).encode())
     (problem,) = tap.traffic([("LlmPredictionFragment", "isStructural")]).problems
-    assert "reasoningType" in problem.fault
-    lacking = [("LlmPredictionFragment", "isStructural"), ("LlmPredictionFragment", "reasoningType")]
+    assert "containsDrafted" in problem.fault
+    lacking = [("LlmPredictionFragment", "isStructural"), ("LlmPredictionFragment", "containsDrafted")]
     traffic = tap.traffic([*lacking, ("LlmPredictionFragment", "content")])
     traffic.check()
     assert traffic.omitted == {*lacking}
