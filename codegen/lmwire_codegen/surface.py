@@ -193,6 +193,7 @@ class _Resolver:
             options=entry["options"],
             template=template,
             begins=[self._packet(endpoint, tag, place.child("begins")) for tag in entry["begins"]],
+            ambiguous=self._packet_fields(endpoint, entry.get("ambiguous", {}), place.child("ambiguous")),
             progress=self._progress(endpoint, entry["progress"], place.child("progress")),
             results=self._packet_fields(endpoint, entry["results"], place.child("results")),
         )

@@ -79,13 +79,15 @@ class LoadPlan:
     options: str
     template: Any
     begins: Sequence[ClassRef]
+    ambiguous: Sequence[tuple[ClassRef, str]]
     progress: Sequence[tuple[ClassRef, str]]
     results: Sequence[tuple[ClassRef, str]]
 
     @property
     def classes(self) -> list[ClassRef]:
         """All that its module imports."""
-        return [self.descriptor, *self.begins, *(ref for ref, _ in (*self.progress, *self.results))]
+        fields = (*self.ambiguous, *self.progress, *self.results)
+        return [self.descriptor, *self.begins, *(ref for ref, _ in fields)]
 
 
 @attrs.frozen(kw_only=True)

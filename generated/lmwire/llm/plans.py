@@ -20,7 +20,7 @@ from lmwire.llm.endpoints.get_or_load import (
     GetOrLoadLoadSuccess,
     GetOrLoadStartLoading,
 )
-from lmwire.llm.endpoints.load_model import LOAD_MODEL, LoadModelProgress, LoadModelSuccess
+from lmwire.llm.endpoints.load_model import LOAD_MODEL, LoadModelProgress, LoadModelResolved, LoadModelSuccess
 from lmwire.llm.endpoints.predict import (
     PREDICT,
     PredictFragment,
@@ -63,6 +63,9 @@ LOAD_NEW_INSTANCE_PLAN: Final = LoadPlan(
         "loadConfigStack": {"layers": [{"layerName": "apiOverride", "config": {"fields": "$options"}}]},
     },
     begins=(),
+    ambiguous={
+        LoadModelResolved: "ambiguous",
+    },
     progress={
         LoadModelProgress: "progress",
     },

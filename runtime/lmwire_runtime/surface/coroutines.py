@@ -50,12 +50,17 @@ class Caller(Protocol):
         """Make a channel; ``creation`` is plain JSON."""
         ...
 
+    def warn(self, kind: tuple[str, ...], text: str) -> None:
+        """Log a warning, once for each kind."""
+        ...
+
 
 class AsyncCaller:
     """Calls that suspend the task."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self.warn = connection.core.settings.sink.warn
 
     async def call(self, descriptor: RpcDescriptor[P, R], parameter: P, timeout: Timeout) -> R:
         return await self._connection.call(descriptor, parameter, timeout=timeout)
@@ -72,6 +77,7 @@ class SyncCaller:
 
     def __init__(self, connection: SyncConnection) -> None:
         self._connection = connection
+        self.warn = connection.core.settings.sink.warn
 
     async def call(self, descriptor: RpcDescriptor[P, R], parameter: P, timeout: Timeout) -> R:
         return self._connection.call(descriptor, parameter, timeout=timeout)

@@ -32,6 +32,7 @@ class LoadPlan:
         descriptor: The endpoint.
         template: Its creation parameter, see ``surface.templates``.
         begins: Packet classes that count as progress 0.0.
+        ambiguous: Packet classes that may name several models which match, and the attribute that holds their keys.
         progress: Packet classes that report progress, and the attribute that holds it.
         results: Packet classes that end the load, and the attribute with what was loaded.
     """
@@ -39,6 +40,7 @@ class LoadPlan:
     descriptor: ChannelDescriptor[Any, Any, Any]
     template: Mapping[str, Any]
     begins: Sequence[type]
+    ambiguous: Mapping[type, str] = attrs.field(factory=dict)
     progress: Mapping[type, str]
     results: Mapping[type, str]
 
@@ -84,9 +86,20 @@ async def _followed(
                 meter.report(getattr(packet, plan.progress[kind]))
             elif kind in plan.begins:
                 meter.begin()
+            elif kind in plan.ambiguous:
+                _warn_of(getattr(packet, plan.ambiguous[kind]), caller)
     except BaseException:
         packets.close_now()
         raise
+
+
+def _warn_of(keys: Sequence[str] | Unset, caller: Caller) -> None:
+    if keys is not UNSET and len(keys) > 1:
+        names = ", ".join(keys)
+        caller.warn(
+            ("ambiguous", names),
+            f"several models match: {names}; the first is loaded. Name one of them in full",
+        )
 
 
 def milliseconds(seconds: float | None, name: str) -> int | Unset:
