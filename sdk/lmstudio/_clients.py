@@ -62,12 +62,12 @@ class LLM(llm.LLM, LacksChat):
     if TYPE_CHECKING:  # the schema has numbers; token ids are whole ones
 
         @overload  # type: ignore[override]
-        def tokenize(  # type: ignore[overload-overlap]  # pyright: ignore[reportIncompatibleMethodOverride]
+        def tokenize(  # type: ignore[overload-overlap]
             self, input: str, *, timeout: Timeout = ...
         ) -> list[int]: ...
         @overload
         def tokenize(self, input: Iterable[str], *, timeout: Timeout = ...) -> list[list[int]]: ...
-        def tokenize(self, input: Any, *, timeout: Timeout = ...) -> Any: ...
+        def tokenize(self, input: Any, *, timeout: Timeout = ...) -> Any: ...  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
 @speaks_lmstudio
@@ -79,12 +79,12 @@ class AsyncLLM(llm.AsyncLLM, LacksChat):
     if TYPE_CHECKING:
 
         @overload  # type: ignore[override]
-        async def tokenize(  # type: ignore[overload-overlap]  # pyright: ignore[reportIncompatibleMethodOverride]
+        async def tokenize(  # type: ignore[overload-overlap]
             self, input: str, *, timeout: Timeout = ...
         ) -> list[int]: ...
         @overload
         async def tokenize(self, input: Iterable[str], *, timeout: Timeout = ...) -> list[list[int]]: ...
-        async def tokenize(self, input: Any, *, timeout: Timeout = ...) -> Any: ...
+        async def tokenize(self, input: Any, *, timeout: Timeout = ...) -> Any: ...  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
 @speaks_lmstudio
@@ -117,6 +117,12 @@ class LlmModels(llm.LlmModels):
             timeout: Timeout = ...,
         ) -> LLM: ...
         def list_loaded(self, *, timeout: Timeout = ...) -> list[LLM]: ...  # type: ignore[override]
+
+    def unload(  # pyright: ignore[reportIncompatibleMethodOverride]  # the official name of the parameter
+        self, model_identifier: str, *, timeout: Timeout = lmwire.UNSET
+    ) -> None:
+        """Unload the model that is loaded under this identifier."""
+        super().unload(model_identifier, timeout=timeout)
 
     def list_downloaded(self) -> list[DownloadedLlm]:
         """Return the language models on the server's disk."""
@@ -161,6 +167,12 @@ class AsyncLlmModels(llm.AsyncLlmModels):
             timeout: Timeout = ...,
         ) -> AsyncLLM: ...
         async def list_loaded(self, *, timeout: Timeout = ...) -> list[AsyncLLM]: ...  # type: ignore[override]
+
+    async def unload(  # pyright: ignore[reportIncompatibleMethodOverride]  # the official name of the parameter
+        self, model_identifier: str, *, timeout: Timeout = lmwire.UNSET
+    ) -> None:
+        """Unload the model that is loaded under this identifier."""
+        await super().unload(model_identifier, timeout=timeout)
 
     async def list_downloaded(self) -> list[AsyncDownloadedLlm]:
         """Return the language models on the server's disk."""

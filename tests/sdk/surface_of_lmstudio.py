@@ -1,0 +1,112 @@
+"""Prints what ``lmstudio`` shows, as JSON. Two interpreters run it: one has the official SDK, one has ours."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import lmstudio
+
+CLASSES = (
+    "AsyncClient",
+    "AsyncDownloadedLlm",
+    "AsyncLLM",
+    "AsyncPredictionStream",
+    "Client",
+    "DownloadedLlm",
+    "LLM",
+    "PredictionStream",
+)
+RECORDS = (
+    "AssistantResponse",
+    "LlmInfo",
+    "LlmInstanceInfo",
+    "LlmLoadModelConfig",
+    "LlmLoadModelConfigDict",
+    "LlmPredictionConfig",
+    "LlmPredictionConfigDict",
+    "LlmPredictionFragment",
+    "LlmPredictionStats",
+    "ModelQuery",
+    "ModelQueryDict",
+    "PredictionResult",
+    "SerializedLMSExtendedError",
+)
+
+
+def parameters(function: Any) -> list[list[str]]:
+    """Name, kind and whether it is required, of each parameter but ``self``."""
+    found = inspect.signature(function).parameters.values()
+    return [
+        [one.name, one.kind.name, "required" if one.default is inspect.Parameter.empty else "optional"]
+        for one in found
+        if one.name not in ("self", "cls")
+    ]
+
+
+def methods(kind: type) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name in dir(kind):
+        if name.startswith("_") and name not in (
+            "__init__",
+            "__enter__",
+            "__aenter__",
+            "__iter__",
+            "__aiter__",
+        ):
+            continue
+        member = inspect.getattr_static(kind, name)
+        function = getattr(member, "__func__", member)
+        shown[name] = parameters(function) if inspect.isfunction(function) else None
+    return shown
+
+
+def fields(kind: Any) -> list[str]:
+    named = getattr(kind, "__struct_fields__", None) or getattr(kind, "_fields", None)
+    if named is None:
+        named = getattr(kind, "wire_names", None) or {
+            name for base in kind.__mro__ for name in getattr(base, "__annotations__", {})
+        }
+        named = {*named, *(name for name in dir(kind) if isinstance(getattr(kind, name), property))}
+    return sorted(named)
+
+
+def models(client: Any) -> type:
+    """The class of ``client.llm``."""
+    member: Any = inspect.getattr_static(client, "llm")
+    getter = getattr(member, "fget", None) or member.func
+    name = str(getter.__annotations__["return"]).rpartition(".")[2].strip("'\"<>")
+    for module in ("sync_api", "async_api", "_clients"):
+        found = getattr(getattr(lmstudio, module, None), name, None)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+    raise LookupError(name)
+
+
+errors = {
+    name: value
+    for name, value in vars(lmstudio).items()
+    if isinstance(value, type) and issubclass(value, BaseException) and name.startswith("LMStudio")
+}
+print(
+    json.dumps(
+        {
+            "names": sorted(
+                name
+                for name, value in vars(lmstudio).items()
+                if not name.startswith("_") and not inspect.ismodule(value)
+            ),
+            "functions": {
+                name: parameters(value) for name, value in vars(lmstudio).items() if inspect.isfunction(value)
+            },
+            "classes": {
+                **{name: methods(getattr(lmstudio, name)) for name in CLASSES},
+                "client.llm": methods(models(lmstudio.Client)),
+                "async client.llm": methods(models(lmstudio.AsyncClient)),
+            },
+            "records": {name: fields(getattr(lmstudio, name)) for name in RECORDS},
+            "errors": {name: [base.__name__ for base in value.__mro__] for name, value in errors.items()},
+        }
+    )
+)
