@@ -24,8 +24,9 @@ from tests.interop.calls import CALLS, Call
 from tests.interop.frames import FrameTap, Traffic
 from tests.interop.generations import OMISSIONS, why_impossible
 from tests.interop.scripts import SCRIPT
+from tests.interop.slips import SLIPS
 
-__all__ = ["CELLS", "CLIENTS", "OFFICIAL", "OURS", "Client", "Run", "calls_of", "run"]
+__all__ = ["CELLS", "CLIENTS", "OFFICIAL", "OURS", "Client", "Run", "calls_of", "run", "run_slips"]
 
 
 @attrs.frozen(kw_only=True)
@@ -116,23 +117,38 @@ def calls_of(client: Client, generation: Generation) -> list[Call]:
 
 
 def run(name: str, generation: Generation) -> Run:
-    """The cell of a client, by its name, and a generation. What failed once is not tried again."""
-    ran = _ran(name, generation)
+    """The cell of a client, by its name, and a generation."""
+    return _once(name, generation, False)
+
+
+def run_slips(name: str) -> Run:
+    """A client's calls of the table of slips, on the current generation."""
+    return _once(name, "2026", True)
+
+
+def _once(name: str, generation: Generation, slips: bool) -> Run:
+    ran = _ran(name, generation, slips)
     if isinstance(ran, str):
         pytest.fail(ran)
     return ran
 
 
 @functools.cache
-def _ran(name: str, generation: Generation) -> Run | str:
+def _ran(name: str, generation: Generation, slips: bool) -> Run | str:
+    """What failed once is not tried again: it may have taken long."""
+    client = CLIENTS[name]
+    calls = _calls_of_slips(client) if slips else calls_of(client, generation)
     try:
-        return _run(CLIENTS[name], generation)
+        return _run(client, generation, calls)
     except pytest.fail.Exception as failure:
         return str(failure)
 
 
-def _run(client: Client, generation: Generation) -> Run:
-    calls = calls_of(client, generation)
+def _calls_of_slips(client: Client) -> list[Call]:
+    return [slip.call for slip in SLIPS if client.sdk in ("ours", slip.sdk)]
+
+
+def _run(client: Client, generation: Generation, calls: Sequence[Call]) -> Run:
     tap = FrameTap()
     with EmulatorThread(script=SCRIPT, on_frame=tap, generation=generation) as emulator:
         saw = _run_program(client, emulator.api_host, calls)

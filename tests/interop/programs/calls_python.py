@@ -73,7 +73,7 @@ class Caller:
     """Makes calls on one client; a method for each ``do``, its spaces turned into underscores."""
 
     def __init__(self, sdk: Any, client: Any, shell: str) -> None:
-        self.errors = getattr(sdk, "LMStudioError", None) or sdk.LMWireError
+        self.sdk = sdk
         self.client = client
         self.shell = shell
         self.handle: Any = None
@@ -89,10 +89,17 @@ class Caller:
     async def make(self, do: str, given: dict[str, Any]) -> Any:
         """Make a call; returns what its user sees."""
         saw: dict[str, Any] = {}
+        # For a call of which it is known that nobody answers it.
+        patience = getattr(self.sdk, "set_sync_api_timeout", None) if "timeout" in given else None
+        if patience is not None:
+            patience(given["timeout"])
         try:
             await getattr(self, do.replace(" ", "_"))(saw, given)
-        except self.errors as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the user sees it
             saw.update(failure(error))
+        finally:
+            if patience is not None:
+                patience(60)
         return saw
 
     async def _model(self, given: dict[str, Any]) -> Any:
@@ -173,7 +180,16 @@ class Caller:
             )
             if len(saw["fragments"]) == given.get("cancel"):
                 await settled(stream.cancel())
+                if given.get("again"):
+                    await settled(stream.cancel())
         self._tell_result(saw, stream.result(), given)
+
+    async def leave(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        for fragment in self.handle.complete_stream(given["prompt"]):
+            saw["fragment"] = fragment.content
+            break
+        # Whatever leaving had to send has been sent once this is answered.
+        self.handle.count_tokens("left")
 
     def _options(self, given: dict[str, Any]) -> dict[str, Any]:
         options = {name: given[name] for name in ("config", "preset") if name in given}

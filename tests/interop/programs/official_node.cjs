@@ -7,7 +7,6 @@
 "use strict";
 
 const { createRequire } = require("node:module");
-const { readFileSync } = require("node:fs");
 const { LMStudioClient } = createRequire(process.cwd() + "/")("@lmstudio/sdk");
 
 const MODEL = "emulator/ngram-small";
@@ -206,24 +205,47 @@ async function token(apiHost, apiToken) {
   tell("without a token", await attempt(() => connect(apiHost).llm.model()));
 }
 
-// Completions of a table of calls, each on a connection of its own.
-async function calls(apiHost, path) {
-  for (const call of JSON.parse(readFileSync(path, "utf-8"))) {
+// Calls that never settle: each on a client of its own, until the server has answered something that was asked later.
+// Calls that need no answer to be seen as hung wait for the SDK to log what it makes of it.
+const HANG = {
+  "complete on a server of 2025": (client) => client.llm.createDynamicHandle(MODEL).complete(PROMPT),
+  "model() on a server of 2025": (client) => client.llm.model(),
+  "load() on a server of 2025": (client) => client.llm.load(OTHER, { verbose: false }),
+  "listLoaded() on a server of 2025": (client) => client.llm.listLoaded(),
+  "a stream that closes without a result": (client) =>
+    client.llm.createDynamicHandle(MODEL).complete("Close half way:"),
+};
+
+async function hang(apiHost, names) {
+  for (const name of JSON.parse(names)) {
     const client = connect(apiHost);
-    const model = client.llm.createDynamicHandle(call.identifier);
-    const prediction = model.complete(call.prompt, call.options);
-    if (call.cancel) {
-      for await (const fragment of prediction) {
-        await prediction.cancel();
-      }
+    let outcome = "nothing";
+    const before = logged.length;
+    const call = HANG[name](client);
+    Promise.resolve(call.result?.() ?? call).then(
+      () => (outcome = "result"),
+      () => (outcome = "error"),
+    );
+    // The server answers in order: what it had to say to the call has come when this has.
+    for (let turn = 0; turn < 3; turn++) {
+      await client.llm.createDynamicHandle(MODEL).countTokens(PROMPT);
     }
-    tell(call.name, (await prediction.result()).stats.stopReason);
-    await client[Symbol.asyncDispose]();
+    tell(name, { outcome, logged: logged.slice(before) });
+    // Not closed: that would wait for the call.
   }
+  logged.length = 0;
+}
+
+// A completion by a server that leaves out what this SDK wants of each fragment.
+async function dropped(apiHost) {
+  const client = connect(apiHost);
+  const model = client.llm.createDynamicHandle(MODEL);
+  tell("complete", told(await model.complete(PROMPT)));
+  await client[Symbol.asyncDispose]();
 }
 
 const [group, apiHost, argument] = process.argv.slice(2);
-({ users, token, calls })
+({ users, token, hang, dropped })
   [group](apiHost, argument)
   .then(() => {
     tell("warnings", logged);

@@ -305,21 +305,6 @@ def refused(api_host: str) -> None:
             tell("refused", failure(error))
 
 
-def calls(api_host: str, path: str) -> None:
-    """Calls of a table (``tests.interop.calls``), each on a client of its own."""
-    with open(path, encoding="utf-8") as file:
-        table = json.load(file)
-    for call in table:
-        with lms.Client(api_host) as client:
-            target = client.llm.model() if call["on"] == "model" else client.llm
-            result = getattr(target, call["method"])(*call["arguments"], **call["options"])
-            if call["method"] == "complete_stream":
-                for _ in result:
-                    if call["cancel"]:
-                        result.cancel()
-        tell(call["name"], type(result).__name__)
-
-
 class Warnings(logging.Handler):
     """Keeps the texts of warnings and worse."""
 
@@ -344,7 +329,6 @@ def main() -> None:
             "sync": sync,
             "story": story,
             "refused": refused,
-            "calls": calls,
         }
         groups[group](*arguments)
     tell("warnings", warnings.texts)
