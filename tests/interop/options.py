@@ -181,6 +181,7 @@ _COMMON_LOAD: Final = frozenset(
         "flashAttention",
         "keepModelInMemory",
         "seed",
+        "useFp16ForKVCache",
         "tryMmap",
         "numExperts",
         "llamaKCacheQuantizationType",
@@ -189,7 +190,7 @@ _COMMON_LOAD: Final = frozenset(
 )
 # What each SDK declares as options of a load.
 KNOWN_LOAD: Final[dict[str, frozenset[str]]] = {
-    "python-1.5.0": _COMMON_LOAD | {"useFp16ForKVCache"},
+    "python-1.5.0": _COMMON_LOAD,
     "js-1.5.0": _COMMON_LOAD,
     "js-2.0.0": _COMMON_LOAD
     | {
