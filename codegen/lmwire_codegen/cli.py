@@ -25,6 +25,9 @@ _schema_option = click.option(
 _out_option = click.option(
     "--out", type=_FOLDER, default=None, help="The package's folder. Default: generated/lmwire."
 )
+_only_option = click.option(
+    "--only", multiple=True, metavar="NAMESPACE", help="Have this namespace and no others; may be repeated."
+)
 _package_option = click.option(
     "--package", default="lmwire", show_default=True, help="Import name of the package."
 )
@@ -39,14 +42,15 @@ def main() -> None:
 @_schema_option
 @_out_option
 @_package_option
-def generate(schema: Path | None, out: Path | None, package: str) -> None:
+@_only_option
+def generate(schema: Path | None, out: Path | None, package: str, only: tuple[str, ...]) -> None:
     """Replace the generated package by what the schema says now."""
     from lmwire_codegen import pipeline
 
     folder = schema or default_schema_folder()
     target = _target(folder, out, package)
     try:
-        outcome = pipeline.generate(folder, target, package)
+        outcome = pipeline.generate(folder, target, package, only)
     except SchemaProblems as error:
         _fail(error)
     except ForeignFolderError as error:
@@ -63,14 +67,15 @@ def generate(schema: Path | None, out: Path | None, package: str) -> None:
 @_schema_option
 @_out_option
 @_package_option
-def check(schema: Path | None, out: Path | None, package: str) -> None:
+@_only_option
+def check(schema: Path | None, out: Path | None, package: str, only: tuple[str, ...]) -> None:
     """Fail unless the generated package is exactly what the schema says."""
     from lmwire_codegen import pipeline
 
     folder = schema or default_schema_folder()
     target = _target(folder, out, package)
     try:
-        differences = pipeline.check(folder, target, package)
+        differences = pipeline.check(folder, target, package, only)
     except SchemaProblems as error:
         _fail(error)
     for difference in differences:

@@ -226,7 +226,9 @@ class _Normaliser:
             return Scalar("string", Limits(choices=(value,)))
         if isinstance(value, int):
             return Scalar("integer", Limits(choices=(value,)))
-        self._problems.add(place, f"a constant that is neither string, integer nor boolean: {value!r:.80}")
+        self._problems.add(
+            place, f"a constant that is neither string, integer nor boolean: {value!r:.80}", opaque=True
+        )
         return AnyType()
 
     def _enum(self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location) -> Type:
@@ -248,14 +250,14 @@ class _Normaliser:
         elif values and all(type(value) is int for value in values):
             type_ = Scalar("integer", Limits(choices=tuple(values)))
         else:
-            self._problems.add(place, "an enum of anything but strings or integers")
+            self._problems.add(place, "an enum of anything but strings or integers", opaque=True)
             return AnyType()
         return Nullable(type_) if nullable else type_
 
     def _array(self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location) -> Type:
         if "prefixItems" in schema:
             if schema.get("items", True) is not False:
-                self._problems.add(place, "an array with both fixed and further items")
+                self._problems.add(place, "an array with both fixed and further items", opaque=True)
             return TupleType(
                 tuple(
                     self.type_of(
@@ -372,7 +374,9 @@ class _Normaliser:
         kinds = [self._json_type(type_) for type_ in types]
         for kind in sorted({kind for kind in kinds if kinds.count(kind) > 1 or kind == "any"}):
             self._problems.add(
-                place, f"alternatives that cannot be told apart: more than one may be of type {kind}"
+                place,
+                f"alternatives that cannot be told apart: more than one may be of type {kind}",
+                opaque=True,
             )
 
     def _json_type(self, type_: Type) -> str:
@@ -396,7 +400,7 @@ class _Normaliser:
         if discriminator is None:
             if len(flat) == 1:
                 return self.type_of(*flat[0][:1], key, names, flat[0][1])
-            self._problems.add(place, "a union of objects without a tag that tells them apart")
+            self._problems.add(place, "a union of objects without a tag that tells them apart", opaque=True)
             return AnyType()
         result = []
         for (arm, where), body in zip(flat, bodies, strict=True):

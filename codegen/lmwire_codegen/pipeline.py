@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 import attrs
@@ -14,6 +13,8 @@ from lmwire_codegen.model import Model, build_model
 from lmwire_codegen.normalise import normalise
 from lmwire_codegen.options import build_options, check_references
 from lmwire_codegen.render import Files, Job, render
+from lmwire_codegen.schema_files import json_text
+from lmwire_codegen.subset import with_only
 from lmwire_codegen.surface import build_surfaces
 from lmwire_codegen.surface_names import SurfaceNames
 from lmwire_codegen.validate import validate
@@ -33,7 +34,7 @@ class Outcome:
     notices: tuple[str, ...]
 
 
-def compile_model(schema: Path, package: str) -> tuple[Model, SchemaFolder]:
+def compile_model(schema: Path, package: str, only: Collection[str] = ()) -> tuple[Model, SchemaFolder]:
     """Run the stages from ``load`` to ``model``; ``surface`` is left to ``compile_job``.
 
     Raises:
@@ -41,16 +42,22 @@ def compile_model(schema: Path, package: str) -> tuple[Model, SchemaFolder]:
     """
     folder = load(schema)
     validate(folder)
+    folder = with_only(folder, only)
     return build_model(normalise(folder), folder, package), folder
 
 
-def compile_job(schema: Path, package: str) -> tuple[Job, SchemaFolder]:
+def compile_job(schema: Path, package: str, only: Collection[str] = ()) -> tuple[Job, SchemaFolder]:
     """Run all stages before ``render``.
+
+    Args:
+        schema: The schema folder.
+        package: Import name of the package.
+        only: Namespaces that it shall have, by default all.
 
     Raises:
         SchemaProblems: The schema, or a surface file, cannot be compiled.
     """
-    model, folder = compile_model(schema, package)
+    model, folder = compile_model(schema, package, only)
     names = SurfaceNames(history=folder.history)
     surfaces, options = build_surfaces(model, folder.surface, names), build_options(folder.options)
     check_references(options, surfaces)
@@ -66,42 +73,38 @@ def compile_tree(job: Job, folder: Path) -> Files:
     return files
 
 
-def generate(schema: Path, out: Path, package: str) -> Outcome:
-    """Compile the folder ``schema`` into the package folder ``out``.
+def generate(schema: Path, out: Path, package: str, only: Collection[str] = ()) -> Outcome:
+    """Compile the folder ``schema`` into the package folder ``out``, with ``only`` some namespaces if any are named.
 
-    The lock file in ``schema`` gets the names of what is new.
+    The lock file in ``schema`` gets the names of what is new, if all namespaces are compiled.
 
     Raises:
         SchemaProblems: The schema cannot be compiled; nothing was written.
         ForeignFolderError: ``out`` has content that this command did not make; nothing was written.
     """
-    job, folder = compile_job(schema, package)
+    job, folder = compile_job(schema, package, only)
     model = job.model
     with scratch_folder(out.parent) as scratch:
         tree = scratch / out.name
         files = compile_tree(job, tree)
         replace(out, tree)
-    lock_changed = dict(folder.lock) != dict(model.lock)
+    lock_changed = not only and dict(folder.lock) != dict(model.lock)
     if lock_changed:
-        (schema / LOCK_FILE).write_text(_lock_text(model.lock), encoding="utf-8", newline="\n")
+        (schema / LOCK_FILE).write_text(json_text(dict(model.lock)), encoding="utf-8", newline="\n")
     return Outcome(files=len(files), lock_changed=lock_changed, notices=job.notices)
 
 
-def check(schema: Path, out: Path, package: str) -> list[Difference]:
+def check(schema: Path, out: Path, package: str, only: Collection[str] = ()) -> list[Difference]:
     """Compile elsewhere and compare with the package folder ``out``; an up-to-date package has no differences.
 
     Raises:
         SchemaProblems: The schema cannot be compiled, so that nothing can be up to date.
     """
-    job, folder = compile_job(schema, package)
+    job, folder = compile_job(schema, package, only)
     model = job.model
     with scratch_folder() as scratch:
         compile_tree(job, scratch)
         differences = compare(out, scratch)
-    if dict(folder.lock) != dict(model.lock):
+    if not only and dict(folder.lock) != dict(model.lock):
         differences.append(Difference(f"schema/{LOCK_FILE}", "edited"))
     return differences
-
-
-def _lock_text(lock: Mapping[str, str]) -> str:
-    return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"

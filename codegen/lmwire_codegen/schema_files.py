@@ -21,12 +21,13 @@ def json_text(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def replace_files(root: Path, texts: Mapping[str, str | None]) -> list[str]:
+def replace_files(root: Path, texts: Mapping[str, str | None], *, dry_run: bool = False) -> list[str]:
     """Make the files below ``root`` hold ``texts``; None removes a file. Return the names of those that changed.
 
     Args:
         root: The folder.
         texts: Content by path below ``root``, with forward slashes.
+        dry_run: Whether only to tell which would change.
 
     Raises:
         OSError: A file could not be written; all are as they were.
@@ -34,6 +35,8 @@ def replace_files(root: Path, texts: Mapping[str, str | None]) -> list[str]:
     before = {name: _content(root / name) for name in texts}
     after = {name: None if text is None else text.encode() for name, text in texts.items()}
     changed = sorted(name for name in after if after[name] != before[name])
+    if dry_run:
+        return changed
     written: list[Path] = []
     moved: list[str] = []
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["load_yaml"]
+__all__ = ["line_of", "load_yaml"]
 
 
 # The one in C reads the same, many times faster; not every build of PyYAML has it.
@@ -38,3 +38,23 @@ def load_yaml(text: str) -> Any:
         yaml.YAMLError: It is no YAML, has a key twice, or has more than plain data.
     """
     return yaml.load(text, Loader=_Loader)
+
+
+def line_of(text: str, pointer: str) -> int:
+    """Return the number of the line, from 1, on which what the JSON pointer means begins; as near as it goes."""
+    node = yaml.compose(text, Loader=_Base)
+    line = 1
+    for segment in pointer.split("/")[1:]:
+        name = segment.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(key, value) for key, value in node.value if key.value == name]
+            if not pairs:
+                break
+            key, node = pairs[0]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and name.isdigit() and int(name) < len(node.value):
+            node = node.value[int(name)]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
