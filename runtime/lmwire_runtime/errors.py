@@ -10,7 +10,8 @@
      ├── RefusedRequestError        the server refused the shape of a request (bad parameter, id in use)
      ├── RemoteError                the peer reports a failure in an error object
      │    ├── RpcError              ... as the answer to a call
-     │    └── ChannelError          ... as the end of a channel
+     │    ├── ChannelError          ... as the end of a channel
+     │    └── SignalError           ... as the end of a signal
      ├── NoModelLoadedError         a handle without a key was asked for, and the server has no model loaded
      ├── IncompleteError            a channel ended without the packet that carries its result
      ├── AuthenticationError        the server refused the credentials
@@ -50,6 +51,7 @@ __all__ = [
     "RequestTimeoutError",
     "RpcError",
     "ServerNotFoundError",
+    "SignalError",
     "SlowConsumerError",
     "StateError",
     "UnsupportedEndpointError",
@@ -217,6 +219,10 @@ class RpcError(RemoteError):
 
 class ChannelError(RemoteError):
     """The server ended a channel with an error (wire frame ``channelError``)."""
+
+
+class SignalError(RemoteError):
+    """The server ended a signal with an error (wire frames ``signalError`` and ``writableSignalError``)."""
 
 
 class NoModelLoadedError(LMWireError):

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
-__all__ = ["dumps", "loads", "loads_first"]
+__all__ = ["dumps", "loads", "loads_first", "shown"]
 
 Text: TypeAlias = "bytes | bytearray | memoryview | str"
 
@@ -100,3 +100,14 @@ else:
 
     loads, dumps = _loads_quickly, _dumps_quickly
     loads_first = orjson.loads
+
+
+def shown(value: Any) -> str:
+    """Return a value as JSON text for a human; an ellipsis if it is none that can be written."""
+    try:
+        return dumps(value).decode("utf-8", "replace")
+    except (
+        TypeError,
+        ValueError,
+    ):  # JSON may come in that does not go out: infinity, or what is nested too deeply
+        return "..."

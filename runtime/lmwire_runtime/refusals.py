@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -25,14 +25,22 @@ from lmwire_runtime.wire import UNSET
 
 __all__ = ["PeerWarning"]
 
+E = TypeVar("E", bound=Exchange)
+
 _CALL_KINDS: Final = frozenset({"rpcEndpointUnknown", "rpcEndpointUnhandled", "rpcParameterTypeError"})
 _CHANNEL_KINDS: Final = frozenset(
     {"channelEndpointUnknown", "channelEndpointUnhandled", "channelCreationParameterTypeError"}
 )
 _ID_KINDS: Final = frozenset({"channelUnknown", "channelAlreadyOpen"})
+_WRITE_KINDS: Final = frozenset(
+    {"writableSignalUnknown", "writableSignalPatchApplyError", "writableSignalDataTypeError"}
+)
 
 _ID_HEAD: Final = re.compile(r"unknown channel\b|already open channel\b")
 _UNSUPPORTED_HEAD: Final = re.compile(r"\bun(known|handled)\b", re.IGNORECASE)
+_SIGNAL_HEAD: Final = re.compile(r"signal", re.IGNORECASE)
+_WRITE_HEAD: Final = re.compile(r"\b(receivedPatches|invalid data|writableSignalUpdate)\b")
+_SUBSCRIBE_ID: Final = re.compile(r"\bsubscribeId = (-?\d{1,15})\b")
 _CHANNEL_ID: Final = re.compile(r"\bchannelId = (-?\d{1,15})\b")
 _QUOTATION: Final = re.compile(r"\b(?:p|creationP)arameter = ")
 _DECODER: Final = json.JSONDecoder()
@@ -69,6 +77,24 @@ class PeerWarning:
         """
         return self.kind in _ID_KINDS if self.kind is not None else _ID_HEAD.search(self.head) is not None
 
+    @property
+    def is_about_signals(self) -> bool:
+        """Whether it is about a subscription, or a change of a writable signal."""
+        return _SIGNAL_HEAD.search(self.kind if self.kind is not None else self.head) is not None
+
+    @property
+    def is_about_write(self) -> bool:
+        """Whether it is about a change of a writable signal."""
+        return (
+            self.kind in _WRITE_KINDS if self.kind is not None else _WRITE_HEAD.search(self.head) is not None
+        )
+
+    @property
+    def subscription_id(self) -> int | None:
+        """The id that the server knows no subscription by, where that is what it tells."""
+        found = _SUBSCRIBE_ID.search(self.text[:300]) if "unknown subscription" in self.head else None
+        return None if found is None else int(found[1])
+
     def find(self, calls: Iterable[Call], channels: Mapping[int, Channel]) -> Exchange | None:
         """Return the unanswered request that the warning is about, None if there is none such."""
         if self.tells_channel_id:
@@ -79,7 +105,7 @@ class PeerWarning:
             pending += calls
         if self.kind in _CHANNEL_KINDS or (self.kind is None and "rpcCall" not in self.head):
             pending += channels.values()
-        return self._named_in(exchange for exchange in pending if exchange.request is not None)
+        return self.named_in(exchange for exchange in pending if exchange.request is not None)
 
     def names(self, endpoints: Iterable[tuple[type[Exchange], str]]) -> bool:
         """Whether it says of one of these endpoints, again, that the server lacks it."""
@@ -103,7 +129,8 @@ class PeerWarning:
             )
         return RefusedRequestError(f"the server refused the request: {self.text[:2000]}", kind=self.kind)
 
-    def _named_in(self, pending: Iterable[Exchange]) -> Exchange | None:
+    def named_in(self, pending: Iterable[E]) -> E | None:
+        """Return the oldest of several requests whose endpoint, and best whose parameter, it names."""
         named = _ENDPOINT.search(self.text[:300])
         words = {named[1]} if named is not None else set(re.findall(r"\w+", self.head))
         candidates = [exchange for exchange in pending if exchange.endpoint in words]

@@ -23,6 +23,7 @@ from lmwire_runtime.server_handlers import (
     WarningReply,
     unhandled,
 )
+from lmwire_runtime.server_signals import ServerSignal
 
 __all__ = [
     "Authenticator",
@@ -31,6 +32,7 @@ __all__ = [
     "RequestContext",
     "Server",
     "ServerChannel",
+    "ServerSignal",
     "WarningReply",
     "unhandled",
 ]

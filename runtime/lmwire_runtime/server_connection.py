@@ -30,6 +30,7 @@ from lmwire_runtime.server_session import (
     ServerEvent,
     ServerSession,
 )
+from lmwire_runtime.server_signals import SubscriptionReceived
 from lmwire_runtime.transport import Payload, ServerTransport
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class ServerConnection(asyncio.Protocol):
             self._deadline.cancel()
         for task in self._tasks:
             task.cancel()
+        if self._namespace is not None:
+            self.session.signals.close()
         if self.context.client_identifier and self._server.released is not None:
             self._server.released(self.context.client_identifier)
 
@@ -119,6 +122,8 @@ class ServerConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writable.set()
+        if self._namespace is not None:
+            self.session.signals.catch_up()
 
     # The opening.
 
@@ -185,6 +190,8 @@ class ServerConnection(asyncio.Protocol):
             work = self._serve_channel(event)
         elif isinstance(event, CallReceived):
             work = self._serve_call(event)
+        elif isinstance(event, SubscriptionReceived):
+            work = self._serve_subscription(event)
         else:
             work = self._judge(event)
         task = asyncio.get_running_loop().create_task(work)
@@ -227,6 +234,23 @@ class ServerConnection(asyncio.Protocol):
             del self._channels[created.channel_id]
             self.session.close_channel(created.channel_id)
             self._write()
+        await self.flush()
+
+    async def _serve_subscription(self, event: SubscriptionReceived) -> None:
+        arguments = () if event.descriptor.creation.presence == "void" else (event.creation,)
+        signals = self.session.signals
+        try:
+            signal = await self._method(event.descriptor)(*arguments, self.context)
+            signals.attach(event, signal, ready=self._writable.is_set, write=self._write)
+        except WarningReply as refusal:
+            signals.forget(event)
+            self.session.warn(refusal.kind, refusal.text)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client has to hear of it
+            signals.fail(event, _error_object(error))
+        except asyncio.CancelledError:
+            signals.fail(event, CANCELLED)
+            self._write()
+            raise
         await self.flush()
 
     # Output and end.

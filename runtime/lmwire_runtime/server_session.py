@@ -17,14 +17,17 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from lmwire_runtime import json_codec
 from lmwire_runtime.descriptors import (
     ChannelDescriptor,
     Codec,
     EndpointDescriptor,
     NamespaceDescriptor,
     RpcDescriptor,
+    SignalDescriptor,
 )
+from lmwire_runtime.exchanges import is_id
+from lmwire_runtime.json_codec import shown
+from lmwire_runtime.server_signals import ServerSignals, SubscriptionReceived
 from lmwire_runtime.session import WARNING_LIMIT
 from lmwire_runtime.wire import UNSET, DecodeError, Decoding, WarningSink
 
@@ -86,7 +89,9 @@ class AckReceived:
     ack_id: int
 
 
-ServerEvent: TypeAlias = "AuthenticationAttempt | CallReceived | ChannelCreated | ChannelEvent | AckReceived"
+ServerEvent: TypeAlias = (
+    AuthenticationAttempt | CallReceived | ChannelCreated | ChannelEvent | AckReceived | SubscriptionReceived
+)
 
 
 class ServerSession:
@@ -109,8 +114,9 @@ class ServerSession:
         self.warnings_sent = 0
         self._handled = handled
         self._warning_kinds = warning_kinds
-        self._decoding = Decoding(strict=True, extra_keys=True, sink=WarningSink(logger.debug))
+        self.decoding = Decoding(strict=True, extra_keys=True, sink=WarningSink(logger.debug))
         self._channels: dict[int, ChannelDescriptor[Any, Any, Any]] = {}
+        self.signals = ServerSignals(self)
         self._handlers: dict[str, Callable[[dict[str, Any]], ServerEvent | None]] = {
             "rpcCall": self._on_call,
             "channelCreate": self._on_channel_create,
@@ -118,11 +124,11 @@ class ServerSession:
             "channelAck": self._on_channel_ack,
             "keepAlive": self._on_keep_alive,
             "communicationWarning": self._on_warning,
-            "signalSubscribe": self._on_subscribe,
-            "writableSignalSubscribe": self._on_subscribe,
-            "writableSignalUpdate": self._on_writable_update,
-            "signalUnsubscribe": self._on_ignored,
-            "writableSignalUnsubscribe": self._on_ignored,
+            "signalSubscribe": self.signals.on_subscribe,
+            "writableSignalSubscribe": self.signals.on_subscribe,
+            "writableSignalUpdate": self.signals.on_update,
+            "signalUnsubscribe": self.signals.on_unsubscribe,
+            "writableSignalUnsubscribe": self.signals.on_unsubscribe,
         }
 
     # What the client sends.
@@ -157,7 +163,7 @@ class ServerSession:
         call_id = _integer(frame.get("callId"))
         if call_id is None:
             return None
-        descriptor = self._endpoint(frame, "rpc", self.namespace.rpc)
+        descriptor = self.endpoint_in(frame, "rpc", self.namespace.rpc)
         if descriptor is None:
             return None
         parameter = self._decode(
@@ -169,7 +175,7 @@ class ServerSession:
         channel_id = _integer(frame.get("channelId"))
         if channel_id is None:
             return None
-        descriptor = self._endpoint(frame, "channel", self.namespace.channel)
+        descriptor = self.endpoint_in(frame, "channel", self.namespace.channel)
         if descriptor is None:
             return None
         if channel_id in self._channels:
@@ -215,26 +221,6 @@ class ServerSession:
 
     def _on_warning(self, frame: dict[str, Any]) -> ServerEvent | None:
         logger.warning("%s: the client warns: %s", self.namespace.name, str(frame.get("warning"))[:500])
-        return None
-
-    def _on_subscribe(self, frame: dict[str, Any]) -> ServerEvent | None:
-        if _integer(frame.get("subscribeId")) is not None:
-            self._endpoint(frame, frame["type"].removesuffix("Subscribe"), {})
-        return None
-
-    def _on_writable_update(self, frame: dict[str, Any]) -> ServerEvent | None:
-        subscribe_id, tags = _integer(frame.get("subscribeId")), frame.get("tags")
-        if (
-            subscribe_id is not None
-            and type(frame.get("patches")) is list
-            and type(tags) is list
-            and all(type(tag) is str for tag in tags)
-        ):
-            text = f"Received writableSignalUpdate for unknown subscription, subscribeId = {subscribe_id}"
-            self.warn("writableSignalUnknown", text)
-        return None
-
-    def _on_ignored(self, frame: dict[str, Any]) -> ServerEvent | None:
         return None
 
     # What the server does.
@@ -301,6 +287,8 @@ class ServerSession:
         kind = frame["type"]
         if kind in ("rpcResult", "rpcError"):
             self.outgoing.append({"type": "rpcError", "callId": frame["callId"], "error": told})
+        elif "ignal" in kind:
+            self.signals.replace(frame, told)
         elif kind == "channelError":
             self.outgoing.append({"type": kind, "channelId": frame["channelId"], "error": told})
         else:
@@ -322,7 +310,8 @@ class ServerSession:
 
     # Helpers.
 
-    def _endpoint(self, frame: dict[str, Any], kind: str, table: Mapping[str, Any]) -> Any:
+    def endpoint_in(self, frame: dict[str, Any], kind: str, table: Mapping[str, Any]) -> Any:
+        """Look an endpoint up that a frame names; None, with a warning, if it is unknown or unhandled."""
         name = frame.get("endpoint")
         if type(name) is not str:
             return None
@@ -339,21 +328,29 @@ class ServerSession:
             return None
         return descriptor
 
+    def decode_creation(
+        self, descriptor: SignalDescriptor[Any, Any], frame: dict[str, Any], prefix: str
+    ) -> tuple[bool, Any]:
+        """Decode the creation parameter of a signal; returns whether it is valid, and what it is."""
+        kind = f"{prefix}CreationParameterTypeError"
+        creation = self._decode(descriptor, descriptor.creation, frame, "creationParameter", kind)
+        return creation is not _INVALID, creation
+
     def _decode(
         self, descriptor: EndpointDescriptor, codec: Codec[Any], frame: dict[str, Any], key: str, kind: str
     ) -> Any:
         raw = frame.get(key, UNSET)
         try:
-            return codec.decode(raw, self._decoding)
+            return codec.decode(raw, self.decoding)
         except DecodeError as error:
             fault = str(error)
         except RecursionError:
             fault = "It is nested too deeply"
-        what = "rpcCall" if key == "parameter" else "channel"
-        shown = _shown(raw)
+        what = _REQUESTS[type(descriptor)]
+        told = "undefined" if raw is UNSET else shown(raw)
         self.warn(
             kind,
-            f"Received invalid {key} for {what}, endpointName = {descriptor.name}, {key} = {shown}. {fault}",
+            f"Received invalid {key} for {what}, endpointName = {descriptor.name}, {key} = {told}. {fault}",
         )
         return _INVALID
 
@@ -361,17 +358,12 @@ class ServerSession:
 _INVALID: Final = object()
 
 
-def _shown(raw: Any) -> str:
-    if raw is UNSET:
-        return "undefined"
-    try:
-        return json_codec.dumps(raw).decode("utf-8", "replace")
-    except ValueError:  # read from infinity, or nested too deeply: JSON comes in that does not go out
-        return "..."
+_REQUESTS: Final[dict[type, str]] = {
+    RpcDescriptor: "rpcCall",
+    ChannelDescriptor: "channel",
+    SignalDescriptor: "signal",
+}
 
 
 def _integer(value: Any) -> int | None:
-    """Ids are JSON numbers with an integer value: 3.0 counts, 3.5 and true do not."""
-    if type(value) is int:
-        return value
-    return int(value) if type(value) is float and value.is_integer() else None
+    return int(value) if is_id(value) else None

@@ -22,7 +22,8 @@ not hit another request to the same endpoint.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from lmwire_runtime.credentials import REDACTED
 from lmwire_runtime.errors import (
@@ -38,6 +39,9 @@ from lmwire_runtime.limits import Limits
 from lmwire_runtime.receipts import Receipts
 from lmwire_runtime.refusals import PeerWarning
 from lmwire_runtime.wire import UNSET, WarningSink, describe
+
+if TYPE_CHECKING:
+    from lmwire_runtime.signal_session import ClientSignals
 
 __all__ = ["WARNING_LIMIT", "Call", "Channel", "ClientSession", "Exchange", "Lacking"]
 
@@ -72,6 +76,8 @@ class ClientSession:
         """Endpoints, with their kind, that the server has said it does not have."""
         self.calls: dict[int, Call] = {}
         self._channels: dict[int, Channel] = {}
+        self.others: dict[int, Exchange] = {}
+        """Exchanges that are neither calls nor channels."""
         self.receipts = Receipts(self)
         self._next_id = 0
         self._forgotten = 0
@@ -88,9 +94,20 @@ class ClientSession:
             "rpcError": self._on_rpc_error,
             "communicationWarning": self._on_warning,
             "keepAliveAck": self.receipts.on_keep_alive_ack,
+            "signalUpdate": self._on_signal,
+            "signalError": self._on_signal,
+            "writableSignalUpdate": self._on_signal,
+            "writableSignalError": self._on_signal,
         }
 
     # What the user does.
+
+    @cached_property
+    def signals(self) -> ClientSignals:
+        """The signals of this connection."""
+        from lmwire_runtime.signal_session import ClientSignals  # few programs use any
+
+        return ClientSignals(self)
 
     @property
     def mute(self) -> bool:
@@ -100,7 +117,7 @@ class ClientSession:
     @property
     def idle(self) -> bool:
         """Whether nobody waits for anything; draining exchanges do not count."""
-        return all(exchange.draining for exchange in [*self.calls.values(), *self._channels.values()])
+        return all(exchange.draining for exchange in self._exchanges())
 
     def authenticate(self, identifier: str, passkey: str) -> None:
         """Queue the authentication packet, which has to be the first thing sent, and alone until the answer."""
@@ -164,6 +181,8 @@ class ClientSession:
         """End an exchange from this side; the server is asked to stop a channel that is still open."""
         if isinstance(exchange, Channel):
             self.cancel(exchange)
+        elif not isinstance(exchange, Call):
+            self.signals.withdraw(exchange)
         exchange.draining = True
         self.finish(exchange, error)
         self._forget_oldest(self._table(exchange))
@@ -172,6 +191,8 @@ class ClientSession:
     def retract(self, exchange: Exchange, error: LMWireError) -> None:
         """End an exchange whose request was never sent, so that the server is not bothered with it."""
         self._table(exchange).pop(exchange.id, None)
+        if not isinstance(exchange, (Call, Channel)):
+            self.signals.withdraw(exchange, sent=False)
         self.finish(exchange, error)
 
     def lose(self, error: LMWireError) -> None:
@@ -181,9 +202,9 @@ class ClientSession:
         self.lost = error
         self.paused = None
         self.outgoing.clear()
-        pending: list[Exchange] = [*self.calls.values(), *self._channels.values()]
-        self.calls.clear()
-        self._channels.clear()
+        pending = self._exchanges()
+        for table in (self.calls, self._channels, self.others):
+            table.clear()
         for exchange in pending:
             self.finish(exchange, self.copy_for(exchange, error))
 
@@ -318,17 +339,24 @@ class ClientSession:
         else:
             self.finish(call, self.copy_for(call, RpcError(frame.get("error"))))
 
+    def _on_signal(self, frame: dict[str, Any], size: int) -> None:
+        self.signals.receive(frame)
+
     def _on_warning(self, frame: dict[str, Any], size: int) -> None:
         self.warnings_received += 1
         warning = PeerWarning.of(frame)
+        place = self.signals.place_warning if warning.is_about_signals else self._place_warning
+        if not place(warning) and not warning.tells_channel_id and not warning.names(self.lacking):
+            self.warn(
+                ("warning", warning.kind or warning.text),
+                f"{self.namespace}: the server warns: {warning.text[:500]}",
+            )
+
+    def _place_warning(self, warning: PeerWarning) -> bool:
+        """End the request that a warning is about; returns False if there is none such."""
         exchange = warning.find(self.calls.values(), self._channels)
         if exchange is None:
-            if not warning.tells_channel_id and not warning.names(self.lacking):
-                self.warn(
-                    ("warning", warning.kind or warning.text),
-                    f"{self.namespace}: the server warns: {warning.text[:500]}",
-                )
-            return
+            return False
         error = warning.error()
         self._refuse(exchange, error)
         if isinstance(error, UnsupportedEndpointError):
@@ -337,6 +365,7 @@ class ClientSession:
             for other in list(self._table(exchange).values()):
                 if other.endpoint == exchange.endpoint and other.request is not None:
                     self._refuse(other, error)
+        return True
 
     def _refuse(self, exchange: Exchange, error: LMWireError) -> None:
         self._table(exchange).pop(exchange.id, None)
@@ -345,6 +374,10 @@ class ClientSession:
     def has_channel(self, identity: int) -> bool:
         """Whether there is such a channel that has not ended, or that was given up and may still get frames."""
         return identity in self._channels
+
+    def was_issued(self, identity: int) -> bool:
+        """Whether this session has used an id."""
+        return 0 < identity <= self._next_id
 
     # Budgets.
 
@@ -401,7 +434,12 @@ class ClientSession:
         self.outgoing.append(frame)
 
     def _table(self, exchange: Exchange) -> dict[int, Any]:
-        return self.calls if isinstance(exchange, Call) else self._channels
+        if isinstance(exchange, Call):
+            return self.calls
+        return self._channels if isinstance(exchange, Channel) else self.others
+
+    def _exchanges(self) -> list[Exchange]:
+        return [*self.calls.values(), *self._channels.values(), *self.others.values()]
 
     def _pop(self, table: dict[int, Any], frame: dict[str, Any], key: str) -> Any:
         return table.pop(self.id_in(frame, key), None)
