@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from lmwire.llm.stubs import AsyncLlmNamespace, LlmNamespace
@@ -121,6 +122,7 @@ class LLM(HandleCore):
         super().__init__(identifier)
         self._namespace = namespace
 
+    @cached_property
     def _specifier(self) -> ModelSpecifier:
         from lmwire.llm import plans
         from lmwire.types.models import decode_model_specifier
@@ -218,7 +220,7 @@ class LLM(HandleCore):
         if not isinstance(input, str):
             return [self.tokenize(item, timeout=timeout) for item in input]
         result = self._namespace.rpc.tokenize(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             input_string=check_text(input, "input"),
             timeout=timeout,
         )
@@ -227,7 +229,7 @@ class LLM(HandleCore):
     def count_tokens(self, input: str, *, timeout: Timeout = UNSET) -> int:
         """Return the number of tokens of a text."""
         result = self._namespace.rpc.count_tokens(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             input_string=check_text(input, "input"),
             timeout=timeout,
         )
@@ -236,7 +238,7 @@ class LLM(HandleCore):
     def get_info(self, *, timeout: Timeout = UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; an unloaded one is an error."""
         result = self._namespace.rpc.get_model_info(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             throw_if_not_found=True,
             timeout=timeout,
         )
@@ -247,7 +249,7 @@ class LLM(HandleCore):
     def get_context_length(self, *, timeout: Timeout = UNSET) -> int:
         """Return the number of tokens that fit into the context with which the model is loaded."""
         result = self._namespace.rpc.get_model_info(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             throw_if_not_found=True,
             timeout=timeout,
         )
@@ -260,7 +262,7 @@ class LLM(HandleCore):
         from lmwire import config
 
         result = self._namespace.rpc.get_load_config(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             timeout=timeout,
         )
         return config.LLM_LOAD.from_fields(result.to_wire()["fields"])
@@ -374,6 +376,7 @@ class AsyncLLM(HandleCore):
         super().__init__(identifier)
         self._namespace = namespace
 
+    @cached_property
     def _specifier(self) -> ModelSpecifier:
         from lmwire.llm import plans
         from lmwire.types.models import decode_model_specifier
@@ -471,7 +474,7 @@ class AsyncLLM(HandleCore):
         if not isinstance(input, str):
             return [await self.tokenize(item, timeout=timeout) for item in input]
         result = await self._namespace.rpc.tokenize(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             input_string=check_text(input, "input"),
             timeout=timeout,
         )
@@ -480,7 +483,7 @@ class AsyncLLM(HandleCore):
     async def count_tokens(self, input: str, *, timeout: Timeout = UNSET) -> int:
         """Return the number of tokens of a text."""
         result = await self._namespace.rpc.count_tokens(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             input_string=check_text(input, "input"),
             timeout=timeout,
         )
@@ -489,7 +492,7 @@ class AsyncLLM(HandleCore):
     async def get_info(self, *, timeout: Timeout = UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; an unloaded one is an error."""
         result = await self._namespace.rpc.get_model_info(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             throw_if_not_found=True,
             timeout=timeout,
         )
@@ -500,7 +503,7 @@ class AsyncLLM(HandleCore):
     async def get_context_length(self, *, timeout: Timeout = UNSET) -> int:
         """Return the number of tokens that fit into the context with which the model is loaded."""
         result = await self._namespace.rpc.get_model_info(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             throw_if_not_found=True,
             timeout=timeout,
         )
@@ -513,7 +516,7 @@ class AsyncLLM(HandleCore):
         from lmwire import config
 
         result = await self._namespace.rpc.get_load_config(
-            specifier=self._specifier(),
+            specifier=self._specifier,
             timeout=timeout,
         )
         return config.LLM_LOAD.from_fields(result.to_wire()["fields"])
