@@ -19,7 +19,7 @@ from lmwire_runtime.limits import Timeouts
 from tests.reliability.leftovers import nothing_left
 from tests.runtime.arithmetic import ANYTHING, COUNT, DOUBLE, ECHO, ENOUGH, rpc
 from tests.runtime.scripted_peers import ScriptedConnection, ScriptedPeers, serve_once
-from tests.runtime.shells import KINDS, Shell, Shells, shells_of
+from tests.runtime.shells import KINDS, Shell, shells_of
 
 SWALLOW = rpc("swallow", ANYTHING, ANYTHING)
 # More than the buffers of both ends of a connection hold; the second is more than the shells hold back, too.
@@ -146,8 +146,7 @@ def _close(kind: str) -> None:
         neighbour = shell.open(COUNT, {})
         assert next(neighbour) == {"number": 1}
         sending = [shells.submit(shell.call, SWALLOW, "x" * TOO_MUCH) for _ in range(2)]
-        while not _choked(shells, shell):
-            time.sleep(0.01)
+        wait_until(lambda: unsent(shell) > TOO_MUCH)
         shell.close()
         errors: list[Any] = [future.exception(ENOUGH) for future in sending]
         assert {type(error) for error in errors} == {ClosedError}
@@ -156,7 +155,15 @@ def _close(kind: str) -> None:
         deaf.hear()
 
 
-def _choked(shells: Shells, shell: Shell) -> bool:
-    """Whether bytes wait for the peer."""
+def unsent(shell: Shell) -> int:
+    """Return how many bytes wait for the peer."""
     connection: Any = shell.client.connection("arithmetic")  # type: ignore[attr-defined]
-    return bool(connection._link.unsent > TOO_MUCH)
+    return int(connection._link.unsent)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what nobody tells."""
+    deadline = time.monotonic() + ENOUGH
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
