@@ -385,7 +385,7 @@ def _namespace(
         for part in endpoint.source.parts.values():
             used += named_in(part.type) if part.type is not None else ()
     exports |= {model.names[key]: model.module_of[key] for key in reach.closure(used)}
-    for kind, suffix in (("rpc", "Rpc"), ("channel", "Channels")):
+    for kind, suffix in (("rpc", "Rpc"), ("channel", "Channels"), ("signal", "Signals")):
         if any(endpoint.source.kind == kind for endpoint in endpoints):
             exports |= {f"{prefix}{stem}{suffix}": (package, "stubs") for prefix in ("", "Async")}
     exports[f"{stem}Handlers"] = (package, "handlers")

@@ -36,7 +36,7 @@ _ERRORS: Final = (
     "AuthenticationError", "CancelledError", "ChannelError", "ClosedError", "ConnectError", "ConnectionLostError",
     "IncompleteError", "LMWireError", "NoModelLoadedError", "ProtocolError", "ProtocolMismatchError",
     "RefusedRequestError", "RemoteError", "RequestTimeoutError", "RpcError", "ServerNotFoundError",
-    "SlowConsumerError", "StateError", "UnsupportedEndpointError", "UsageError",
+    "SignalError", "SlowConsumerError", "StateError", "UnsupportedEndpointError", "UsageError",
 )  # fmt: skip
 
 _RUNTIME_EXPORTS: Final[Mapping[str, str]] = {
@@ -194,7 +194,12 @@ class _Words:
         """Return the names of the module of stubs."""
         suffixes = [
             suffix
-            for suffix, kind in (("Channels", "channel"), ("Namespace", ""), ("Rpc", "rpc"))
+            for suffix, kind in (
+                ("Channels", "channel"),
+                ("Namespace", ""),
+                ("Rpc", "rpc"),
+                ("Signals", "signal"),
+            )
             if not kind or namespace.of_kind(kind)
         ]
         return [f"{shell}{namespace.stem}{suffix}" for shell in ("Async", "") for suffix in suffixes]

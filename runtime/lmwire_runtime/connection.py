@@ -301,7 +301,7 @@ def silence_error(session: ClientSession, exchange: Exchange, seconds: float, un
 
     ``unsent`` bytes, of this or of other requests, wait for the peer to take them.
     """
-    what, timeout = ("answer", "rpc") if isinstance(exchange, Call) else ("packet", "channel")
+    what, timeout = ("packet", "channel") if isinstance(exchange, Channel) else ("answer", "rpc")
     hint = f"if the server needs longer, raise the request's timeout or the client's timeouts.{timeout}"
     if unsent:
         hint = f"the server has not taken {unsent} bytes of what it was sent, the next request connects anew"
