@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from lmwire_codegen.cli_bump import diff, sync
 from lmwire_codegen.load import default_schema_folder
 from lmwire_codegen.problems import SchemaProblems
 from lmwire_codegen.write import ForeignFolderError
@@ -68,6 +69,33 @@ def generate(schema: Path | None, out: Path | None, package: str, only: tuple[st
 @_out_option
 @_package_option
 @_only_option
+def selftest(schema: Path | None, out: Path | None, package: str, only: tuple[str, ...]) -> None:
+    """Import every module of the generated package, and send samples of every message there and back."""
+    from lmwire_codegen.selftest import selftest as run
+
+    folder = schema or default_schema_folder()
+    target = _target(folder, out, package)
+    try:
+        result = run(folder, target, package, only)
+    except SchemaProblems as error:
+        _fail(error)
+    for words in result.untried:
+        click.echo(f"note: {words}", err=True)
+    for words in result.failures:
+        click.echo(words, err=True)
+    if result.failures:
+        raise click.ClickException(f"{len(result.failures)} failures of the package in {target}")
+    click.echo(
+        f"{result.modules} modules, {result.endpoints} endpoints, {result.messages} messages, "
+        f"{result.samples} samples: all well"
+    )
+
+
+@main.command()
+@_schema_option
+@_out_option
+@_package_option
+@_only_option
 def check(schema: Path | None, out: Path | None, package: str, only: tuple[str, ...]) -> None:
     """Fail unless the generated package is exactly what the schema says."""
     from lmwire_codegen import pipeline
@@ -85,6 +113,10 @@ def check(schema: Path | None, out: Path | None, package: str, only: tuple[str, 
             f"{len(differences)} files differ from the schema; run `lmwire-codegen generate`"
         )
     click.echo(f"{target} is up to date")
+
+
+main.add_command(sync)
+main.add_command(diff)
 
 
 def _target(schema: Path, out: Path | None, package: str) -> Path:

@@ -78,8 +78,10 @@ class Relator:
         was = {self._json_type(self._old, member): member for member in old}
         now = {self._json_type(self._new, member): member for member in new}
         relations: list[Relation] = [self.relate(was[kind], now[kind]) for kind in was.keys() & now.keys()]
-        relations += ["narrowed"] if was.keys() - now.keys() else []
-        relations += ["widened"] if now.keys() - was.keys() else []
+        if was.keys() - now.keys():
+            relations.append("narrowed")
+        if now.keys() - was.keys():
+            relations.append("widened")
         return joined(*relations)
 
     @staticmethod

@@ -84,6 +84,11 @@ class Report:
     describable: int = 0
 
     @property
+    def breaking(self) -> bool:
+        """Whether anything breaks anybody."""
+        return any(change.breaking for change in self.changes)
+
+    @property
     def breaks_clients(self) -> int:
         """Number of changes that break clients."""
         return sum(change.clients.breaking for change in self.changes)
