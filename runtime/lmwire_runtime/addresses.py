@@ -269,11 +269,19 @@ def _split(authority: str) -> tuple[str, str | None]:
         return host, port if colon else None
     before, _, last = authority.rpartition(":")
     if last == str(DEFAULT_PORT) or not _is_ip_address(authority):
-        raise _Fault(
-            "it has several colons; write host:port, and put an IPv6 address in brackets:"
-            f" [{before or '::1'}]:{last or DEFAULT_PORT}"
-        )
+        raise _Fault(f"it has several colons; {_untangled(authority, before, last)}")
     return authority, None
+
+
+def _untangled(authority: str, before: str, last: str) -> str:
+    """Say how to write an authority with too many colons: it is a bare IPv6 address with a port, or has two ports."""
+    if _is_ip_address(before):
+        return f"an IPv6 address stands in brackets before its port; write [{before}]:{last}"
+    host, *rest = authority.split(":")
+    port = next((part for part in rest if part.isascii() and part.isdigit()), DEFAULT_PORT)
+    if _LABEL.fullmatch(host.rpartition(".")[2].lower()):
+        return f"write host:port, such as {host}:{port}"
+    return f"write host:port, such as {_EXAMPLE}, or [::1]:{DEFAULT_PORT} for an IPv6 address"
 
 
 def _check_host(host: str, port: str | None) -> str:

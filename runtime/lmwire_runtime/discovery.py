@@ -9,7 +9,7 @@ addresses at once. Callers on asyncio get the same, run in a thread of its own.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from lmwire_runtime.addresses import (
@@ -178,11 +178,11 @@ def _first_found(results: Sequence[ProbeResult], setting: HostSetting | None) ->
     for result in results:
         if result.found:
             return result.address
-    hint = _hint(setting, any(result.outcome == "tls" for result in results))
+    hint = _hint(setting, {result.outcome for result in results})
     raise ServerNotFoundError([(str(result.address), result.reason) for result in results], hint=hint)
 
 
-def _hint(setting: HostSetting | None, tls_failed: bool) -> str:
+def _hint(setting: HostSetting | None, outcomes: Collection[ProbeOutcome]) -> str:
     """Say what to do about a server that was not found."""
     start = "Start LM Studio, or its server alone (lms server start), or a stand-in for it (lmwire serve)."
     if setting is None:
@@ -190,8 +190,11 @@ def _hint(setting: HostSetting | None, tls_failed: bool) -> str:
             f"{start} If it runs elsewhere (another machine; outside of this container or WSL), give its address,"
             f" as api_host or in the environment variable {HOST_VARIABLES[0]}."
         )
-    if tls_failed:
+    if "tls" in outcomes:
         hint = "A server runs there; what failed is TLS."
+    elif "not_lm_studio" in outcomes:
+        place = "port and path" if setting.address.prefix else "port"
+        hint = f"Something runs there, but it is not LM Studio: see to the {place}."
     elif setting.address.is_loopback:
         hint = f"{start} Its port is {DEFAULT_PORT} unless changed."
     else:

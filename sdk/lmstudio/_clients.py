@@ -32,25 +32,29 @@ __all__ = [
 ]
 
 
-@speaks_lmstudio
-class PredictionResult(llm.PredictionResult):
-    """The whole text of a finished completion, and what the server said about it. ``str`` of it is the text."""
+if TYPE_CHECKING:  # what the methods of lmwire's handles are declared to return
+    PredictionResult: TypeAlias = llm.PredictionResult
+    PredictionStream: TypeAlias = llm.PredictionStream
+    AsyncPredictionStream: TypeAlias = llm.AsyncPredictionStream
+else:
 
-    __slots__ = ()
+    @speaks_lmstudio
+    class PredictionResult(llm.PredictionResult):
+        """The whole text of a finished completion, and what the server said about it. ``str`` of it is the text."""
 
+        __slots__ = ()
 
-@speaks_lmstudio
-class PredictionStream(llm.PredictionStream):
-    """A completion as it is made: iterate it, or wait for its result."""
+    @speaks_lmstudio
+    class PredictionStream(llm.PredictionStream):
+        """A completion as it is made: iterate it, or wait for its result."""
 
-    result_class = PredictionResult
+        result_class = PredictionResult
 
+    @speaks_lmstudio
+    class AsyncPredictionStream(llm.AsyncPredictionStream):
+        """A completion as it is made: ``async for``, or await its result."""
 
-@speaks_lmstudio
-class AsyncPredictionStream(llm.AsyncPredictionStream):
-    """A completion as it is made: ``async for``, or await its result."""
-
-    result_class = PredictionResult
+        result_class = PredictionResult
 
 
 @speaks_lmstudio

@@ -21,9 +21,10 @@ C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Not public by name, but what users reach by `with`, `for` and `await`.
-_PROTOCOLS: Final = frozenset(
-    {"__aenter__", "__aiter__", "__enter__", "__init__", "__iter__", "_fragments", "_fragments_of"}
-)
+_PROTOCOLS: Final = frozenset({"__aenter__", "__aiter__", "__enter__", "__init__", "__iter__", "_fragments"})
+# What the iterator of an asynchronous stream reads from. In a synchronous one `_fragments` is around it, and has to
+# see lmwire's own error where the server lacks an endpoint: then it tries another one.
+_WITHOUT_FRAGMENTS: Final = frozenset({"_fragments_of"})
 
 
 def translated(function: F) -> F:
@@ -61,8 +62,9 @@ def translated(function: F) -> F:
 
 def speaks_lmstudio(cls: C) -> C:
     """Class decorator: see the module docstring."""
+    protocols = _PROTOCOLS if hasattr(cls, "_fragments") else _PROTOCOLS | _WITHOUT_FRAGMENTS
     for name in dir(cls):
-        if name.startswith("_") and name not in _PROTOCOLS:
+        if name.startswith("_") and name not in protocols:
             continue
         member = inspect.getattr_static(cls, name)
         if inspect.isfunction(member):

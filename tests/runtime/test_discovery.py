@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import attrs
 import pytest
 
 from lmwire_runtime.addresses import Address
@@ -140,6 +141,13 @@ class TestFindServer:
     ) -> None:
         with pytest.raises(ServerNotFoundError, match="environment variable LM_API_HOST"):
             find(environ={"LM_API_HOST": str(refused)}, timeout=LONG)
+
+    def test_something_else_answers(self, listen: Listen, find: Callable[..., Address]) -> None:
+        other = listen(answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope"))
+        with pytest.raises(ServerNotFoundError, match=r"it is not LM Studio: see to the port\."):
+            find(other, timeout=LONG)
+        with pytest.raises(ServerNotFoundError, match=r"it is not LM Studio: see to the port and path\."):
+            find(attrs.evolve(other, prefix="/lm"), timeout=LONG)
 
     def test_a_remote_server_does_not_answer(self, find: Callable[..., Address]) -> None:
         with pytest.raises(

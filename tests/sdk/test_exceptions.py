@@ -9,6 +9,7 @@ import pytest
 
 import lmstudio
 import lmwire
+from lmstudio.exceptions import translate
 from lmwire.llm import LLM
 from lmwire_emulator import EmulatorThread, parse_script
 
@@ -107,6 +108,98 @@ def test_unknown_models_and_servers() -> None:
         lmstudio.Client("127.0.0.1:9", "no token")
 
 
+# Every error that lmwire has, and what the drop-in makes of it.
+TRANSLATIONS: dict[type[lmwire.LMWireError], type[lmstudio.LMStudioError]] = {
+    lmwire.LMWireError: lmstudio.LMStudioClientError,
+    lmwire.UsageError: lmstudio.LMStudioValueError,
+    lmwire.StateError: lmstudio.LMStudioRuntimeError,
+    lmwire.ClosedError: lmstudio.LMStudioRuntimeError,
+    lmwire.ProtocolError: lmstudio.LMStudioClientError,
+    lmwire.ProtocolMismatchError: lmstudio.LMStudioClientError,
+    lmwire.UnsupportedEndpointError: lmstudio.LMStudioServerError,
+    lmwire.RefusedRequestError: lmstudio.LMStudioServerError,
+    lmwire.RemoteError: lmstudio.LMStudioServerError,
+    lmwire.RpcError: lmstudio.LMStudioServerError,
+    lmwire.ChannelError: lmstudio.LMStudioServerError,
+    lmwire.SignalError: lmstudio.LMStudioServerError,
+    lmwire.NoModelLoadedError: lmstudio.LMStudioClientError,
+    lmwire.IncompleteError: lmstudio.LMStudioChannelClosedError,
+    lmwire.AuthenticationError: lmstudio.LMStudioServerError,
+    lmwire.ConnectError: lmstudio.LMStudioWebsocketError,
+    lmwire.ServerNotFoundError: lmstudio.LMStudioClientError,
+    lmwire.ConnectionLostError: lmstudio.LMStudioWebsocketError,
+    lmwire.RequestTimeoutError: lmstudio.LMStudioTimeoutError,
+    lmwire.CancelledError: lmstudio.LMStudioCancelledError,
+    lmwire.SlowConsumerError: lmstudio.LMStudioClientError,
+}
+FACTS: dict[type[lmwire.LMWireError], tuple[tuple[Any, ...], dict[str, Any]]] = {
+    lmwire.ProtocolMismatchError: (
+        (lmwire.DecodeError("/x", "text", "5"),),
+        {"revision": "today", "raw": {}},
+    ),
+    lmwire.RemoteError: (({"title": "words"},), {}),
+    lmwire.RpcError: (({"title": "words"},), {}),
+    lmwire.ChannelError: (({"title": "words"},), {}),
+    lmwire.SignalError: (({"title": "words"},), {}),
+    lmwire.ServerNotFoundError: (([("host:1", "words")],), {"hint": "none"}),
+    lmwire.RequestTimeoutError: (("words",), {"seconds": 1.0}),
+    lmwire.SlowConsumerError: ((), {"buffered_bytes": 1, "stall_seconds": 1.0}),
+}
+
+
+def _all_kinds(kind: type[lmwire.LMWireError]) -> set[type[lmwire.LMWireError]]:
+    return {kind, *(found for below in kind.__subclasses__() for found in _all_kinds(below))}
+
+
+def test_no_error_is_without_a_translation() -> None:
+    assert _all_kinds(lmwire.LMWireError) == set(TRANSLATIONS)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), TRANSLATIONS.items())
+def test_translation(ours: type[lmwire.LMWireError], theirs: type[lmstudio.LMStudioError]) -> None:
+    arguments, facts = FACTS.get(ours, (("words",), {}))
+    error = ours(*arguments, **facts)
+    translated = translate(error)
+
+    assert type(translated) is theirs
+    assert str(translated) == str(error)
+
+
+CODES = {
+    "generic.noModelMatchingQuery": lmstudio.LMStudioModelNotFoundError,
+    "generic.pathNotFound": lmstudio.LMStudioModelNotFoundError,
+    "generic.presetNotFound": lmstudio.LMStudioPresetNotFoundError,
+    "generic.somethingElse": lmstudio.LMStudioServerError,
+}
+
+
+@pytest.mark.parametrize(("code", "theirs"), CODES.items())
+def test_codes_decide(code: str, theirs: type[lmstudio.LMStudioServerError]) -> None:
+    error = translate(lmwire.RpcError({"title": "words", "displayData": {"code": code}}))
+
+    assert type(error) is theirs
+
+
+@pytest.mark.parametrize("raw", [None, "words", {}, {"title": None, "displayData": 5}, 5])
+def test_errors_in_any_shape_are_understood(raw: Any) -> None:
+    error = translate(lmwire.ChannelError(raw))
+
+    assert isinstance(error, lmstudio.LMStudioServerError)
+    assert error.server_error is not None
+    assert error.server_error.title == ("words" if raw == "words" else "Unknown error")
+    assert error.server_error.display_data is None
+
+
+def test_an_answer_that_does_not_fit_is_translated(model: LLM) -> None:
+    result = model.complete("y")
+    with pytest.raises(lmstudio.ValidationError, match="the text does not fit Shape"):
+        result.parse_as(Shape)
+
+
+class Shape(lmstudio.BaseModel):
+    sides: int
+
+
 def test_server_errors_keep_the_servers_object() -> None:
     with (
         EmulatorThread() as emulator,
@@ -128,3 +221,49 @@ async def test_asyncio_too() -> None:
         with pytest.raises(lmstudio.LMStudioModelNotFoundError):
             await client.llm.model("nobody/nothing")
         await client.close()
+
+
+async def test_an_error_in_an_asynchronous_loop_is_translated() -> None:
+    rules = [{"reply": {"fragments": [" a"], "end": {"error": {"title": "broke"}}}}]
+    with EmulatorThread(script=parse_script({"rules": rules})) as emulator:
+        client = lmstudio.AsyncClient(emulator.api_host)
+        stream = (await client.llm.model()).complete_stream("x")
+        fragments: list[str] = []
+
+        async def read() -> None:
+            async for fragment in stream:
+                fragments.append(str(fragment))
+
+        with pytest.raises(lmstudio.LMStudioPredictionError, match="broke"):
+            await read()
+        with pytest.raises(lmstudio.LMStudioPredictionError, match="broke"):
+            stream.result()
+        with pytest.raises(lmstudio.LMStudioRuntimeError, match="has ended"):
+            await read()
+        await client.aclose()
+
+    assert fragments == [" a"]
+
+
+@pytest.mark.parametrize("name", ["Chat", "embedding_model", "prepare_image", "ToolFunctionDef"])
+def test_later_work_says_so(name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"no attribute '{name}': \w+ is later work in lmwire"):
+        getattr(lmstudio, name)
+
+
+def test_later_methods_say_so(model: LLM) -> None:
+    for method in ("respond", "respond_stream", "act", "apply_prompt_template"):
+        with pytest.raises(AttributeError, match=f"'LLM' object has no attribute '{method}': .* later work"):
+            getattr(model, method)
+    with pytest.raises(AttributeError, match="prepare_image': files is later work"):
+        _ = lmstudio.Client("127.0.0.1:9").prepare_image  # type: ignore[attr-defined]
+    for missing in (lmstudio, model):
+        with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
+            _ = missing.nonsense  # type: ignore[union-attr]
+
+
+def test_embedding_models_are_refused_in_words() -> None:
+    with pytest.raises(lmstudio.LMStudioValueError, match="embedding models are later work"):
+        lmstudio.Client("127.0.0.1:9").list_loaded_models("embedding")
+    with pytest.raises(lmstudio.LMStudioValueError, match="namespace must be 'llm'"):
+        lmstudio.Client("127.0.0.1:9").list_downloaded_models("lmm")

@@ -12,7 +12,7 @@ import operator
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from datetime import date, datetime, time
 from typing import Any, Final
 from uuid import UUID
@@ -202,7 +202,7 @@ def _constrained(value: Any, extras: tuple[Any, ...], where: str) -> Any:
         if name in found and isinstance(value, (int, float)) and not fits(value, found[name]):
             raise Misfit(where, f"expected {words} {found[name]}, found {value!r}")
     for name, (fits, words) in _LENGTHS.items():
-        if name in found and hasattr(value, "__len__") and not fits(len(value), found[name]):
+        if name in found and isinstance(value, Sized) and not fits(len(value), found[name]):
             raise Misfit(where, f"expected a length of {words} {found[name]}, found {len(value)}")
     if "pattern" in found and isinstance(value, str) and not re.search(found["pattern"], value):
         raise Misfit(where, f"expected text like {found['pattern']!r}, found {value!r}")
