@@ -73,7 +73,10 @@ ASIDE: Final[Sequence[tuple[str, str, str]]] = (
         )
         for engine in ("llama", "mlx", "yuzu")
     ),
-    ("js-2.0.0", "llm.prediction.stopStrings", "the empty list that completeRawText has and predict has not"),
+    *(
+        (sdk, "llm.prediction.stopStrings", "the empty list that completeRawText has and predict has not")
+        for sdk in ("js-2.0.0", "ours")
+    ),
     ("ours", "load.gpuSplitConfig", "sent whenever gpu is given, as the Python SDK does"),
 )
 

@@ -111,7 +111,7 @@ def test_we_send_what_the_peer_sends(call: Call, generation: Generation, peer: P
         if peer is not None:
             _compare(peer, call, ours)
         else:
-            aside = {"llm.prediction.stopStrings": []}
+            aside: dict[str, Any] = {"llm.prediction.stopStrings": []}
             expected = {field["key"]: field["value"] for field in ALONE[call.name]}
             assert_same({**aside, **_options(ours)}, {**aside, **expected})
 

@@ -192,7 +192,7 @@ class Caller:
         self.handle.count_tokens("left")
 
     def _options(self, given: dict[str, Any]) -> dict[str, Any]:
-        options = {name: given[name] for name in ("config", "preset") if name in given}
+        options: dict[str, Any] = {name: given[name] for name in ("config", "preset") if name in given}
         return {**options, "response_format": given["schema"]} if "schema" in given else options
 
     def _callbacks(self, seen: list[Any]) -> dict[str, Any]:
