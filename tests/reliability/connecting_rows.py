@@ -17,7 +17,7 @@ from lmwire_runtime.errors import (
 from tests.reliability.table import SOON, ConnectingRow, Fails, Gives
 from tests.runtime.scripted_peers import ScriptedConnection
 
-NO_LM_STUDIO: Final = r"no LM Studio server was found.*127\.0\.0\.1:\d+: not LM Studio: .*Start LM Studio"
+NO_LM_STUDIO: Final = r"no LM Studio server was found.*127\.0\.0\.1:\d+: not LM Studio: .*see to the port"
 NO_ANSWER: Final = Fails(
     AuthenticationError, "did not answer the authentication as LM Studio does.*is it an LM Studio server"
 )

@@ -261,7 +261,7 @@ MESSAGE_ROWS: Final = (
         does=_unknown_frames,
         warnings=1,
     ),
-    Row(name="signals", what="Updates of a signal that nobody subscribed to.", does=_signals, warnings=1),
+    Row(name="signals", what="Updates of a signal that nobody subscribed to.", does=_signals),
     Row(name="quiet-frames", what="Acknowledgements of what was never sent.", does=_quiet_frames),
     Row(name="unknown-ids", what="Frames of every kind for ids that were never used.", does=_unknown_ids),
     Row(
