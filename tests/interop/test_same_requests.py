@@ -131,3 +131,17 @@ def test_the_attempt_at_what_an_older_server_lacks_is_made_once() -> None:
                 if frame.get("endpoint") == "completeRawText"
             ]
             assert asked == [CALLS[0].name]
+
+
+@requires("official-node", "official-python")
+def test_nothing_is_set_aside_for_nothing() -> None:
+    used: set[tuple[str, str]] = set()
+    for generation in GENERATIONS:
+        for call in CALLS:
+            peer = peer_of(call, generation)
+            if peer is not None and peer.part == "options":
+                mine = _options(_frames("lmwire", generation, call))
+                others = _options(_frames(peer.client, peer.against, call))
+                used |= {("ours", key) for key in mine.keys() - others.keys()}
+                used |= {(peer.client, key) for key in others.keys() - mine.keys()}
+    assert used == {(whose, key) for whose, key, _ in ASIDE}
