@@ -14,7 +14,7 @@ from lmwire_runtime.addresses import Address, HostSetting, configured_host
 from lmwire_runtime.clock import SYSTEM_CLOCK, Clock
 from lmwire_runtime.connection import Settings, Tap
 from lmwire_runtime.credentials import Credentials, resolve_credentials
-from lmwire_runtime.discovery import find_server, find_server_async
+from lmwire_runtime.discovery import PROBE_SECONDS, find_server, find_server_async
 from lmwire_runtime.errors import UsageError
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from lmwire_runtime.wire import Decoding
@@ -92,16 +92,23 @@ class ClientCore:
             ServerNotFoundError: It does not; says what was tried, why each failed, and what to do.
         """
         if self._configured is not None:
-            find_server(self._configured, ssl_context=self.settings.ssl_context)
+            find_server(self._configured, timeout=self._patience, ssl_context=self.settings.ssl_context)
         else:
             self.find_address()
 
     async def check_server_async(self) -> None:
         """Same as ``check_server``, without blocking the event loop."""
         if self._configured is not None:
-            await find_server_async(self._configured, ssl_context=self.settings.ssl_context)
+            await find_server_async(
+                self._configured, timeout=self._patience, ssl_context=self.settings.ssl_context
+            )
         else:
             await self.find_address_async()
+
+    @property
+    def _patience(self) -> float:
+        """How long the server may take to answer a probe, if it is the one to use: it may be busy, or far away."""
+        return self.settings.timeouts.connect or PROBE_SECONDS
 
     def find_address(self) -> Address:
         """Return the server's address, looking for it on this machine if none was given.

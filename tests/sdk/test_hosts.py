@@ -162,3 +162,15 @@ def test_the_address_of_a_client_is_known_once_it_is_found(
     assert lmstudio.Client(emulator.api_host).api_host == emulator.api_host
     with pytest.raises(lmstudio.LMStudioRuntimeError, match="has not been looked for"):
         _ = lmstudio.Client().api_host
+
+
+def test_a_busy_server_may_take_longer_than_a_search() -> None:
+    """A server that is named is waited for as a connection is; only a search has to be quick."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        for seconds in (0.05, 0.1):
+            client = lmwire.Client(host, timeouts=lmwire.Timeouts(connect=seconds))
+            with pytest.raises(lmwire.ServerNotFoundError, match=f"no reply within {seconds:g} s"):
+                client.check_server()
