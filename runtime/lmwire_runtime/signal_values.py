@@ -1,7 +1,8 @@
 """Between what a signal's patches work on and its typed value; the same on both sides.
 
 Patches work on the value as it is sent: JSON data, at superjson endpoints values of ``js_values``. The typed value is
-what the endpoint's codec makes of its plain rendering.
+what the endpoint's codec makes of its plain rendering. They share no list and no dict, so that a user who alters a
+typed value in place changes nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from lmwire_runtime import patches as patching
+from lmwire_runtime import superjson
 from lmwire_runtime.descriptors import SignalDescriptor
 from lmwire_runtime.patches import Patch
 from lmwire_runtime.wire import UNSET, Decoding
@@ -26,11 +28,8 @@ def to_typed(descriptor: SignalDescriptor[Any, T], value: Any, decoding: Decodin
         DecodeError: It does not fit the schema.
         RecursionError: It is nested too deeply.
     """
-    if descriptor.serialization == "superjson":
-        from lmwire_runtime import superjson
-
-        value = superjson.plain(value)
-    return descriptor.value.decode(value, decoding)
+    plain = superjson.plain(value) if descriptor.serialization == "superjson" else _copied(value)
+    return descriptor.value.decode(plain, decoding)
 
 
 def to_value(descriptor: SignalDescriptor[Any, T], typed: T) -> Any:
@@ -39,11 +38,15 @@ def to_value(descriptor: SignalDescriptor[Any, T], typed: T) -> Any:
     Raises:
         AttributeError, TypeError, ValueError: It is not of the endpoint's type.
     """
-    value = descriptor.value.encode(typed)
-    if descriptor.serialization == "superjson" and value is not UNSET:
-        from lmwire_runtime import superjson
+    return superjson.enriched(_copied(descriptor.value.encode(typed)), descriptor.value.annotations)
 
-        return superjson.enriched(value, descriptor.value.annotations)
+
+def _copied(value: Any) -> Any:
+    """Copy JSON data; undefined keys are left out, undefined elements become null."""
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items() if item is not UNSET}
+    if type(value) in (list, tuple):
+        return [None if item is UNSET else _copied(item) for item in value]
     return value
 
 
@@ -69,8 +72,6 @@ def patches_from_wire(descriptor: SignalDescriptor[Any, Any], patches: Sequence[
     """
     if descriptor.serialization != "superjson":
         return list(patches)
-    from lmwire_runtime import superjson
-
     return [superjson.decode(patch, (None, index)) for index, patch in enumerate(patches)]
 
 
@@ -82,6 +83,4 @@ def patches_to_wire(descriptor: SignalDescriptor[Any, Any], patches: Sequence[Pa
     """
     if descriptor.serialization != "superjson":
         return list(patches)
-    from lmwire_runtime import superjson
-
     return [superjson.encode(patch) for patch in patches]
