@@ -101,7 +101,9 @@ TABLE: dict[str, Requirement] = {
         "put python3.10 ... python3.14 on the path, two of them",
         pythons.missing,
     ),
-    "gevent": Requirement("gevent", "install it, where it has a wheel for this Python", _importable("gevent")),
+    "gevent": Requirement(
+        "gevent", "install it, where it has a wheel for this Python", _importable("gevent")
+    ),
     "jupyter": Requirement(
         "a Jupyter kernel", "install nbclient and ipykernel", _importable("nbclient", "ipykernel")
     ),
