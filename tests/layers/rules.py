@@ -43,7 +43,11 @@ RULES = (
     Rule(
         files=tuple(
             f"runtime/lmwire_runtime/{name}.py"
-            for name in ("session", "server_session", "descriptors", "errors")
+            for name in (
+                *("session", "server_session", "descriptors", "errors", "exchanges", "receipts", "refusals"),
+                *("signal_session", "server_signals", "signal_values", "patches"),
+                *("js_values", "superjson", "superjson_decoding", "superjson_encoding"),
+            )
         ),
         because="the session is sans-I/O",
         never=(
