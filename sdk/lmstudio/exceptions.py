@@ -4,7 +4,7 @@
      ├── LMStudioServerError             the server reports a failure
      │    ├── LMStudioModelNotFoundError
      │    ├── LMStudioPresetNotFoundError
-     │    ├── LMStudioChannelClosedError   a channel was closed without its result
+     │    ├── LMStudioChannelClosedError   a channel was closed without its result; also an LMStudioRuntimeError
      │    └── LMStudioPredictionError
      ├── LMStudioClientError             this side could not go on
      │    ├── LMStudioUnknownMessageWarning
@@ -80,10 +80,6 @@ class LMStudioPresetNotFoundError(LMStudioServerError):
     """No preset matches."""
 
 
-class LMStudioChannelClosedError(LMStudioServerError):
-    """The server closed a channel before its result."""
-
-
 class LMStudioPredictionError(LMStudioServerError):
     """The server reports a failure of a prediction."""
 
@@ -110,6 +106,10 @@ class LMStudioTimeoutError(LMStudioError, TimeoutError):
 
 class LMStudioRuntimeError(LMStudioError, RuntimeError):
     """An object was used in the wrong state."""
+
+
+class LMStudioChannelClosedError(LMStudioServerError, LMStudioRuntimeError):
+    """The server closed a channel before its result; the official SDK raises LMStudioRuntimeError then."""
 
 
 class LMStudioValueError(LMStudioError, ValueError):

@@ -267,3 +267,9 @@ def test_embedding_models_are_refused_in_words() -> None:
         lmstudio.Client("127.0.0.1:9").list_loaded_models("embedding")
     with pytest.raises(lmstudio.LMStudioValueError, match="namespace must be 'llm'"):
         lmstudio.Client("127.0.0.1:9").list_downloaded_models("lmm")
+
+
+def test_a_channel_closed_without_a_result_is_caught_as_officially() -> None:
+    error = translate(lmwire.IncompleteError("the server closed the channel without a result"))
+    assert isinstance(error, lmstudio.LMStudioRuntimeError)
+    assert isinstance(error, lmstudio.LMStudioChannelClosedError)
