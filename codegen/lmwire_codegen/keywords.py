@@ -1,12 +1,13 @@
-"""What the keywords of JSON Schema have to hold: one table, for upstream's exports and for ``schema/wire`` alike."""
+"""What the keywords of JSON Schema have to hold, and where references are: in exports and in ``schema/wire`` alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-__all__ = ["KEYWORDS", "Check"]
+__all__ = ["KEYWORDS", "Check", "references_in", "with_references"]
 
+Steps: TypeAlias = "tuple[str | int, ...]"
 Check: TypeAlias = "tuple[Callable[[Any], bool], str]"
 """Tells whether a value is as it should be; what it should be, in words."""
 
@@ -53,3 +54,37 @@ KEYWORDS: Final[Mapping[str, Check]] = {
     "uniqueItems": _FLAG,
 }  # fmt: skip
 """Keywords that hold no schema, and what they hold."""
+
+_DATA: Final = frozenset({"const", "enum", "default", "examples"})
+_TABLES: Final = frozenset({"properties", "definitions", "$defs", "rpc", "channel", "signal"})
+
+
+def references_in(schema: Any, path: Steps = (), *, is_table: bool = False) -> Iterator[tuple[Steps, str]]:
+    """Yield every ``$ref`` below ``schema`` with the path of the object that has it; what is data is no reference."""
+    if isinstance(schema, Mapping):
+        if not is_table and isinstance(schema.get("$ref"), str):
+            yield path, schema["$ref"]
+        for key, child in schema.items():
+            if is_table or key not in _DATA:
+                inside = not is_table and key in _TABLES
+                yield from references_in(child, (*path, key), is_table=inside)
+    elif isinstance(schema, list):
+        for index, child in enumerate(schema):
+            yield from references_in(child, (*path, index))
+
+
+def with_references(schema: Any, replaced: Callable[[str], str], *, is_table: bool = False) -> Any:
+    """Return a copy of ``schema`` in which every ``$ref`` is what ``replaced`` makes of it."""
+    if isinstance(schema, list):
+        return [with_references(child, replaced) for child in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    copied: dict[str, Any] = {}
+    for key, child in schema.items():
+        if not is_table and key == "$ref" and isinstance(child, str):
+            copied[key] = replaced(child)
+        elif not is_table and key in _DATA:
+            copied[key] = child
+        else:
+            copied[key] = with_references(child, replaced, is_table=not is_table and key in _TABLES)
+    return copied

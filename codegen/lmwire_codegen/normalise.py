@@ -232,7 +232,11 @@ class _Normaliser:
         return AnyType()
 
     def _enum(self, schema: Mapping[str, Any], key: str, names: tuple[str, ...], place: Location) -> Type:
-        values = list(dict.fromkeys(value for value in schema["enum"] if value is not None))
+        values: list[Any] = [value for value in schema["enum"] if isinstance(value, (str, int))]
+        if len(values) == sum(value is not None for value in schema["enum"]):
+            values = list(dict.fromkeys(values))
+        else:
+            values = []  # there is something else, so there is no enum
         nullable = None in schema["enum"]
         type_: Type
         if values and all(isinstance(value, str) for value in values):

@@ -7,7 +7,7 @@ cannot be told apart in it becomes any JSON value, and is said: a new quirk of u
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,7 +98,8 @@ def _softened(folder: SchemaFolder) -> Source:
         try:
             return Source(folder=folder, schema=normalise(folder), opaque=opaque)
         except SchemaProblems as error:
-            fresh = {problem.location: problem.message for problem in error.problems}
+            found = {problem.location: problem.message for problem in error.problems}
+            fresh = {place: words for place, words in found.items() if not _has_inside(place, found)}
             if not all(problem.opaque for problem in error.problems) or fresh.keys() <= opaque.keys():
                 raise
             opaque |= fresh
@@ -110,6 +111,11 @@ def _softened(folder: SchemaFolder) -> Source:
     problems.add(Location(""), "the schema has too many places that cannot be told apart")
     problems.raise_if_any()
     raise AssertionError("unreachable")
+
+
+def _has_inside(place: Location, others: Collection[Location]) -> bool:
+    """Tell whether one of ``others`` lies inside ``place``; it may be all that is wrong there."""
+    return any(other.file == place.file and other.pointer.startswith(f"{place.pointer}/") for other in others)
 
 
 def _allow_anything(document: Any, place: Location, message: str) -> None:

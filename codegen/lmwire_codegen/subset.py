@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from lmwire_codegen.keywords import references_in
 from lmwire_codegen.load import SchemaFolder
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.validate import is_namespace_file, is_types_file, target_of
@@ -76,17 +77,9 @@ def _used(documents: Mapping[str, Any], start: Mapping[str, Any]) -> set[tuple[s
     return used
 
 
-def _targets(schema: Any, file: str) -> Iterator[tuple[str, str]]:
-    if isinstance(schema, Mapping):
-        reference = schema.get("$ref")
-        target = target_of(file, reference) if isinstance(reference, str) else None
-        if target is not None:
-            yield target
-        for child in schema.values():
-            yield from _targets(child, file)
-    elif isinstance(schema, list):
-        for child in schema:
-            yield from _targets(child, file)
+def _targets(schema: Any, file: str) -> list[tuple[str, str]]:
+    targets = [target_of(file, reference) for _, reference in references_in(schema)]
+    return [target for target in targets if target is not None]
 
 
 def _options(options: Mapping[str, Any], surface: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from lmwire_codegen.importer.shape import check_shape, check_values
+from lmwire_codegen.keywords import references_in
 from lmwire_codegen.problems import Location, Problems, SchemaProblem, SchemaProblems, pointer
 
 __all__ = ["SLOTS", "Address", "Endpoint", "Export", "Node", "read_export"]
@@ -194,25 +195,13 @@ def _endpoints(export: Export, namespace: str, problems: Problems) -> Iterator[E
 
 def _check_references(export: Export, document: Any, problems: Problems) -> None:
     """Report references that lead nowhere or in a circle."""
-
-    def walk(value: Any, segments: tuple[str | int, ...]) -> None:
-        if isinstance(value, Mapping):
-            reference = value.get("$ref")
-            if isinstance(reference, str):
-                address = export.address_of(reference)
-                if address is None or export.at(address) is None:
-                    problems.add(Location(export.file, pointer(segments)), f"dangling $ref {reference!r}")
-                elif _runs_in_a_circle(export, value):
-                    problems.add(
-                        Location(export.file, pointer(segments)), f"$ref {reference!r} leads back to itself"
-                    )
-            for name, child in value.items():
-                walk(child, (*segments, name))
-        elif isinstance(value, list):
-            for index, child in enumerate(value):
-                walk(child, (*segments, index))
-
-    walk(document, ())
+    for path, reference in references_in(document):
+        place = Location(export.file, pointer(path))
+        address = export.address_of(reference)
+        if address is None or export.at(address) is None:
+            problems.add(place, f"dangling $ref {reference!r}")
+        elif _runs_in_a_circle(export, {"$ref": reference}):
+            problems.add(place, f"$ref {reference!r} leads back to itself")
 
 
 def _runs_in_a_circle(export: Export, node: Node) -> bool:

@@ -7,7 +7,7 @@ upstream does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 from lmwire_codegen.importer.export import Export, read_export
 from lmwire_codegen.importer.homes import Homes
 from lmwire_codegen.importer.translate import Schema, Translator
+from lmwire_codegen.keywords import references_in, with_references
 from lmwire_codegen.load import load_repairs
 from lmwire_codegen.naming import pascal_case
 from lmwire_codegen.problems import Location, Problems
@@ -126,18 +127,6 @@ def _types(export: Export, translator: Translator, repairs: Repairs, problems: P
     return types
 
 
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, Mapping):
-        reference = schema.get("$ref")
-        if isinstance(reference, str):
-            yield reference.removeprefix(_REFERENCE)
-        for value in schema.values():
-            yield from _references(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from _references(value)
-
-
 def _topics(types: Mapping[str, Schema], repairs: Repairs) -> dict[str, str]:
     order = list(repairs.topics)
 
@@ -152,7 +141,8 @@ def _topics(types: Mapping[str, Schema], repairs: Repairs) -> dict[str, str]:
     while moved:
         moved = False
         for name, schema in types.items():
-            lowest = max((ranks[used] for used in _references(schema)), default=0)
+            used = {reference.removeprefix(_REFERENCE) for _, reference in references_in(schema)}
+            lowest = max((ranks[other] for other in used), default=0)
             if ranks[name] < lowest:
                 ranks[name], moved = lowest, True
     return {name: order[rank] for name, rank in ranks.items()}
@@ -160,16 +150,7 @@ def _topics(types: Mapping[str, Schema], repairs: Repairs) -> dict[str, str]:
 
 def _resolved(schema: Any, topics: Mapping[str, str], file: str) -> Any:
     """Replace ``type:Name`` by a reference that is relative to ``file`` (without its suffix)."""
-    if isinstance(schema, Mapping):
-        return {
-            key: _reference(value.removeprefix(_REFERENCE), topics, file)
-            if key == "$ref" and isinstance(value, str)
-            else _resolved(value, topics, file)
-            for key, value in schema.items()
-        }
-    if isinstance(schema, list):
-        return [_resolved(value, topics, file) for value in schema]
-    return schema
+    return with_references(schema, lambda name: _reference(name.removeprefix(_REFERENCE), topics, file))
 
 
 def _reference(name: str, topics: Mapping[str, str], file: str) -> str:
