@@ -111,6 +111,7 @@ def _in_envelope(codec: Codec[T]) -> Codec[T]:
         encoder=partial(_encode_envelope, codec),
         presence=codec.presence,
         type_name=codec.type_name,
+        annotations=codec.annotations,
     )
 
 
