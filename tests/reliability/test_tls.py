@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import gc
 import re
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -29,6 +31,9 @@ from tests.runtime.scripted_peers import ScriptedConnection, ScriptedPeers
 from tests.runtime.shells import KINDS, Shell, Shells, result_of, shells_of
 
 USERS = 16
+
+# Before Python 3.11, asyncio forgets transports whose TLS handshake was cut, and does not answer a close_notify.
+OLD_ASYNCIO = sys.version_info < (3, 11)
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +182,7 @@ class TestMany:
 
 
 class TestEnds:
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning" if OLD_ASYNCIO else "error")
     def test_a_cut_anywhere_in_the_records(
         self, shells: Shells, server: RunningServer, trusting: ssl.SSLContext
     ) -> None:
@@ -204,6 +210,7 @@ class TestEnds:
             relay.cut = None
             assert _numbers(shell, []) == list(range(9))
             shell.close()
+        gc.collect()
 
     def test_a_handshake_in_crumbs_is_limited_as_a_whole(
         self, shells: Shells, server: RunningServer, trusting: ssl.SSLContext
@@ -240,6 +247,8 @@ class TestEnds:
         self, shells: Shells, server_context: ssl.SSLContext, trusting: ssl.SSLContext
     ) -> None:
         """The server gets our close_notify; otherwise its library would report an attack."""
+        if OLD_ASYNCIO and shells.kind == "asyncio":
+            pytest.skip("before Python 3.11, asyncio does not answer a close_notify")
         notified = threading.Event()
 
         def script(connection: ScriptedConnection) -> None:
