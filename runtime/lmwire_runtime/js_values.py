@@ -93,12 +93,16 @@ class ErrorValue:
     details: Mapping[str, Any] = attrs.field(factory=dict)
 
 
+def _numbers(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(values)
+
+
 @attrs.frozen
 class TypedArray:
     """An array of numbers of one machine type; ``kind`` is one of ``TYPED_ARRAYS``."""
 
     kind: str = attrs.field(validator=attrs.validators.in_(TYPED_ARRAYS))
-    values: tuple[float, ...] = attrs.field(converter=tuple)
+    values: tuple[float, ...] = attrs.field(converter=_numbers)
 
 
 def token_of(value: Any) -> Token:

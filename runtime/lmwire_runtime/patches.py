@@ -86,6 +86,7 @@ class _Application:
     def _copied(self, container: Any) -> Any:
         if id(container) in self._own:
             return container
+        copy: Any
         if type(container) is dict or type(container) is list:
             copy = container.copy()
         elif type(container) is Map or type(container) is Set:

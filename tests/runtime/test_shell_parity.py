@@ -10,8 +10,15 @@ import pytest
 
 from lmwire_runtime.async_link import AsyncLink
 from lmwire_runtime.async_shell import AsyncChannel, AsyncClient, AsyncConnection, AsyncNamespace
+from lmwire_runtime.async_signals import (
+    AsyncSignal,
+    AsyncSignalUpdates,
+    AsyncSignalValues,
+    AsyncWritableSignal,
+)
 from lmwire_runtime.sync_link import SyncLink
 from lmwire_runtime.sync_shell import SyncChannel, SyncClient, SyncConnection, SyncNamespace
+from lmwire_runtime.sync_signals import SyncSignal, SyncSignalUpdates, SyncSignalValues, SyncWritableSignal
 
 PAIRS: list[tuple[type, type]] = [
     (SyncConnection, AsyncConnection),
@@ -19,6 +26,10 @@ PAIRS: list[tuple[type, type]] = [
     (SyncNamespace, AsyncNamespace),
     (SyncClient, AsyncClient),
     (SyncLink, AsyncLink),
+    (SyncSignal, AsyncSignal),
+    (SyncWritableSignal, AsyncWritableSignal),
+    (SyncSignalUpdates, AsyncSignalUpdates),
+    (SyncSignalValues, AsyncSignalValues),
 ]
 
 # What only one of the two has, and why.

@@ -52,7 +52,7 @@ class TestReading:
             for number in range(1, 101):
                 served.tick(number, f"tick-{number}")
             served.handlers.until("counter")
-            seen = []
+            seen: list[Any] = []
             while not seen or seen[-1].value.count < 100:
                 seen.append(next(updates))
             assert [tag for update in seen for tag in update.tags] == [

@@ -152,7 +152,8 @@ def test_a_parameter_that_is_no_envelope_is_refused(shells: Shells, server: Runn
 def test_a_result_that_is_no_envelope_has_a_pointer(shells: Shells, peers: ScriptedPeers) -> None:
     def script(connection: ScriptedConnection) -> None:
         connection.authenticate()
-        for result in ([], {"json": [["GGUF"]], "meta": {"values": ["map"]}}, {"json": [["GGUF", 1]]}):
+        odd: list[Any] = [[], {"json": [["GGUF"]], "meta": {"values": ["map"]}}, {"json": [["GGUF", 1]]}]
+        for result in odd:
             call = connection.receive()
             while call["type"] != "rpcCall":
                 call = connection.receive()

@@ -119,7 +119,7 @@ def test_what_is_shared_may_be_left_out_but_once() -> None:
 
 
 def test_a_leaf_whose_dot_upstream_forgot_to_escape() -> None:
-    envelope = {
+    envelope: dict[str, Any] = {
         "json": {"a": {"b.c": "1", "b": {}}, "x.y.z": "2"},
         "meta": {"values": {"a.b.c": ["bigint"], "x.y.z": ["bigint"]}},
     }
