@@ -19,44 +19,11 @@ from lmwire_codegen.importer.layout import translate_export
 from lmwire_codegen.load import load_repairs
 from lmwire_codegen.problems import SchemaProblems
 from lmwire_codegen.repairs import Repairs
+from tests.codegen.exports import INTEGER, STRING, an_export, an_object, ref
 from tests.codegen.support import CHECKOUT, Compiler
+from tests.support.requirements import REVISIONS, requires
 
-REVISIONS = sorted((CHECKOUT.parent / "shared" / "protocol" / "revisions").glob("*.json"))
-needs_revisions = pytest.mark.skipif(
-    not REVISIONS, reason="upstream's exports are not beside the checkout (../shared/protocol/revisions)"
-)
-
-STRING, INTEGER = {"type": "string"}, {"type": "integer"}
 TOPICS = {"small": ("Lid", "Size"), "large": ("Cup*",)}
-
-
-def ref(target: str) -> dict[str, str]:
-    return {"$ref": f"#/definitions/{target}"}
-
-
-def an_object(*required: str, **properties: Any) -> dict[str, Any]:
-    """An object as the export writes it."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def an_export(definitions: Mapping[str, Any], **endpoints: Mapping[str, Any]) -> dict[str, Any]:
-    """An export with one namespace, ``shop``; ``rpc={"buy": {"parameter": ...}}`` as upstream spreads it."""
-    flat: dict[str, Any] = dict(definitions)
-    table = {}
-    for kind, entries in endpoints.items():
-        for name, parts in entries.items():
-            key = f"shop/{kind}/{name}"
-            flat |= {f"{key}/{part}": schema for part, schema in parts.items()}
-            properties = {part: ref(f"{key}/{part}") for part in parts}
-            flat[f"pseudo/{key}"] = an_object(**properties)
-            table[f"{kind}{name[0].upper()}{name[1:]}"] = ref(f"pseudo/{key}")
-    flat["pseudo/shop"] = an_object(**table)
-    return {**an_object("shop", shop=ref("pseudo/shop")), "definitions": flat}
 
 
 @pytest.fixture
@@ -374,7 +341,7 @@ def test_a_failing_import_writes_nothing(tmp_path: Path) -> None:
     assert list(schema.iterdir()) == []
 
 
-@needs_revisions
+@requires("revisions")
 def test_the_committed_schema_is_the_newest_export() -> None:
     schema = CHECKOUT / "schema"
     files = translate_export(read_export(REVISIONS[-1]), load_repairs(schema))
@@ -385,7 +352,7 @@ def test_the_committed_schema_is_the_newest_export() -> None:
         assert json.loads((schema / file).read_text("utf-8")) == content
 
 
-@needs_revisions
+@requires("revisions")
 @pytest.mark.parametrize("export", REVISIONS, ids=lambda path: path.stem)
 def test_every_real_revision_compiles_and_imports(export: Path, tmp_path: Path, compiler: Compiler) -> None:
     schema = tmp_path / "schema"

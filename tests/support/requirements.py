@@ -73,7 +73,20 @@ def _importable(*modules: str) -> Callable[[], str | None]:
     return probe
 
 
+REVISIONS = sorted((CHECKOUT.parent / "shared" / "protocol" / "revisions").glob("*.json"))
+"""Upstream's exports, oldest first; they are never part of this checkout."""
+
+
+def _revisions() -> str | None:
+    return None if REVISIONS else "there is no ../shared/protocol/revisions beside the checkout"
+
+
 TABLE: dict[str, Requirement] = {
+    "revisions": Requirement(
+        "upstream's exports of the protocol",
+        "put them beside the checkout, as ../shared/protocol/revisions/*.json",
+        _revisions,
+    ),
     "git": Requirement("a git checkout", "clone the repository and install git", _git),
     "network": Requirement(
         "Python's package registry",

@@ -258,18 +258,19 @@ class _Comparer:
         for pair in sorted(moved, key=lambda pair: (-likeness[pair], pair)):
             if likeness[pair] >= 0.5 and pair[1] not in renamed and pair[0] not in renamed.values():
                 renamed[pair[1]] = pair[0]
+        parted = {after for before, after in moved if after not in renamed and likeness[before, after] >= 0.5}
         for before, after in moved:
             if renamed.get(after) == before:
                 self._tell_type(
                     "type-renamed", self._new, after, self._old.names[before], self._new.names[after]
                 )
-            elif after not in renamed and likeness[before, after] >= 0.5:
+            elif after in parted and likeness[before, after] >= 0.5:
                 self._tell_type(
                     "type-split", self._new, after, self._old.names[before], self._new.names[after]
                 )
         for key in sorted(was.keys() - now.keys() - set(renamed.values())):
             self._tell_type("type-removed", self._old, key, key, "")
-        for key in sorted(now.keys() - was.keys() - renamed.keys()):
+        for key in sorted(now.keys() - was.keys() - renamed.keys() - parted):
             self._tell_type("type-added", self._new, key, "", key)
         return renamed
 
