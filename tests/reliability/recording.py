@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import socket
 import threading
@@ -44,6 +45,12 @@ class Recording:
                     break
                 frames.append(json.loads(step))
         return frames
+
+    @property
+    def boundaries(self) -> list[int]:
+        """After how many bytes behind the handshake a frame ends, the beginning included."""
+        sizes = [len(_framed(step)) for step in self.steps if step is not None]
+        return list(itertools.accumulate(sizes, initial=0))
 
     @property
     def size(self) -> int:
@@ -95,6 +102,8 @@ class CuttingPeer:
 
     def __init__(self, recording: Recording) -> None:
         self.cut = 10**9
+        self.farewell = b""
+        """What is sent before the end, beyond ``cut``."""
         self.handshake = 0
         """How many bytes the HTTP response has."""
         self.errors: list[Exception] = []
@@ -164,6 +173,7 @@ class CuttingPeer:
             sock.sendall(step[:budget])
             budget -= len(step)
             if budget < 0:
+                sock.sendall(self.farewell)
                 return True
         with contextlib.suppress(ConnectionError):
             while True:

@@ -1,4 +1,4 @@
-"""A connection that is cut after every single byte of a completion, over both shells.
+"""A connection that is cut after every single byte of a completion, or closed after every frame, over both shells.
 
 Whatever had arrived whole is delivered, the rest ends in one error, and the next completion works on the same client.
 """
@@ -6,9 +6,10 @@ Whatever had arrived whole is delivered, the rest ends in one error, and the nex
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 import pytest
+from websockets.frames import Close, Frame, Opcode
 
 import lmwire
 from lmwire_runtime.errors import ConnectError, ConnectionLostError, LMWireError
@@ -63,25 +64,43 @@ class Cuts:
 def test_a_cut_after_every_byte(kind: str, recording: Recording) -> None:
     with cutting(recording) as peer:
         cuts = Cuts(recording, peer)
-        if kind == "sync":
-            _cut_sync(cuts)
-        else:
-            asyncio.run(_cut_asyncio(cuts))
+        _cut(kind, cuts, lambda: range(peer.handshake + recording.size))
         cuts.check_all()
 
 
-def _rounds(cuts: Cuts) -> Iterator[int]:
-    for cut in range(cuts.peer.handshake + cuts.recording.size):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_close_after_every_frame(kind: str, recording: Recording) -> None:
+    """The closing handshake instead of a cut; the last frame of all is followed by nothing that could be closed."""
+    with cutting(recording) as peer:
+        cuts = Cuts(recording, peer)
+        peer.farewell = Frame(Opcode.CLOSE, Close(1000, "").serialize()).serialize(mask=False)
+        _cut(kind, cuts, lambda: [peer.handshake + place for place in recording.boundaries[:-1]])
+        assert sum(cuts.seen.values()) == len(recording.boundaries) - 1
+
+
+Places = Callable[[], Iterable[int]]
+
+
+def _cut(kind: str, cuts: Cuts, places: Places) -> None:
+    if kind == "sync":
+        _cut_sync(cuts, places)
+    else:
+        asyncio.run(_cut_asyncio(cuts, places))
+
+
+def _rounds(cuts: Cuts, places: Places) -> Iterator[int]:
+    # Asked for now, because the length of the handshake is known only after the first connection.
+    for number, cut in enumerate(places()):
         cuts.peer.cut = cut
         yield cut
-        cuts.peer.until_ended(cut + 1)
+        cuts.peer.until_ended(number + 1)
 
 
-def _cut_sync(cuts: Cuts) -> None:
+def _cut_sync(cuts: Cuts, places: Places) -> None:
     with lmwire.Client(cuts.peer.host, timeouts=HURRIED) as client:
         assert tuple(complete(client)) == cuts.recording.fragments
     with lmwire.Client(cuts.peer.host) as client:
-        for cut in _rounds(cuts):
+        for cut in _rounds(cuts, places):
             arrived: list[str] = []
             error: LMWireError | None = None
             try:
@@ -99,11 +118,11 @@ async def _complete_async(client: lmwire.AsyncClient) -> AsyncIterator[str]:
     stream.result()
 
 
-async def _cut_asyncio(cuts: Cuts) -> None:
+async def _cut_asyncio(cuts: Cuts, places: Places) -> None:
     async with lmwire.AsyncClient(cuts.peer.host, timeouts=HURRIED) as client:
         assert [part async for part in _complete_async(client)] == list(cuts.recording.fragments)
     async with lmwire.AsyncClient(cuts.peer.host) as client:
-        for cut in _rounds(cuts):
+        for cut in _rounds(cuts, places):
             arrived: list[str] = []
             error: LMWireError | None = None
             try:
