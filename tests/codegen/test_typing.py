@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -38,7 +38,10 @@ def expected() -> set[tuple[str, int]]:
     return {("refused.py", number) for number, line in enumerate(lines, 1) if MARK in line}
 
 
-def mypy(place: Path) -> set[tuple[str, int]]:
+TARGETS = ("accepted.py", "refused.py", "shopkit")
+
+
+def mypy(place: Path, targets: Sequence[str] = TARGETS) -> set[tuple[str, int]]:
     command = [
         "mypy",
         "--strict",
@@ -48,7 +51,6 @@ def mypy(place: Path) -> set[tuple[str, int]]:
         os.devnull,
         "--hide-error-context",
     ]
-    targets = ["accepted.py", "refused.py", "shopkit"]
     done = subprocess.run(
         [sys.executable, "-m", *command, *targets],
         cwd=place,
