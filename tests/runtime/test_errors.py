@@ -29,6 +29,7 @@ from lmwire_runtime.errors import (
     RequestTimeoutError,
     RpcError,
     ServerNotFoundError,
+    SignalError,
     SlowConsumerError,
     StateError,
     UnsupportedEndpointError,
@@ -93,6 +94,11 @@ TABLE: list[tuple[Exception, str, tuple[type, ...]]] = [
             "Preset not found [llm.predict #1]\nRoot cause: ENOENT\nCause: It was deleted.\nSuggestion: Choose another."
             "\ntotalAvailablePresets: 2"
         ),
+        (RemoteError,),
+    ),
+    (
+        SignalError({"title": "The counter broke"}).at("lab", "counter", 5),
+        "The counter broke [lab.counter #5]",
         (RemoteError,),
     ),
     (NoModelLoadedError("no model is loaded"), "no model is loaded", (LMWireError,)),
