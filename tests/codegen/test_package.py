@@ -75,7 +75,7 @@ def test_every_endpoint_has_descriptor_stubs_and_handler(
     attributes = {"toServer": "to_server", "toClient": "to_client"}
     for part in PARTS[kind]:
         codec = getattr(endpoint, attributes.get(part, part))
-        assert (codec is VOID) == (entry[part] is False)
+        assert (codec.presence == VOID.presence) == (entry[part] is False)
         assert (codec.presence == "optional") == (part in entry.get("optional", ()))
     stem = namespace.capitalize()
     facade = importlib.import_module(f"lmwire.{namespace}")
