@@ -273,11 +273,8 @@ def base(tmp_path: Path) -> Path:
 
 
 def report_of(base: Path, old: Any, new: Any) -> Report:
-    paths = [
-        write_export(base.parent / f"{name}.json", export)
-        for name, export in (("2001-01-01", old), ("2002-02-02", new))
-    ]
-    return diff(*paths, base)
+    before = write_export(base.parent / "2001-01-01.json", old)
+    return diff(before, write_export(base.parent / "2002-02-02.json", new), base)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
@@ -314,7 +311,7 @@ def test_the_mode_of_serialization_is_part_of_schema_folders(base: Path) -> None
         content = {"namespace": "shop", "rpc": {"get": entry}}
         write_export(folder / "wire" / "namespaces" / "shop.json", content)
         folders.append(folder)
-    (change,) = diff(*folders, base).changes
+    (change,) = diff(folders[0], folders[1], base).changes
     assert (change.kind, change.old, change.new) == ("serialization-changed", "raw", "superjson")
     assert change.clients.breaking
     assert change.servers.breaking

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lmwire_codegen import pipeline
 from lmwire_codegen.importer import import_export
 from lmwire_codegen.importer.export import read_export
 from lmwire_codegen.importer.layout import translate_export
@@ -350,24 +346,3 @@ def test_the_committed_schema_is_the_newest_export() -> None:
     assert sorted(files) == sorted(path.relative_to(schema).as_posix() for path in machine_made)
     for file, content in files.items():
         assert json.loads((schema / file).read_text("utf-8")) == content
-
-
-@requires("revisions")
-@pytest.mark.parametrize("export", REVISIONS, ids=lambda path: path.stem)
-def test_every_real_revision_compiles_and_imports(export: Path, tmp_path: Path, compiler: Compiler) -> None:
-    schema = tmp_path / "schema"
-    ours = CHECKOUT / "schema"
-    shutil.copytree(ours / "descriptions", schema / "descriptions")
-    for file in ("repairs.yaml", "names.lock.json"):
-        shutil.copy(ours / file, schema / file)
-    import_export(export, schema)
-    shutil.copy(ours / "wire" / "envelope.json", schema / "wire" / "envelope.json")
-    package = compiler.compile(schema)
-    for info in pkgutil.walk_packages([str(package.folder)], f"{package.name}."):
-        importlib.import_module(info.name)
-    llm = package.module("llm")
-    assert llm.GET_LOAD_CONFIG.result.type_name == "KvConfig"
-    assert llm.LIST_LOADED.result.type_name == "list[LlmInstanceInfo]"
-    assert llm.PredictSuccess.wire_names["load_model_config"] == "loadModelConfig"
-    assert pipeline.check(schema, package.folder, package.name) == []
-    assert load_repairs(schema).topics.keys() >= {path.stem for path in schema.glob("wire/types/*.json")}

@@ -261,13 +261,9 @@ class _Comparer:
         parted = {after for before, after in moved if after not in renamed and likeness[before, after] >= 0.5}
         for before, after in moved:
             if renamed.get(after) == before:
-                self._tell_type(
-                    "type-renamed", self._new, after, self._old.names[before], self._new.names[after]
-                )
+                self._tell_type("type-renamed", self._new, after, before, after)
             elif after in parted and likeness[before, after] >= 0.5:
-                self._tell_type(
-                    "type-split", self._new, after, self._old.names[before], self._new.names[after]
-                )
+                self._tell_type("type-split", self._new, after, before, after)
         for key in sorted(was.keys() - now.keys() - set(renamed.values())):
             self._tell_type("type-removed", self._old, key, key, "")
         for key in sorted(now.keys() - was.keys() - renamed.keys() - parted):
