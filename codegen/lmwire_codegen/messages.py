@@ -23,6 +23,7 @@ from lmwire_codegen.describe import describe
 from lmwire_codegen.model import Endpoint, Model, ModulePath
 from lmwire_codegen.naming import constant_case
 from lmwire_codegen.plan import FieldPlan, ModulePlanner
+from lmwire_codegen.render_cache import remembered
 from lmwire_codegen.shapes import (
     AnyType,
     ArrayType,
@@ -118,6 +119,12 @@ class MessageRenderer:
         return names
 
     def _run(self, work: _ModuleWork, header: str) -> str:
+        """Return what datamodel-code-generator makes of ``work``; its inputs are all that the text depends on."""
+        imports = sorted({*_ALWAYS, *work.planner.imports, *work.imports})
+        inputs = [self._model.package, header, work.definitions, work.extra, work.external, imports]
+        return remembered(inputs, lambda: self._made(work, header, imports))
+
+    def _made(self, work: _ModuleWork, header: str, imports: list[str]) -> str:
         # Imported here: it takes half a second, which `--help` and failing schemas need not pay.
         from datamodel_code_generator import generate
         from datamodel_code_generator.enums import DataModelType, InputFileType
@@ -134,7 +141,7 @@ class MessageRenderer:
             custom_template_dir=self._templates,
             extra_template_data=work.extra,
             external_ref_mapping=work.external,
-            additional_imports=sorted({*_ALWAYS, *work.planner.imports, *work.imports}),
+            additional_imports=imports,
             custom_file_header=header,
             custom_class_name_generator=str,
             disable_timestamp=True,
