@@ -175,7 +175,7 @@ class Shells:
         self.kind = kind
         self.made: list[Shell] = []
         self._loop = LoopThread() if kind == "asyncio" else None
-        self._threads = ThreadPoolExecutor(40)
+        self._threads = ThreadPoolExecutor(70)
 
     def make(self, host: str, **options: Any) -> Shell:
         """Make a client of the server at ``host``; it is closed at the end of the test."""
