@@ -1,4 +1,4 @@
-"""Signals of the asyncio shell: what tasks hold. ``sync_signals`` has the same names for threads, and the docstrings."""
+"""Signals of the asyncio shell: what tasks hold. ``sync_signals`` has the same names for threads, and docstrings."""
 
 from __future__ import annotations
 

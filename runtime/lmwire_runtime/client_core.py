@@ -58,6 +58,8 @@ class ClientCore:
         _check_kind("timeouts", timeouts, Timeouts)
         _check_kind("limits", limits, Limits)
         _check_kind("strict", strict, bool)
+        if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
+            raise UsageError(f"ssl_context must be an ssl.SSLContext; got {ssl_context!r}")
         if on_frame is not None and not callable(on_frame):
             raise UsageError("on_frame must be a function of direction, namespace and JSON text")
         self.settings = Settings(

@@ -12,7 +12,7 @@ from lmwire.llm.stubs import AsyncLlmNamespace, LlmNamespace
 from lmwire_runtime.errors import NoModelLoadedError
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.coroutines import AsyncCaller, SyncCaller, run
-from lmwire_runtime.surface.handles import HandleCore, check_text, text_request
+from lmwire_runtime.surface.handles import HandleCore, check_text, check_texts, text_request
 from lmwire_runtime.surface.loading import load, load_variables
 from lmwire_runtime.surface.results import TextResult
 from lmwire_runtime.surface.stream_plans import Callbacks, Request
@@ -218,7 +218,7 @@ class LLM(HandleCore):
     ) -> list[float] | list[list[float]]:
         """Return the token ids of a text, or of each text of a list (one call each)."""
         if not isinstance(input, str):
-            return [self.tokenize(item, timeout=timeout) for item in input]
+            return [self.tokenize(item, timeout=timeout) for item in check_texts(input, "input")]
         result = self._namespace.rpc.tokenize(
             specifier=self._specifier,
             input_string=check_text(input, "input"),
@@ -310,6 +310,7 @@ class LlmModels(LlmNamespace):
             UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
         """
         if model_key is None:
+            self._load_variables("", None, ttl, config)  # nothing is to be loaded, but mistakes are told
             handles = self.list_loaded(timeout=timeout)
             if not handles:
                 raise NoModelLoadedError(
@@ -337,6 +338,19 @@ class LlmModels(LlmNamespace):
             "load_new_instance", model_key, instance_identifier, ttl, config, on_load_progress, timeout
         )
 
+    def _load_variables(
+        self, model_key: str, instance_identifier: str | None, ttl: float | None, load_config: Any
+    ) -> dict[str, Any]:
+        from lmwire import config
+
+        return load_variables(
+            table=config.LLM_LOAD,
+            model_key=model_key,
+            instance_identifier=instance_identifier,
+            ttl=ttl,
+            config=load_config,
+        )
+
     def _load(
         self,
         plan_name: str,
@@ -347,20 +361,13 @@ class LlmModels(LlmNamespace):
         on_load_progress: Callable[[float], Any] | None,
         timeout: Timeout,
     ) -> LLM:
-        from lmwire import config
         from lmwire.llm import plans
 
         plan = {
             "get_or_load": plans.GET_OR_LOAD_PLAN,
             "load_new_instance": plans.LOAD_NEW_INSTANCE_PLAN,
         }[plan_name]
-        variables = load_variables(
-            table=config.LLM_LOAD,
-            model_key=model_key,
-            instance_identifier=instance_identifier,
-            ttl=ttl,
-            config=load_config,
-        )
+        variables = self._load_variables(model_key, instance_identifier, ttl, load_config)
         info = run(load(SyncCaller(self.connection), plan, variables, on_load_progress, timeout))
         return self.handle_class(self, info.identifier)
 
@@ -472,7 +479,7 @@ class AsyncLLM(HandleCore):
     ) -> list[float] | list[list[float]]:
         """Return the token ids of a text, or of each text of a list (one call each)."""
         if not isinstance(input, str):
-            return [await self.tokenize(item, timeout=timeout) for item in input]
+            return [await self.tokenize(item, timeout=timeout) for item in check_texts(input, "input")]
         result = await self._namespace.rpc.tokenize(
             specifier=self._specifier,
             input_string=check_text(input, "input"),
@@ -566,6 +573,7 @@ class AsyncLlmModels(AsyncLlmNamespace):
             UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
         """
         if model_key is None:
+            self._load_variables("", None, ttl, config)  # nothing is to be loaded, but mistakes are told
             handles = await self.list_loaded(timeout=timeout)
             if not handles:
                 raise NoModelLoadedError(
@@ -593,6 +601,19 @@ class AsyncLlmModels(AsyncLlmNamespace):
             "load_new_instance", model_key, instance_identifier, ttl, config, on_load_progress, timeout
         )
 
+    def _load_variables(
+        self, model_key: str, instance_identifier: str | None, ttl: float | None, load_config: Any
+    ) -> dict[str, Any]:
+        from lmwire import config
+
+        return load_variables(
+            table=config.LLM_LOAD,
+            model_key=model_key,
+            instance_identifier=instance_identifier,
+            ttl=ttl,
+            config=load_config,
+        )
+
     async def _load(
         self,
         plan_name: str,
@@ -603,20 +624,13 @@ class AsyncLlmModels(AsyncLlmNamespace):
         on_load_progress: Callable[[float], Any] | None,
         timeout: Timeout,
     ) -> AsyncLLM:
-        from lmwire import config
         from lmwire.llm import plans
 
         plan = {
             "get_or_load": plans.GET_OR_LOAD_PLAN,
             "load_new_instance": plans.LOAD_NEW_INSTANCE_PLAN,
         }[plan_name]
-        variables = load_variables(
-            table=config.LLM_LOAD,
-            model_key=model_key,
-            instance_identifier=instance_identifier,
-            ttl=ttl,
-            config=load_config,
-        )
+        variables = self._load_variables(model_key, instance_identifier, ttl, load_config)
         info = await load(AsyncCaller(self.connection), plan, variables, on_load_progress, timeout)
         return self.handle_class(self, info.identifier)
 

@@ -4,7 +4,8 @@ arguments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lmwire_runtime.errors import UsageError
@@ -13,7 +14,7 @@ from lmwire_runtime.surface.options import OptionTable
 from lmwire_runtime.surface.stream_plans import Request
 from lmwire_runtime.surface.structured import as_setting
 
-__all__ = ["HandleCore", "check_text", "text_request"]
+__all__ = ["HandleCore", "check_callback", "check_text", "check_texts", "text_request"]
 
 
 class HandleCore:
@@ -40,6 +41,33 @@ def check_text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise UsageError(f"{name} must be text (str); got {type(value).__name__}")
     return value
+
+
+def check_texts(values: Any, name: str) -> Iterable[str]:
+    """Return ``values`` if it can be iterated, each of its items to be checked in turn.
+
+    Raises:
+        UsageError: It is neither text nor an iterable of text.
+    """
+    if isinstance(values, (bytes, bytearray)) or not isinstance(values, Iterable):
+        raise UsageError(f"{name} must be text (str), or a list of texts; got {type(values).__name__}")
+    return values
+
+
+def check_callback(callback: Any, name: str) -> None:
+    """Judge what a caller wants to be told by.
+
+    Raises:
+        UsageError: It is no plain function: nobody would await a coroutine function.
+    """
+    if callback is None:
+        return
+    if not callable(callback):
+        raise UsageError(f"{name} must be a function; got {callback!r}")
+    if inspect.iscoroutinefunction(callback):
+        raise UsageError(
+            f"{name} must be a plain function, which is not awaited; got the coroutine function {callback!r}"
+        )
 
 
 def text_request(

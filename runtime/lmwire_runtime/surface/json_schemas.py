@@ -112,7 +112,12 @@ class _Definitions:
         """Return the schema of a class as it stands at the top."""
         maker = _own_maker(cls)
         if maker is not None:
-            return _without_top_reference(dict(maker()))
+            schema = maker()
+            if not isinstance(schema, Mapping):
+                raise UsageError(
+                    f"{cls.__name__}.model_json_schema() must return a JSON Schema (dict); it returned {schema!r}"
+                )
+            return _without_top_reference(dict(schema))
         if hasattr(cls, "__struct_fields__"):
             return _without_top_reference(_struct_schema(cls))
         return self.of_fields(cls)

@@ -15,7 +15,7 @@ from lmwire_runtime.descriptors import ChannelDescriptor
 from lmwire_runtime.errors import IncompleteError, UsageError
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.coroutines import Caller
-from lmwire_runtime.surface.handles import check_text
+from lmwire_runtime.surface.handles import check_callback, check_text
 from lmwire_runtime.surface.options import OptionTable
 from lmwire_runtime.surface.progress import ProgressMeter
 from lmwire_runtime.surface.templates import fill
@@ -61,8 +61,7 @@ async def load(
         IncompleteError: The server closed the channel without a result.
         RequestTimeoutError: It was silent for too long; the load was cancelled.
     """
-    if on_progress is not None and not callable(on_progress):
-        raise UsageError(f"on_load_progress must be a function; got {on_progress!r}")
+    check_callback(on_progress, "on_load_progress")
     try:
         return await _followed(caller, plan, variables, ProgressMeter(on_progress), timeout)
     except IncompleteError as error:

@@ -61,4 +61,5 @@ class TextResult(Generic[P]):
         return json.dumps(self._parsed, indent=2, sort_keys=True, ensure_ascii=False)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(content={self._content!r}, packet={self._packet!r})"
+        # Not the packet: it is long, and this is what an interactive session shows.
+        return f"{type(self).__name__}(content={self._content!r})"

@@ -29,9 +29,9 @@ from lmwire_runtime.errors import (
     LMWireError,
     StateError,
     UnsupportedEndpointError,
-    UsageError,
 )
 from lmwire_runtime.limits import resolve_timeout
+from lmwire_runtime.surface.handles import check_callback
 from lmwire_runtime.surface.progress import ProgressMeter
 from lmwire_runtime.surface.results import TextResult
 from lmwire_runtime.surface.stream_plans import Attempt, Callbacks, Request, StreamPlan
@@ -54,8 +54,7 @@ class StreamCore(Generic[F, R]):
 
     def __init__(self, plan: StreamPlan, request: Request, callbacks: Callbacks[F]) -> None:
         for name, callback in attrs.asdict(callbacks, recurse=False).items():
-            if callback is not None and not callable(callback):
-                raise UsageError(f"{name} must be a function; got {callback!r}")
+            check_callback(callback, name)
         self._plan = plan
         self._request = request
         self._callbacks = callbacks
@@ -116,10 +115,13 @@ class StreamCore(Generic[F, R]):
         )
 
     def _check_startable(self) -> None:
-        if self.finished:
-            error = StateError("this stream has ended; result() has its result, a new one needs a new call")
-            error.__cause__ = self._error
-            raise error
+        if self._result is not None:
+            raise StateError("this stream has ended; result() has its result, a new one needs a new call")
+        if self._error is not None:
+            error = StateError(
+                f"this stream has ended without a result, a new one needs a new call: {self._error}"
+            )
+            raise error from self._error
 
     def _next_attempt(self, error: UnsupportedEndpointError) -> None:
         """Go on to the next endpoint, or raise: there is none, or fragments have come already."""
@@ -179,6 +181,8 @@ class StreamCore(Generic[F, R]):
         return error.at(channel.descriptor.namespace, channel.descriptor.name, channel.request_id)
 
     def _abandoned(self) -> CancelledError:
+        if not self._started:
+            return CancelledError("the stream was cancelled before it was started; nothing was sent")
         return CancelledError("the stream was closed before its end; the text up to then is in text_so_far")
 
 
