@@ -49,7 +49,7 @@ SelfAsync = TypeVar("SelfAsync", bound="AsyncStream[Any, Any]")
 class StreamCore(Generic[F, R]):
     """The state of one stream, without waiting."""
 
-    result_class: ClassVar[type[TextResult[Any]]] = TextResult
+    result_class: ClassVar[Any] = TextResult
     """What the result is made as."""
 
     def __init__(self, plan: StreamPlan, request: Request, callbacks: Callbacks[F]) -> None:
