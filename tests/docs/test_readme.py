@@ -12,19 +12,19 @@ from tests.support.emulators import ROOT, run_program
 _SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def _snippets() -> list[object]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def _snippets(document: str) -> list[object]:
+    text = (ROOT / document).read_text(encoding="utf-8")
     return [
-        pytest.param(match[1], id=f"README.md:{text.count(chr(10), 0, match.start()) + 1}")
+        pytest.param(match[1], id=f"{document}:{text.count(chr(10), 0, match.start()) + 1}")
         for match in _SNIPPET.finditer(text)
     ]
 
 
 def test_the_readme_has_snippets_for_both_shells_and_all_three_uses() -> None:
-    assert len(_snippets()) >= 4
+    assert len(_snippets("README.md")) >= 4
 
 
-@pytest.mark.parametrize("snippet", _snippets())
+@pytest.mark.parametrize("snippet", [*_snippets("README.md"), *_snippets("docs/completion.md")])
 def test_snippet_runs_and_prints(snippet: str, emulator: EmulatorThread) -> None:
     done = run_program(["-c", snippet], emulator.api_host)
 
