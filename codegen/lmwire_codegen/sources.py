@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import attrs
 
 from lmwire_codegen.history import revision_name
-from lmwire_codegen.importer.export import read_export
-from lmwire_codegen.importer.layout import translate_export
+from lmwire_codegen.importer import read_export, translate_export
+from lmwire_codegen.keywords import references_in
 from lmwire_codegen.load import SchemaFolder, load
 from lmwire_codegen.normalise import normalise
 from lmwire_codegen.problems import Location, Problems, SchemaProblem, SchemaProblems
 from lmwire_codegen.shapes import NormalSchema
-from lmwire_codegen.validate import is_namespace_file, is_types_file, validate
+from lmwire_codegen.validate import is_namespace_file, is_types_file, target_of, validate
 
 __all__ = ["Source", "read_export_file", "read_source"]
 
@@ -79,12 +79,22 @@ def read_export_file(path: Path, base: SchemaFolder, *, revision: str | None = N
         base: Has what an export lacks.
         revision: Name of the revision, by default made of the file's name.
     """
-    files = translate_export(read_export(path), base.repairs)
     others = {name: document for name, document in base.documents.items() if name not in _imported(base)}
+    files = translate_export(read_export(path), base.repairs, _pinned(others))
     documents: dict[str, Any] = dict(sorted({**others, **files}.items()))
     folder = attrs.evolve(base, documents=documents, revision=revision or revision_name(path.stem))
     validate(folder)
     return _softened(folder)
+
+
+def _pinned(documents: Mapping[str, Any]) -> dict[str, str]:
+    """Return the types that these files refer to -> the topics where they look for them."""
+    targets = [
+        target_of(file, reference)
+        for file, document in documents.items()
+        for _, reference in references_in(document)
+    ]
+    return {name: PurePosixPath(file).stem for file, name in filter(None, targets) if is_types_file(file)}
 
 
 def _imported(folder: SchemaFolder) -> set[str]:

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from lmwire_codegen.importer import import_export
 from lmwire_codegen.importer.export import read_export
 from lmwire_codegen.importer.layout import translate_export
-from lmwire_codegen.load import load_repairs
+from lmwire_codegen.load import load
 from lmwire_codegen.problems import SchemaProblems
 from lmwire_codegen.repairs import Repairs
+from lmwire_codegen.sources import read_export_file
 from tests.codegen.exports import INTEGER, STRING, an_export, an_object, ref
-from tests.codegen.support import CHECKOUT, Compiler
+from tests.codegen.support import CHECKOUT
 from tests.support.requirements import REVISIONS, requires
 
 TOPICS = {"small": ("Lid", "Size"), "large": ("Cup*",)}
@@ -302,45 +302,27 @@ def test_unsupported_constructs_and_collisions_are_all_named(translate: Any) -> 
     ]
 
 
-def test_importing_replaces_the_machine_made_files_only(tmp_path: Path, compiler: Compiler) -> None:
-    schema, export = tmp_path / "schema", tmp_path / "2031-01-02.json"
-    schema.mkdir()
-    (schema / "repairs.yaml").write_text("topics: {everything: []}\n", encoding="utf-8")
-    keep = schema / "descriptions" / "words.yaml"
-    keep.parent.mkdir()
-    keep.write_text("Cup: A cup.\n", encoding="utf-8")
-    stale = schema / "wire" / "types" / "stale.json"
-    stale.parent.mkdir(parents=True)
-    stale.write_text("{}", encoding="utf-8")
-    export.write_text(
-        json.dumps(an_export({"cup": CUP}, rpc={"get": {"returns": ref("cup")}})), encoding="utf-8"
-    )
-    written = import_export(export, schema)
-    assert sorted(path.relative_to(schema).as_posix() for path in written) == [
-        "revision.json", "wire/namespaces/shop.json", "wire/types/everything.json",
-    ]  # fmt: skip
-    assert not stale.exists()
-    assert keep.read_text(encoding="utf-8") == "Cup: A cup.\n"
-    package = compiler.compile(schema)
-    assert package.module("revision").REVISION == "2031-01-02"
-    assert package.module("shop").Cup.__doc__ == "A cup."
-
-
-def test_a_failing_import_writes_nothing(tmp_path: Path) -> None:
-    export, schema = tmp_path / "export.json", tmp_path / "schema"
-    export.write_text(
-        json.dumps(an_export({"cup": {"if": {}}}, rpc={"get": {"returns": ref("cup")}})), encoding="utf-8"
-    )
-    schema.mkdir()
-    with pytest.raises(SchemaProblems):
-        import_export(export, schema)
-    assert list(schema.iterdir()) == []
+def test_what_files_written_by_hand_refer_to_stays_where_they_look(tmp_path: Path) -> None:
+    """And so does what it uses; what uses that in turn is where it was."""
+    definitions = {
+        "lid": an_object(cup=ref("cup"), size=ref("size")),
+        "cup": an_object(size=ref("size")),
+        "size": {"type": "string", "enum": ["s"]},
+        "cupboard": an_object(cup=ref("cup")),
+    }
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(an_export(definitions, rpc={"get": {"returns": ref("cupboard")}})), "utf-8")
+    repairs = Repairs(topics={"small": ("Size", "Lid"), "large": ("Cup*",)})
+    files = translate_export(read_export(path), repairs, {"Lid": "small"})
+    assert set(files["wire/types/small.json"]["$defs"]) == {"Lid", "Cup", "Size"}
+    assert set(files["wire/types/large.json"]["$defs"]) == {"Cupboard"}
 
 
 @requires("revisions")
 def test_the_committed_schema_is_the_newest_export() -> None:
     schema = CHECKOUT / "schema"
-    files = translate_export(read_export(REVISIONS[-1]), load_repairs(schema))
+    folder = load(schema)
+    files = read_export_file(REVISIONS[-1], folder).machine_made
     assert json.loads((schema / "revision.json").read_text("utf-8")) == {"revision": REVISIONS[-1].stem}
     machine_made = [*schema.glob("wire/types/*.json"), *schema.glob("wire/namespaces/*.json")]
     assert sorted(files) == sorted(path.relative_to(schema).as_posix() for path in machine_made)

@@ -7,6 +7,7 @@ in ``schema/repairs.yaml``.
 
 from __future__ import annotations
 
-from lmwire_codegen.importer.layout import import_export
+from lmwire_codegen.importer.export import read_export
+from lmwire_codegen.importer.layout import translate_export
 
-__all__ = ["import_export"]
+__all__ = ["read_export", "translate_export"]

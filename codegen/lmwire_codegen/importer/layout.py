@@ -2,63 +2,38 @@
 
 Topics come from the table in ``schema/repairs.yaml``, whose order is the order in which topics may use each other. A
 type that uses one of a later topic moves to that topic, so the files never refer to each other in a circle, whatever
-upstream does.
+upstream does. What files written by hand refer to stays where they look for it, and what it uses comes to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any, Final
 
-from lmwire_codegen.importer.export import Export, read_export
+from lmwire_codegen.importer.export import Export
 from lmwire_codegen.importer.homes import Homes
 from lmwire_codegen.importer.translate import Schema, Translator
 from lmwire_codegen.keywords import references_in, with_references
-from lmwire_codegen.load import load_repairs
 from lmwire_codegen.naming import pascal_case
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.repairs import Repairs
-from lmwire_codegen.schema_files import json_text, replace_files
 
-__all__ = ["import_export", "machine_made", "texts_of", "translate_export"]
+__all__ = ["translate_export"]
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE: Final = "type:"
-_PARTS: Final = ("types", "namespaces")
 
 
-def import_export(export_path: Path, schema_folder: Path, *, revision: str | None = None) -> list[Path]:
-    """Replace the machine-made part of ``schema/wire`` by what upstream's export says; return the files written.
+def translate_export(
+    export: Export, repairs: Repairs, pinned: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Translate the export; the result maps paths below ``schema/`` to the content of the files.
 
     Args:
-        export_path: Upstream's export.
-        schema_folder: Our ``schema`` folder; its ``repairs.yaml`` is read, surface and descriptions are not touched.
-        revision: Name of the revision; by default the export's file name without its suffix.
-
-    Raises:
-        SchemaProblems: The export cannot be understood; nothing was written.
-    """
-    files = translate_export(read_export(export_path), load_repairs(schema_folder))
-    files["revision.json"] = {"revision": revision or export_path.stem}
-    replace_files(schema_folder, {**dict.fromkeys(machine_made(schema_folder)), **texts_of(files)})
-    return [schema_folder / name for name in files]
-
-
-def machine_made(schema_folder: Path) -> list[str]:
-    """Return the files that an import replaces, by path below the folder."""
-    paths = [path for part in _PARTS for path in (schema_folder / "wire" / part).glob("*.json")]
-    return sorted(path.relative_to(schema_folder).as_posix() for path in paths)
-
-
-def texts_of(files: Mapping[str, Any]) -> dict[str, str]:
-    """Return the text of each file."""
-    return {name: json_text(content) for name, content in files.items()}
-
-
-def translate_export(export: Export, repairs: Repairs) -> dict[str, Any]:
-    """Translate the export; the result maps paths below ``schema/`` to the content of the files.
+        export: What upstream says.
+        repairs: What it gets wrong, and the topics of types.
+        pinned: Types that files written by hand refer to -> the topic where they look for them.
 
     Raises:
         SchemaProblems: The export cannot be understood.
@@ -69,9 +44,13 @@ def translate_export(export: Export, repairs: Repairs) -> dict[str, Any]:
         namespace: _namespace(export, namespace, translator, repairs)
         for namespace in sorted(export.namespaces)
     }
+    pinned = pinned or {}
+    for key in sorted({*export.definitions, *repairs.definitions}):
+        if "/" not in key and pascal_case(key) in pinned:
+            translator.used.setdefault(key)
     types = _types(export, translator, repairs, problems)
     problems.raise_if_any()
-    topics = _topics(types, repairs)
+    topics = _topics(types, repairs, pinned)
     files: dict[str, Any] = {}
     for topic in sorted(set(topics.values())):
         definitions = {
@@ -127,7 +106,8 @@ def _types(export: Export, translator: Translator, repairs: Repairs, problems: P
     return types
 
 
-def _topics(types: Mapping[str, Schema], repairs: Repairs) -> dict[str, str]:
+def _topics(types: Mapping[str, Schema], repairs: Repairs, pinned: Mapping[str, str]) -> dict[str, str]:
+    """Return the topic of each type: its own, or that of what it uses, or that of what is pinned and uses it."""
     order = list(repairs.topics)
 
     def wanted(name: str) -> int:
@@ -137,12 +117,23 @@ def _topics(types: Mapping[str, Schema], repairs: Repairs) -> dict[str, str]:
         return 0
 
     ranks = {name: wanted(name) for name in types}
+    used = {
+        name: {reference.removeprefix(_REFERENCE) for _, reference in references_in(schema)}
+        for name, schema in types.items()
+    }
+    todo = [(name, order.index(topic)) for name, topic in pinned.items() if name in types and topic in order]
+    settled: set[str] = set()
+    while todo:
+        name, rank = todo.pop()
+        if name not in settled or ranks[name] > rank:
+            ranks[name] = rank if name in pinned else min(ranks[name], rank)
+            settled.add(name)
+            todo += [(other, rank) for other in used[name]]
     moved = True
     while moved:
         moved = False
-        for name, schema in types.items():
-            used = {reference.removeprefix(_REFERENCE) for _, reference in references_in(schema)}
-            lowest = max((ranks[other] for other in used), default=0)
+        for name in types.keys() - settled:
+            lowest = max((ranks[other] for other in used[name]), default=0)
             if ranks[name] < lowest:
                 ranks[name], moved = lowest, True
     return {name: order[rank] for name, rank in ranks.items()}
