@@ -25,6 +25,8 @@ from tests.runtime.shells import Shell, Shells, result_of
 
 USERS = 64
 ROUNDS = int(os.environ.get("LMWIRE_ROUNDS", "4096"))
+# Seconds after which a crowd is stuck, on a machine that is busy.
+LONGEST = 60 + ROUNDS / 50
 
 
 class User:
@@ -90,11 +92,11 @@ class User:
             self.shell.call(HANG, None, timeout=0.01)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(60 + 2 * LONGEST)
 def test_a_crowd_that_does_everything_at_random(shell: Shell, shells: Shells, server: RunningServer) -> None:
     users = [User(number, shell, shells) for number in range(1, USERS + 1)]
     done = [shells.submit(user.run, ROUNDS // USERS) for user in users]
-    assert sum(map(result_of, done)) == ROUNDS // USERS * USERS
+    assert sum(one.result(LONGEST) for one in done) == ROUNDS // USERS * USERS
     assert server.accepted == 1
     assert shell.call(DOUBLE, 1) == 2
 
