@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 import click
 
-from lmwire_codegen.load import default_schema_folder
+from lmwire_codegen.load import default_schema_folder, is_shipped
 from lmwire_codegen.problems import SchemaProblems
 
 __all__ = ["EXIT_BREAKING", "EXIT_COMPATIBLE", "EXIT_WRONG_INPUT", "diff", "sync"]
@@ -42,7 +42,12 @@ def _revision(_: click.Context, __: click.Parameter, value: str | None) -> str |
 
 @click.command(epilog=_EXIT_CODES)
 @click.argument("export", type=click.Path(path_type=Path))
-@_schema_option
+@click.option(
+    "--schema",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="The schema folder. Default: the checkout's schema/.",
+)
 @click.option("--dry-run", is_flag=True, help="Write nothing.")
 @_form_option
 @_exit_option
@@ -61,6 +66,10 @@ def sync(
     from lmwire_codegen.sync import sync as run
 
     root = schema or default_schema_folder()
+    if is_shipped(root) and not dry_run:
+        raise click.UsageError(
+            "say with --schema which folder to change; the one shipped here belongs to the package"
+        )
     try:
         outcome = run(export, root, revision=revision, dry_run=dry_run)
     except SchemaProblems as error:

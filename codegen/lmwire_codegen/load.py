@@ -19,7 +19,7 @@ from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.repairs import Repairs
 from lmwire_codegen.yaml_text import load_yaml
 
-__all__ = ["SchemaFolder", "default_schema_folder", "load", "load_repairs"]
+__all__ = ["SchemaFolder", "default_schema_folder", "is_shipped", "load", "load_repairs"]
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 
@@ -28,6 +28,11 @@ def default_schema_folder() -> Path:
     """Return the ``schema/`` of the checkout that this package runs from, else the copy inside the package."""
     checkout = _PACKAGE.parent.parent / "schema"
     return checkout if (checkout / "revision.json").is_file() else _PACKAGE / "schema"
+
+
+def is_shipped(root: Path) -> bool:
+    """Tell whether ``root`` is the copy inside the installed package, which is nobody's to change."""
+    return root.resolve() == _PACKAGE / "schema"
 
 
 @attrs.frozen(kw_only=True)

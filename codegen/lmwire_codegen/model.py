@@ -300,12 +300,15 @@ def _name_definitions(
     ordered = sorted(
         schema.definitions.items(),
         key=lambda item: (
-            book.order(item[0], item[1].names), places.scope_of(item[1]), item[0].count("["), item[0],
+            book.order(item[0], item[1].names), places.scope_of(item[1]), item[0] != item[1].root,
+            item[0].count("["), item[0],
         ),
     )  # fmt: skip
     names = {}
     for key, definition in ordered:
-        candidates = (*([kept[key]] if key in kept else ()), *definition.names)
+        candidates = [*([kept[key]] if key in kept else ()), *definition.names]
+        if key != definition.root:  # it has no name of its own, so any will do
+            candidates.append(f"{definition.names[-1]}Inline")
         names[key] = book.claim(places.scope_of(definition), key, candidates, definition.place, problems)
     for key in reserved:
         book.names.pop(key)

@@ -85,6 +85,17 @@ class TestSync:
         lock = json.loads((schema / "names.lock.json").read_text("utf-8"))
         assert (lock["Cup"], lock["Mug"]) == ("Cup", "Mug")
 
+    def test_what_has_no_name_of_its_own_gives_way_to_what_has(self, schema: Path) -> None:
+        cup = an_object("lid", lid=an_object("size", size=INTEGER))
+        export = an_export(
+            {"cup": cup, "cupLid": an_object(a=STRING)},
+            rpc={"get": {"returns": ref("cup")}, "lid": {"returns": ref("cupLid")}},
+        )
+        report = sync(exported(schema, export), schema).report
+        assert report.names == {"CupLid": "CupLid", "Cup.lid": "CupLidInline"} | {
+            key: name for key, name in report.names.items() if key.startswith("shop/")
+        }
+
     def test_going_back_and_forth_ends_where_it_began(self, schema: Path) -> None:
         one, two = exported(schema, FIRST, "2001-01-01"), exported(schema, SECOND)
         sync(two, schema)
@@ -336,6 +347,20 @@ def test_a_namespace_names_a_file_and_a_package(name: str, schema: Path) -> None
     done = run("sync", exported(schema, export), "--schema", schema)
     assert done.exit_code == 2
     assert "is no name of a namespace" in done.stderr
+
+
+def test_the_copy_that_is_shipped_is_not_changed(schema: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an installed distribution has it: the package lies where no checkout is around it."""
+    from lmwire_codegen import load
+
+    shipped = Path(shutil.move(schema, schema.parent / "site-packages" / "lmwire_codegen" / "schema"))
+    monkeypatch.setattr(load, "_PACKAGE", shipped.parent.resolve())
+    export, before = exported(schema, SECOND), tree(shipped)
+    refused = run("sync", export)
+    assert refused.exit_code == 2
+    assert "say with --schema which folder to change" in refused.stderr
+    assert run("sync", export, "--dry-run").exit_code == 0
+    assert tree(shipped) == before
 
 
 def test_a_file_that_is_not_there(schema: Path) -> None:
