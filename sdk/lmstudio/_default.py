@@ -32,7 +32,8 @@ _default_client: Client | None = None
 
 
 def configure_default_client(api_host: str | None = None, api_token: str | None = None) -> None:
-    """Say which server the module-level functions talk to, before their first use. Connects to nothing.
+    """Say which server the module-level functions talk to, before their first use, or after the default client was closed.
+    Connects to nothing.
 
     Raises:
         LMStudioClientError: The default client exists already.
@@ -62,7 +63,7 @@ def get_default_client(api_host: str | None = None) -> Client:
 
 def _configure(api_host: str | None, api_token: str | None) -> None:
     global _arguments
-    if _default_client is not None:
+    if _default_client is not None and not _default_client.closed:
         raise LMStudioClientError(
             "the default client exists already, so that its server can no longer be chosen; do that before anything"
             " else, or make a Client of its own"

@@ -7,9 +7,10 @@ changes every client there is, and every later one, except those that were made 
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
-from typing import Final
+from typing import Any, Final
 
 from lmstudio._translation import translated
 from lmwire import Client, Timeouts, UsageError
@@ -46,15 +47,27 @@ def set_sync_api_timeout(timeout: float | None) -> None:
     """
     global _timeout
     if timeout is not None and timeout is not _UNTOUCHED:
-        try:
-            timeout = float(timeout)
-        except (TypeError, ValueError):
-            raise UsageError(f"timeout must be a number of seconds, or None; got {timeout!r}") from None
-    _with_silence(Timeouts(), timeout)  # refuses what is no timeout before anything has changed
+        timeout = _seconds(timeout)
     with _lock:
         _timeout = timeout
         for client in list(_clients):
             _apply(client)
+
+
+def _seconds(timeout: Any) -> float:
+    refusal = UsageError(
+        "set_sync_api_timeout: timeout must be a finite number of seconds, at least 0, or None for no limit;"
+        f" got {timeout!r}"
+    )
+    if isinstance(timeout, bool):
+        raise refusal
+    try:
+        seconds = float(timeout)
+    except (TypeError, ValueError, OverflowError):
+        raise refusal from None
+    if not math.isfinite(seconds) or seconds < 0:
+        raise refusal
+    return seconds
 
 
 def register(client: Client) -> None:

@@ -145,6 +145,7 @@ _CLASSES: Final[tuple[tuple[type[lmwire.LMWireError], type[LMStudioError]], ...]
 )
 # The machine-readable reasons that have a class of their own.
 _CODES: Final[Mapping[str, type[LMStudioServerError]]] = {
+    "generic.identifierNotFound": LMStudioModelNotFoundError,
     "generic.noModelMatchingQuery": LMStudioModelNotFoundError,
     "generic.pathNotFound": LMStudioModelNotFoundError,
     "generic.presetNotFound": LMStudioPresetNotFoundError,

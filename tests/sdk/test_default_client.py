@@ -84,6 +84,16 @@ def test_a_closed_one_is_replaced(emulator: EmulatorThread) -> None:
     assert lmstudio.llm().identifier
 
 
+def test_once_closed_it_may_be_configured_again(emulator: EmulatorThread) -> None:
+    lmstudio.configure_default_client(emulator.api_host)
+    lmstudio.get_default_client().close()
+    with EmulatorThread() as other:
+        lmstudio.configure_default_client(other.api_host)
+        assert lmstudio.get_default_client().api_host == other.api_host
+        lmstudio.get_default_client().close()
+    assert lmstudio.get_default_client(emulator.api_host).api_host == emulator.api_host
+
+
 def test_threads_share_one(emulator: EmulatorThread) -> None:
     lmstudio.configure_default_client(emulator.api_host)
     clients: list[lmstudio.Client] = []

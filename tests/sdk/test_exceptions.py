@@ -166,6 +166,7 @@ def test_translation(ours: type[lmwire.LMWireError], theirs: type[lmstudio.LMStu
 
 
 CODES = {
+    "generic.identifierNotFound": lmstudio.LMStudioModelNotFoundError,
     "generic.noModelMatchingQuery": lmstudio.LMStudioModelNotFoundError,
     "generic.pathNotFound": lmstudio.LMStudioModelNotFoundError,
     "generic.presetNotFound": lmstudio.LMStudioPresetNotFoundError,
@@ -260,6 +261,14 @@ def test_later_methods_say_so(model: LLM) -> None:
     for missing in (lmstudio, model):
         with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
             _ = missing.nonsense  # type: ignore[union-attr]
+
+
+def test_unloading_what_is_not_loaded(model: LLM) -> None:
+    with pytest.raises(lmstudio.LMStudioModelNotFoundError):
+        model._namespace.unload("no")
+    model.unload()
+    with pytest.raises(lmstudio.LMStudioModelNotFoundError):
+        model.unload()
 
 
 def test_embedding_models_are_refused_in_words() -> None:
