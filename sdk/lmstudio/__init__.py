@@ -163,7 +163,17 @@ __all__ = [
     "set_sync_api_timeout",
 ]
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    __version__: str
+else:
 
     def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("lmwire-lmstudio")
         refuse(f"module {__name__!r}", name, LATER_NAMES.get(name))
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import lmwire
 from lmstudio import _timeouts
+from lmstudio._absence import with_none
 from lmstudio._downloads import AsyncDownloadedLlm, DownloadedLlm, check_namespace
 from lmstudio._later import LacksChat, LacksFiles
 from lmstudio._translation import speaks_lmstudio
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lmwire.config import LlmLoadModelConfig, LlmLoadModelConfigDict
+    from lmwire.embedding.stubs import AsyncEmbeddingNamespace, EmbeddingNamespace
+    from lmwire.files.stubs import AsyncFilesNamespace, FilesNamespace
+    from lmwire.repository.stubs import AsyncRepositoryNamespace, RepositoryNamespace
+    from lmwire.system.stubs import AsyncSystemNamespace, SystemNamespace
 
 Timeout: TypeAlias = float | None | lmwire.Unset
 
@@ -44,6 +49,16 @@ else:
 
         __slots__ = ()
 
+        @property
+        def stats(self) -> llm.LlmPredictionStats:
+            """Counts, times and the reason for stopping; None for what the server does not say."""
+            return with_none(getattr(self.packet, "stats", None))
+
+        @property
+        def model_info(self) -> LlmInstanceInfo:
+            """The model instance that made the text; None for what the server does not say."""
+            return with_none(getattr(self.packet, "model_info", None))
+
     @speaks_lmstudio
     class PredictionStream(llm.PredictionStream):
         """A completion as it is made: iterate it, or wait for its result."""
@@ -63,6 +78,10 @@ class LLM(llm.LLM, LacksChat):
 
     complete_stream_class = PredictionStream
 
+    def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> LlmInstanceInfo:
+        """Return what the server knows of this model instance; None for what it does not say."""
+        return with_none(super().get_info(timeout=timeout))
+
     if TYPE_CHECKING:  # the schema has numbers; token ids are whole ones
 
         @overload  # type: ignore[override]
@@ -79,6 +98,10 @@ class AsyncLLM(llm.AsyncLLM, LacksChat):
     """A loaded language model, for asyncio."""
 
     complete_stream_class = AsyncPredictionStream
+
+    async def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> LlmInstanceInfo:
+        """Return what the server knows of this model instance; None for what it does not say."""
+        return with_none(await super().get_info(timeout=timeout))
 
     if TYPE_CHECKING:
 
@@ -131,7 +154,7 @@ class LlmModels(llm.LlmModels):
     def list_downloaded(self) -> list[DownloadedLlm]:
         """Return the language models on the server's disk."""
         found = self.client.system.rpc.list_downloaded_models()
-        return [DownloadedLlm(info, self) for info in found if isinstance(info, LlmInfo)]
+        return [DownloadedLlm(with_none(info), self) for info in found if isinstance(info, LlmInfo)]
 
     def get_model_info(
         self, model_specifier: str | ModelSpecifier | ModelQuery | Mapping[str, Any]
@@ -181,7 +204,7 @@ class AsyncLlmModels(llm.AsyncLlmModels):
     async def list_downloaded(self) -> list[AsyncDownloadedLlm]:
         """Return the language models on the server's disk."""
         found = await self.client.system.rpc.list_downloaded_models()
-        return [AsyncDownloadedLlm(info, self) for info in found if isinstance(info, LlmInfo)]
+        return [AsyncDownloadedLlm(with_none(info), self) for info in found if isinstance(info, LlmInfo)]
 
     async def get_model_info(
         self, model_specifier: str | ModelSpecifier | ModelQuery | Mapping[str, Any]
@@ -225,6 +248,34 @@ class Client(lmwire.Client, LacksFiles):
         """Language models."""
         return LlmModels(self)
 
+    @cached_property
+    def embedding(self) -> EmbeddingNamespace:
+        """The namespace ``embedding``: lmwire's own stubs so far."""
+        from lmstudio import _namespaces
+
+        return _namespaces.Embedding(self)
+
+    @cached_property
+    def files(self) -> FilesNamespace:
+        """The namespace ``files``: lmwire's own stubs so far."""
+        from lmstudio import _namespaces
+
+        return _namespaces.Files(self)
+
+    @cached_property
+    def repository(self) -> RepositoryNamespace:
+        """The namespace ``repository``: lmwire's own stubs so far."""
+        from lmstudio import _namespaces
+
+        return _namespaces.Repository(self)
+
+    @cached_property
+    def system(self) -> SystemNamespace:
+        """The namespace ``system``: lmwire's own stubs so far."""
+        from lmstudio import _namespaces
+
+        return _namespaces.System(self)
+
     def list_loaded_models(self, namespace: str | None = None) -> list[LLM]:
         """Return a handle for each loaded language model."""
         check_namespace(namespace)
@@ -259,6 +310,34 @@ class AsyncClient(lmwire.AsyncClient, LacksFiles):
     def llm(self) -> AsyncLlmModels:
         """Language models."""
         return AsyncLlmModels(self)
+
+    @cached_property
+    def embedding(self) -> AsyncEmbeddingNamespace:
+        """The namespace ``embedding``: lmwire's own stubs so far."""
+        from lmstudio import _namespaces
+
+        return _namespaces.AsyncEmbedding(self)
+
+    @cached_property
+    def files(self) -> AsyncFilesNamespace:
+        """The namespace ``files``: lmwire's own stubs so far."""
+        from lmstudio import _namespaces
+
+        return _namespaces.AsyncFiles(self)
+
+    @cached_property
+    def repository(self) -> AsyncRepositoryNamespace:
+        """The namespace ``repository``: lmwire's own stubs so far."""
+        from lmstudio import _namespaces
+
+        return _namespaces.AsyncRepository(self)
+
+    @cached_property
+    def system(self) -> AsyncSystemNamespace:
+        """The namespace ``system``: lmwire's own stubs so far."""
+        from lmstudio import _namespaces
+
+        return _namespaces.AsyncSystem(self)
 
     async def list_loaded_models(self, namespace: str | None = None) -> list[AsyncLLM]:
         """Return a handle for each loaded language model."""
@@ -298,4 +377,4 @@ def _specifier(given: Any) -> ModelSpecifier:
 def _known(info: LlmInstanceInfo | None, wanted: Any) -> LlmInstanceInfo:
     if info is None:
         raise lmwire.NoModelLoadedError(f"no model is loaded that is {wanted!r}")
-    return info
+    return with_none(info)

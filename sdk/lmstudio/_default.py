@@ -32,7 +32,8 @@ _default_client: Client | None = None
 
 
 def configure_default_client(api_host: str | None = None, api_token: str | None = None) -> None:
-    """Say which server the module-level functions talk to, before their first use, or after the default client was closed.
+    """Say which server the module-level functions talk to, before their first use, or after the client was closed.
+
     Connects to nothing.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-__all__ = ["LATER_NAMES", "LacksChat", "LacksFiles", "refuse"]
+__all__ = ["LATER_NAMES", "LacksChat", "LacksFiles", "LacksNamespaceMethods", "refuse"]
 
 _GROUPS: Final[Mapping[str, Iterable[str]]] = {
     "chat": (
@@ -38,6 +38,17 @@ _CHAT_METHODS: Final[Mapping[str, str]] = {
     "respond_stream": "chat",
 }
 _FILE_METHODS: Final[Mapping[str, str]] = {"prepare_image": "files"}
+_NAMESPACE_METHODS: Final[Mapping[str, str]] = {
+    "get_model_info": "embedding",
+    "list_downloaded": "embedding",
+    "list_downloaded_models": "system",
+    "list_loaded": "embedding",
+    "load_new_instance": "embedding",
+    "model": "embedding",
+    "prepare_image": "files",
+    "search_models": "repository",
+    "unload": "embedding",
+}
 
 
 def refuse(owner: str, name: str, group: str | None) -> NoReturn:
@@ -58,6 +69,17 @@ class LacksChat:
 
         def __getattr__(self, name: str) -> Any:
             refuse(f"{type(self).__name__!r} object", name, _CHAT_METHODS.get(name))
+
+
+class LacksNamespaceMethods:
+    """Base of namespaces, each with those of the official methods that belong to it."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            owner = type(self).__name__
+            group = _NAMESPACE_METHODS.get(name)
+            refuse(f"{owner!r} object", name, group if group == owner.removeprefix("Async").lower() else None)
 
 
 class LacksFiles:

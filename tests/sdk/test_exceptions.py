@@ -263,6 +263,25 @@ def test_later_methods_say_so(model: LLM) -> None:
             _ = missing.nonsense  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("kind", [lmstudio.Client, lmstudio.AsyncClient])
+@pytest.mark.parametrize(
+    ("namespace", "method"),
+    [
+        ("embedding", "model"),
+        ("embedding", "list_downloaded"),
+        ("system", "list_downloaded_models"),
+        ("files", "prepare_image"),
+        ("repository", "search_models"),
+    ],
+)
+def test_later_methods_of_namespaces_say_so(kind: type[Any], namespace: str, method: str) -> None:
+    found = getattr(kind("127.0.0.1:9"), namespace)
+    with pytest.raises(AttributeError, match=f"no attribute '{method}': {namespace} is later work"):
+        getattr(found, method)
+    with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
+        _ = found.nonsense
+
+
 def test_unloading_what_is_not_loaded(model: LLM) -> None:
     with pytest.raises(lmstudio.LMStudioModelNotFoundError):
         model._namespace.unload("no")
