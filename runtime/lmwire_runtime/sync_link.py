@@ -132,6 +132,11 @@ class SyncLink:
         return not (self.session.lost is not None or self._closed or self._stuck or self.session.mute)
 
     @property
+    def _exiting(self) -> bool:
+        """Whether it was the interpreter's exit that closed the sockets, under whoever still waits."""
+        return self._stream.closed and not self._dropped
+
+    @property
     def unsent(self) -> int:
         """How many bytes wait for the peer to take them."""
         return len(self._backlog)
@@ -355,6 +360,9 @@ class SyncLink:
             if not self._arrived:
                 self._stream.receive(READ_SIZE, self._arrived)
         except OSError as error:
+            if self._exiting and threading.current_thread() is not threading.main_thread():
+                self._hand_over()
+                threading.Event().wait()  # daemon threads end with the process; an error would only be printed
             with self._lock:
                 self._end(lost_error(str(error), error))
             return True
@@ -410,7 +418,8 @@ class SyncLink:
             while self._backlog and self._stream.send(self._backlog):
                 pass
         except OSError as error:
-            self._end(lost_error(str(error), error))
+            if not self._exiting:  # else reading finds it out
+                self._end(lost_error(str(error), error))
         self._taken += unsent - len(self._backlog)
 
     def _relieve(self, exchange: Exchange, limit: float | None) -> None:
@@ -450,8 +459,7 @@ class SyncLink:
             self._poller.wake()
 
     def _lost_error(self) -> LMWireError:
-        lost = self.session.lost
-        return lost_error("it is no longer used") if lost is None else lost.copied()
+        return self.session.lost.copied() if self.session.lost else lost_error("it is no longer used")
 
     def _check_process(self) -> None:
         if os.getpid() != self._owner_pid:

@@ -69,16 +69,22 @@ def test_a_client_first_used_at_exit(emulator: EmulatorThread) -> None:
     assert told == "1"
 
 
-@pytest.mark.parametrize("ending", ["end of the program", "sys.exit", "daemon thread"])
+@pytest.mark.parametrize("ending", ["end of the program", "sys.exit", "daemon thread", "daemon threads"])
 def test_exit_with_open_streams(emulator: EmulatorThread, ending: str) -> None:
     """Nothing hangs, nothing is printed, and the server is asked to stop."""
     endings = {
         "end of the program": "pass",
         "sys.exit": "sys.exit(0)",
         "daemon thread": "threading.Thread(target=lambda: list(stream), daemon=True).start()",
+        # Whichever of them reads the socket: a leader, a follower, one that is just sending.
+        "daemon threads": "for _ in range(8): threading.Thread(target=calls_for_ever, daemon=True).start()",
     }
     told = output_of(
         f"""
+        def calls_for_ever():
+            while True:
+                client.llm.model().count_tokens("My name is")
+
         client = Client()
         stream = client.llm.model().complete_stream("My name is", config={{"maxTokens": 100000}})
         fragments = iter(stream)
