@@ -26,7 +26,7 @@ from lmwire_codegen.option_kinds import (
     record_constant,
 )
 from lmwire_codegen.problems import Location, Problems
-from lmwire_codegen.surface_model import Surface
+from lmwire_codegen.surface_model import Surface, TextShape
 from lmwire_codegen.text import literal
 
 __all__ = ["Entry", "OptionPackage", "OptionSetting", "OptionTable", "build_options", "check_references"]
@@ -136,13 +136,23 @@ def check_references(options: OptionPackage, surfaces: Sequence[Surface]) -> Non
             if found[alias] is None:
                 words = f"no file of options has the table {wanted.constant} with its class and dict"
                 problems.add(Location(surface.source).child("options", alias), words)
-        for stream in surface.streams:
-            table = found.get(stream.options)
-            place = Location(surface.source).child("streams", stream.name)
-            known = {entry.name for entry in table.entries if not entry.reported} if table else set()
-            for name in {*stream.refuses, stream.structured_option} - known if table else ():
-                problems.add(place, f"the table {stream.options!r} has no option {name!r}")
+        if surface.text is not None:
+            _check_streams(surface, surface.text, found.get(surface.text.options), problems)
     problems.raise_if_any()
+
+
+def _check_streams(surface: Surface, text: TextShape, table: OptionTable | None, problems: Problems) -> None:
+    if table is None:
+        return
+    known = {entry.name for entry in table.entries if not entry.reported}
+    place = Location(surface.source)
+    named = {place.child("text"): {text.structured_option}}
+    for stream in surface.streams:
+        tools = set() if stream.tools is None else {stream.tools.option}
+        named[place.child("streams", stream.name)] = {*stream.refuses, *tools}
+    for where, names in named.items():
+        for name in sorted(names - known):
+            problems.add(where, f"the table {text.options!r} has no option {name!r}")
 
 
 class _Builder:

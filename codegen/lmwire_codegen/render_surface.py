@@ -16,8 +16,11 @@ __all__ = ["render_surface", "surface_exports"]
 
 def surface_exports(model: Model, surface: Surface) -> dict[str, str]:
     """Return the names that the namespace's facade shows beside its own -> the module that has each."""
-    module = f"{model.package}.{surface.namespace.package}.handles"
-    return dict.fromkeys(_handle_names(surface), module)
+    package = f"{model.package}.{surface.namespace.package}"
+    exports = dict.fromkeys(_handle_names(surface), f"{package}.handles")
+    if surface.text is not None:
+        exports[surface.text.event_type] = f"{package}.plans"
+    return exports
 
 
 def render_surface(
@@ -32,7 +35,12 @@ def render_surface(
         "tables": surface.options,
     }
     plans = environment.get_template("surface_plans.jinja2").render(
-        shared, imports=_plan_imports(model, surface), exports=_plan_names(surface)
+        shared,
+        imports=_plan_imports(model, surface),
+        exports=_plan_names(surface),
+        callbacks={}
+        if surface.text is None
+        else {kept.name: kept.callback for kept in surface.text.collected},
     )
     handles = environment.get_template("surface_handles.jinja2").render(
         shared, imports=_handle_imports(model, surface), exports=_handle_names(surface)
@@ -44,38 +52,51 @@ def render_surface(
 def _plan_names(surface: Surface) -> list[str]:
     streams = [stream.name.upper() for stream in surface.streams]
     plans = [f"{name}_PLAN" for name in (*streams, *(load.name.upper() for load in surface.loads))]
-    return sorted(["SPECIFIER", *plans, *(f"{name}_REFUSES" for name in streams)])
+    others = ["CHAT"] if surface.chat else []
+    others += ["MESSAGE", surface.text.event_type] if surface.text else []
+    calls = [name for name, _ in surface.plans]
+    return sorted(["SPECIFIER", *plans, *others, *calls, *(f"{name}_REFUSES" for name in streams)])
 
 
 def _handle_names(surface: Surface) -> list[str]:
-    both = [
-        surface.handle,
-        f"{surface.namespace.stem}Models",
-        *(stream.stream_class for stream in surface.streams),
-    ]
-    results = [stream.result_class for stream in surface.streams]
+    text = surface.text
+    both = [surface.handle, f"{surface.namespace.stem}Models", *([] if text is None else [text.stream_class])]
+    results = [] if text is None else [text.result_class]
     return sorted([*both, *(f"Async{name}" for name in both), *results])
 
 
 def _plan_imports(model: Model, surface: Surface) -> list[tuple[str, list[str]]]:
     refs: list[ClassRef] = [ref for load in surface.loads for ref in load.classes]
-    for stream in surface.streams:
-        decoder = ClassRef(name=stream.message_decoder.partition(".")[0], module=stream.message_type.module)
-        refs += [stream.message_type, decoder]
-        refs += [ref for attempt in stream.attempts for ref in attempt.classes]
+    refs += [call.descriptor for _, call in surface.plans]
+    if surface.chat is not None:
+        refs.append(surface.chat.type)
+    if surface.text is not None:
+        message = surface.text.message
+        refs += [
+            surface.text.fragment,
+            ClassRef(name=message.decoder.partition(".")[0], module=message.type.module),
+        ]
+    refs += [ref for stream in surface.streams for attempt in stream.attempts for ref in attempt.classes]
     return _grouped(model, refs, {})
 
 
 def _handle_imports(model: Model, surface: Surface) -> list[tuple[str, list[str]]]:
     refs: list[ClassRef] = [
         surface.specifier_type,
-        *(ref for method in surface.methods for ref in method.uses),
+        *(ref for method in (*surface.methods, *surface.calls) for ref in method.uses),
+        *(input.type for _, call in surface.plans for input in call.inputs if input.type is not None),
     ]
-    for stream in surface.streams:
-        refs += [stream.fragment, stream.message_type]
-        refs += [field.hint for field in stream.results if not field.reads]
+    if surface.downloaded is not None:
+        refs.append(surface.downloaded.type)
+    others = {f"{model.package}.client": ["AsyncClient", "Client"]}
+    if surface.text is not None:
+        refs += [surface.text.fragment, surface.text.message.type]
+        refs += [field.hint for field in surface.text.results if not field.reads]
+        refs += [kept.type for kept in surface.text.collected]
+        others[f"{model.package}.{surface.namespace.package}.plans"] = [surface.text.event_type]
+    refs += [stream.tools.type for stream in surface.streams if stream.tools is not None]
     config = [name for table in surface.options.values() for name in (table.config_class, table.dict_class)]
-    return _grouped(model, refs, {f"{model.package}.config": config})
+    return _grouped(model, refs, {f"{model.package}.config": config, **others})
 
 
 def _grouped(

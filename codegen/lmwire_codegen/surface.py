@@ -7,28 +7,34 @@ packets by their tag, fields by their wire name, types. Templates get Python nam
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import jsonschema
 
-from lmwire_codegen.model import Model
+from lmwire_codegen.model import Endpoint, Model
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.shapes import Named
-from lmwire_codegen.surface_lookup import VARIABLES, Lookup, UnresolvedError, names_in
+from lmwire_codegen.surface_lookup import Lookup, UnresolvedError, names_in
 from lmwire_codegen.surface_model import (
+    CallPlan,
+    ChatShape,
     ClassRef,
+    Downloaded,
+    Input,
     LoadPlan,
     Method,
     OptionTable,
     Surface,
 )
 from lmwire_codegen.surface_names import AbsentError, SurfaceNames
-from lmwire_codegen.surface_streams import stream_of
+from lmwire_codegen.surface_streams import stream_of, text_of, with_results
 
 __all__ = ["build_surfaces"]
+
+Resolved = TypeVar("Resolved")
 
 
 def build_surfaces(
@@ -80,11 +86,20 @@ class _Resolver(Lookup):
         self.namespace = self.known(
             found, self.place.child("namespace"), f"the schema has no namespace {name!r}", name
         )
+        self.variables |= set(_inputs_in(document))
         handle, loaded, place = document["handle"], document["loaded"], self.place
         self.check_template(handle["specifier"], place.child("handle", "specifier"))
         specifier = self.type(handle["specifier_type"], place.child("handle", "specifier_type"))
         listing = self.endpoint("rpc", loaded["list"], place.child("loaded", "list"))
         unload = self.endpoint("rpc", loaded["unload"], place.child("loaded", "unload"))
+        streams = self.present(
+            lambda *named: stream_of(self, *named), document.get("streams", {}), place.child("streams")
+        )
+        text = None
+        if streams:
+            entry, where = document["text"], place.child("text")
+            text = text_of(self, entry, where)
+            text = with_results(self, text, streams, entry["results"], where.child("results"))
         return Surface(
             source=self.place.file,
             namespace=self.namespace,
@@ -99,20 +114,84 @@ class _Resolver(Lookup):
                 )
                 for key, entry in document["options"].items()
             },
-            methods=self.present(self._method, document["methods"], place.child("methods")),
+            chat=self._optional(self._chat, document.get("chat"), place.child("chat")),
+            methods=self._methods(document["methods"], place.child("methods"), specifier),
+            calls=self._methods(document.get("calls", {}), place.child("calls"), None),
+            downloaded=self._optional(
+                self._downloaded, document.get("downloaded"), place.child("downloaded")
+            ),
             list_method=listing.method,
             list_item=self.item_of(listing, place.child("loaded", "list")),
             unload_method=unload.method,
             loads=[
                 self._load(key, entry, place.child("loads", key)) for key, entry in document["loads"].items()
             ],
-            streams=self.present(
-                lambda *named: stream_of(self, *named), document["streams"], place.child("streams")
-            ),
+            text=text,
+            streams=streams,
         )
 
-    def _method(self, name: str, entry: Mapping[str, Any], place: Location) -> Method:
+    def _optional(
+        self, resolve: Callable[[Any, Location], Resolved], entry: Any, place: Location
+    ) -> Resolved | None:
+        """Resolve an entry that may be left out."""
+        found = self.present(
+            lambda _, value, where: resolve(value, place), {} if entry is None else {"": entry}, place
+        )
+        return found[0] if found else None
+
+    def _chat(self, entry: Mapping[str, Any], place: Location) -> ChatShape:
+        type_ = self.type(entry["type"], place.child("type"))
+        self.attribute(Named(self.key(type_)), entry["messages"], place.child("messages"))
+        shape = {"texts": {}, "wraps": {}, **entry}
+        return ChatShape(**{**shape, "type": type_})
+
+    def _downloaded(self, entry: Mapping[str, Any], place: Location) -> Downloaded:
+        endpoint = self.endpoint_of(entry["namespace"], "rpc", entry["endpoint"], place.child("endpoint"))
+        package = next(known.package for known in self.model.namespaces if known.name == entry["namespace"])
+        return Downloaded(
+            namespace=package, stub=endpoint.method, type=self.type(entry["type"], place.child("type"))
+        )
+
+    def _methods(
+        self, entries: Mapping[str, Any], place: Location, specifier: ClassRef | None
+    ) -> list[Method]:
+        return self.present(
+            lambda name, entry, where: self._method(name, entry, where, specifier), entries, place
+        )
+
+    def _method(
+        self, name: str, entry: Mapping[str, Any], place: Location, specifier: ClassRef | None
+    ) -> Method:
         endpoint = self.endpoint("rpc", entry["endpoint"], place.child("endpoint"))
+        result = endpoint.source.parts["result"]
+        returns, hint_type = None, result.type
+        if "returns" in entry:
+            returns = self.attribute(result.type, entry["returns"], place.child("returns"))
+            hint_type = self.field_type(result.type, entry["returns"])
+        shown = Method(
+            name=name,
+            description=entry["description"],
+            stub=endpoint.method,
+            specifier=None,
+            arguments={},
+            each=entry.get("each"),
+            fixed={},
+            call=None,
+            returns=returns,
+            hint=self.model.hint(hint_type),
+            result_hint=self.model.hint(result.type),
+            uses=[self.ref(key) for key in (*names_in(hint_type), *names_in(result.type))],
+            reads=entry.get("reads"),
+            optional=result.presence == "optional",
+        )
+        if "template" in entry:
+            return attrs.evolve(shown, call=self._call(endpoint, entry, place))
+        return attrs.evolve(shown, **self._arguments(endpoint, entry, place, specifier))
+
+    def _arguments(
+        self, endpoint: Endpoint, entry: Mapping[str, Any], place: Location, specifier: ClassRef | None
+    ) -> dict[str, Any]:
+        """Return what a call through a stub is given."""
         parameters = {parameter.attribute: parameter.name for parameter in endpoint.parameters or ()}
         request = endpoint.request.type
         arguments = {
@@ -123,26 +202,36 @@ class _Resolver(Lookup):
             parameters[self.attribute(request, wire_name, place.child("fixed", wire_name))]: value
             for wire_name, value in entry.get("fixed", {}).items()
         }
+        wanted = None if specifier is None else Named(self.key(specifier))
+        naming = next((known.name for known in endpoint.parameters or () if known.type == wanted), None)
+        if specifier is not None:
+            self.known(naming, place, f"{endpoint.source.name} takes no {specifier.name}")
         if isinstance(request, Named):
-            filled = {*entry.get("arguments", {}).values(), *entry.get("fixed", {}), *VARIABLES}
+            filled = {
+                *entry.get("arguments", {}).values(),
+                *entry.get("fixed", {}),
+                "specifier",
+                "modelSpecifier",
+            }
             self.names.refer(place, request.key, frozenset(filled))
-        result = endpoint.source.parts["result"].type
-        returns, hint_type = None, result
-        if "returns" in entry:
-            returns = self.attribute(result, entry["returns"], place.child("returns"))
-            hint_type = self.field_type(result, entry["returns"])
-        return Method(
-            name=name,
-            description=entry["description"],
-            stub=endpoint.method,
-            arguments=arguments,
-            each=entry.get("each"),
-            fixed=fixed,
-            returns=returns,
-            hint=self.model.hint(hint_type),
-            uses=[self.ref(key) for key in names_in(hint_type)],
-            reads=entry.get("reads"),
-            optional=endpoint.source.parts["result"].presence == "optional",
+        return {"arguments": arguments, "fixed": fixed, "specifier": naming}
+
+    def _call(self, endpoint: Endpoint, entry: Mapping[str, Any], place: Location) -> CallPlan:
+        return CallPlan(
+            descriptor=ClassRef(name=endpoint.constant, module=endpoint.module),
+            template=self.template(entry["template"], place.child("template"), endpoint.request.type),
+            inputs=[
+                Input(
+                    name=name,
+                    kind=value["kind"],
+                    description=value["description"],
+                    type=self.type(value["type"], place.child("parameters", name))
+                    if "type" in value
+                    else None,
+                )
+                for name, value in entry.get("parameters", {}).items()
+            ],
+            options=entry.get("options"),
         )
 
     def _load(self, name: str, entry: Mapping[str, Any], place: Location) -> LoadPlan:
@@ -158,3 +247,11 @@ class _Resolver(Lookup):
             progress=self.progress(endpoint, entry["progress"], place.child("progress")),
             results=self.packet_fields(endpoint, entry["results"], place.child("results")),
         )
+
+
+def _inputs_in(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of all parameters that templates may name."""
+    for method in (*document["methods"].values(), *document.get("calls", {}).values()):
+        yield from method.get("parameters", {})
+    for stream in document.get("streams", {}).values():
+        yield stream["input"]["name"]

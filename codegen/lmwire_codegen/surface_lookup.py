@@ -29,13 +29,11 @@ VARIABLES: Final = frozenset(
         "model_key",
         "options",
         "preset",
-        "prompt",
         "specifier",
-        "text",
         "ttl_ms",
     }
 )
-"""What templates may name."""
+"""What templates may name, beside the parameters of their method."""
 
 
 class UnresolvedError(Exception):
@@ -43,13 +41,19 @@ class UnresolvedError(Exception):
 
 
 class Lookup:
-    """The names of one file; ``namespace`` is set as soon as it is known."""
+    """The names of one file.
+
+    Attributes:
+        variables: What its templates may name.
+        namespace: Set as soon as it is known.
+    """
 
     def __init__(self, model: Model, file: str, problems: Problems, names: SurfaceNames) -> None:
         self.model = model
         self.names = names
         self.place = Location(file)
         self.problems = problems
+        self.variables = VARIABLES
         self.namespace: Namespace
 
     def present(
@@ -75,12 +79,14 @@ class Lookup:
         return value
 
     def endpoint(self, kind: str, name: str, place: Location) -> Endpoint:
-        endpoints = self.namespace.of_kind(kind)
-        found = next((endpoint for endpoint in endpoints if endpoint.source.name == name), None)
-        endpoint: Endpoint = self.known(
-            found, place, f"{self.namespace.name} has no {kind} endpoint {name!r}",
-            f"{self.namespace.name}/{kind}/{name}",
-        )  # fmt: skip
+        return self.endpoint_of(self.namespace.name, kind, name, place)
+
+    def endpoint_of(self, namespace: str, kind: str, name: str, place: Location) -> Endpoint:
+        found = next((known for known in self.model.namespaces if known.name == namespace), None)
+        endpoints = () if found is None else found.of_kind(kind)
+        wanted = next((endpoint for endpoint in endpoints if endpoint.source.name == name), None)
+        message = f"{namespace} has no {kind} endpoint {name!r}"
+        endpoint: Endpoint = self.known(wanted, place, message, f"{namespace}/{kind}/{name}")
         return endpoint
 
     def packet(self, endpoint: Endpoint, tag: str, place: Location) -> ClassRef:
@@ -164,10 +170,13 @@ class Lookup:
     def check_template(self, template: Any, place: Location) -> None:
         """Check a template's variables."""
         if isinstance(template, str):
-            if template.startswith("$") and not template.startswith("$$") and template[1:] not in VARIABLES:
-                self.problems.add(
-                    place, f"no such variable {template!r}; there are {', '.join(sorted(VARIABLES))}"
-                )
+            if (
+                template.startswith("$")
+                and not template.startswith("$$")
+                and template[1:] not in self.variables
+            ):
+                known = ", ".join(sorted(self.variables))
+                self.problems.add(place, f"no such variable {template!r}; there are {known}")
         elif isinstance(template, Mapping):
             for key, value in template.items():
                 self.check_template(value, place.child(key))

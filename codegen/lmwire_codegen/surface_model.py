@@ -11,13 +11,22 @@ from lmwire_codegen.model import ModulePath, Namespace
 
 __all__ = [
     "AttemptPlan",
+    "CallPlan",
+    "ChatShape",
     "ClassRef",
+    "CollectedItems",
+    "CollectedPacket",
+    "Downloaded",
+    "Input",
     "LoadPlan",
+    "MessageShape",
     "Method",
     "OptionTable",
     "ResultField",
     "StreamPlan",
     "Surface",
+    "TextShape",
+    "ToolsInput",
 ]
 
 
@@ -41,18 +50,67 @@ class OptionTable:
 
 
 @attrs.frozen(kw_only=True)
+class Input:
+    """A parameter of a method, whose value stands in a template under its name.
+
+    Attributes:
+        kind: ``text``, ``chat`` or ``object``.
+        type: The class of an ``object``.
+    """
+
+    name: str
+    kind: str
+    description: str
+    type: ClassRef | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ChatShape:
+    """How callers may write a chat; see ``lmwire_runtime.surface.chats.ChatPlan``."""
+
+    type: ClassRef
+    messages: str
+    role_field: str
+    role: str
+    content: str
+    text: Any
+    texts: Any
+    wraps: Any
+
+
+@attrs.frozen(kw_only=True)
+class CallPlan:
+    """What a method sends, where it is made from a template.
+
+    Attributes:
+        descriptor: The endpoint.
+        template: Its parameter.
+        inputs: What the method takes.
+        options: Table of the options that it takes as ``config``, or None.
+    """
+
+    descriptor: ClassRef
+    template: Any
+    inputs: Sequence[Input]
+    options: str | None
+
+
+@attrs.frozen(kw_only=True)
 class Method:
-    """A method of a handle: one call through a stub.
+    """A method of a handle or namespace: one call, through a stub or of a template.
 
     Attributes:
         name, description: Of the method.
         stub: Name of the stub's method.
+        specifier: Parameter of the stub that says which model is meant, or None.
         arguments: Text parameter of the method -> parameter of the stub.
         each: The parameter that may be a list, or None.
         fixed: Parameter of the stub -> its value.
+        call: What is sent, if it is no matter of the stub's parameters.
         returns: Attribute of the result that is returned, or None.
-        hint: Type hint of what one call returns.
-        uses: Classes that the hint mentions.
+        hint: Type hint of what one call returns; ``None`` if it returns nothing.
+        result_hint: Type hint of what the endpoint returns.
+        uses: Classes that the hints mention.
         reads: Option table that reads the result, or None.
         optional: Whether the server may answer with nothing.
     """
@@ -60,14 +118,26 @@ class Method:
     name: str
     description: str
     stub: str
+    specifier: str | None
     arguments: Mapping[str, str]
     each: str | None
     fixed: Mapping[str, Any]
+    call: CallPlan | None
     returns: str | None
     hint: str
+    result_hint: str
     uses: Sequence[ClassRef]
     reads: str | None
     optional: bool
+
+
+@attrs.frozen(kw_only=True)
+class Downloaded:
+    """The listing of models on disk, by another namespace's stub, and the class of those that are meant."""
+
+    namespace: str
+    stub: str
+    type: ClassRef
 
 
 @attrs.frozen(kw_only=True)
@@ -91,6 +161,15 @@ class LoadPlan:
 
 
 @attrs.frozen(kw_only=True)
+class CollectedPacket:
+    """A packet that carries something to keep: which, the attribute that has it, and the name to keep it under."""
+
+    packet: ClassRef
+    attribute: str
+    name: str
+
+
+@attrs.frozen(kw_only=True)
 class AttemptPlan:
     """One endpoint of a stream with its classes."""
 
@@ -99,12 +178,15 @@ class AttemptPlan:
     default_fields: Any
     fragment: tuple[ClassRef, str]
     progress: Sequence[tuple[ClassRef, str]]
+    events: Sequence[ClassRef]
+    collects: Sequence[CollectedPacket]
     result: ClassRef
 
     @property
     def classes(self) -> list[ClassRef]:
         """All that its module imports."""
-        return [self.descriptor, self.fragment[0], *(ref for ref, _ in self.progress), self.result]
+        others = [ref for ref, _ in self.progress]
+        return [self.descriptor, self.fragment[0], *others, *self.events, self.result]
 
 
 @attrs.frozen(kw_only=True)
@@ -119,23 +201,66 @@ class ResultField:
 
 
 @attrs.frozen(kw_only=True)
+class CollectedItems:
+    """What a stream keeps under a name, in a list of ``type``; ``callback`` is the parameter that is told each."""
+
+    name: str
+    type: ClassRef
+    callback: str | None
+    description: str
+
+
+@attrs.frozen(kw_only=True)
+class MessageShape:
+    """How a whole text becomes a message; see ``lmwire_runtime.surface.stream_plans.MessagePlan``."""
+
+    type: ClassRef
+    decoder: str
+    template: Any
+    text: Any
+    items: Any
+
+
+@attrs.frozen(kw_only=True)
+class TextShape:
+    """What all streams of text of a namespace have in common."""
+
+    fragment: ClassRef
+    text: str
+    stream_class: str
+    result_class: str
+    event_type: str
+    options: str
+    structured_option: str
+    message: MessageShape
+    results: Sequence[ResultField]
+    collected: Sequence[CollectedItems]
+
+
+@attrs.frozen(kw_only=True)
+class ToolsInput:
+    """Tools as a parameter: another way to give an option."""
+
+    option: str
+    type: ClassRef
+    template: Any
+
+
+@attrs.frozen(kw_only=True)
 class StreamPlan:
     """A stream of text with its classes."""
 
     name: str
     description: str
-    stream_class: str
-    result_class: str
-    fragment: ClassRef
-    text: str
-    options: str
-    structured_option: str
+    input: Input
+    tools: ToolsInput | None
     refuses: Sequence[str]
-    message: Any
-    message_type: ClassRef
-    message_decoder: str
-    results: Sequence[ResultField]
     attempts: Sequence[AttemptPlan]
+
+    def callbacks(self, text: TextShape) -> list[CollectedItems]:
+        """What the stream may keep and tell."""
+        kept = {collected.name for attempt in self.attempts for collected in attempt.collects}
+        return [items for items in text.collected if items.callback and items.name in kept]
 
 
 @attrs.frozen(kw_only=True)
@@ -150,14 +275,32 @@ class Surface:
     specifier_type: ClassRef
     specifier_decoder: str
     options: Mapping[str, OptionTable]
+    chat: ChatShape | None
     methods: Sequence[Method]
+    calls: Sequence[Method]
+    downloaded: Downloaded | None
     list_method: str
     list_item: ClassRef
     unload_method: str
     loads: Sequence[LoadPlan]
+    text: TextShape | None
     streams: Sequence[StreamPlan]
+
+    @property
+    def plans(self) -> list[tuple[str, CallPlan]]:
+        """Constant -> plan of every call that is made from a template."""
+        return [
+            (f"{method.name.upper()}_CALL", method.call)
+            for method in (*self.methods, *self.calls)
+            if method.call
+        ]
 
     @property
     def texts(self) -> Mapping[str, str]:
         """Message class -> the attribute that is its text, for ``str``."""
-        return {stream.fragment.name: stream.text for stream in self.streams}
+        return {} if self.text is None else {self.text.fragment.name: self.text.text}
+
+    @property
+    def events(self) -> list[ClassRef]:
+        """The classes of all events of its streams."""
+        return [ref for stream in self.streams for attempt in stream.attempts for ref in attempt.events]

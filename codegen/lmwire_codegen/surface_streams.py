@@ -2,21 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
+
+from lmwire_codegen.model import Endpoint
 from lmwire_codegen.problems import Location
 from lmwire_codegen.shapes import Named
 from lmwire_codegen.surface_lookup import Lookup, names_in
-from lmwire_codegen.surface_model import AttemptPlan, ClassRef, ResultField, StreamPlan
+from lmwire_codegen.surface_model import (
+    AttemptPlan,
+    ClassRef,
+    CollectedItems,
+    CollectedPacket,
+    Input,
+    MessageShape,
+    ResultField,
+    StreamPlan,
+    TextShape,
+    ToolsInput,
+)
 from lmwire_codegen.surface_names import AbsentError, LeftOut
 
-__all__ = ["stream_of"]
+__all__ = ["stream_of", "text_of", "with_results"]
+
+
+def text_of(look: Lookup, entry: Mapping[str, Any], place: Location) -> TextShape:
+    """Resolve what all streams of text have in common, but for the fields of results, which need a stream's packet."""
+    fragment = look.type(entry["fragment"], place.child("fragment"))
+    message = entry["message"]
+    message_type = look.type(message["type"], place.child("message", "type"))
+    return TextShape(
+        fragment=fragment,
+        text=look.attribute(Named(look.key(fragment)), entry["text"], place.child("text")),
+        stream_class=entry["stream_class"],
+        result_class=entry["result_class"],
+        event_type=entry["event_type"],
+        options=entry["options"],
+        structured_option=entry["structured_option"],
+        message=MessageShape(
+            type=message_type,
+            decoder=look.decoder(message_type),
+            template=message["template"],
+            text=message["text"],
+            items=message.get("items", {}),
+        ),
+        results=[],
+        collected=look.present(
+            lambda name, kept, where: CollectedItems(
+                name=name,
+                type=look.type(kept["type"], where.child("type")),
+                callback=kept.get("callback"),
+                description=kept["description"],
+            ),
+            entry.get("collected", {}),
+            place.child("collected"),
+        ),
+    )
+
+
+def with_results(
+    look: Lookup, text: TextShape, streams: Sequence[StreamPlan], entry: Mapping[str, Any], place: Location
+) -> TextShape:
+    """Add the fields of results, which every stream's result packet has to have."""
+    packets = [stream.attempts[0].result for stream in streams]
+    found = [_result_fields(look, packet, entry, place) for packet in packets]
+    for fields, packet in zip(found, packets, strict=True):
+        if fields != found[0]:
+            look.problems.add(place, f"{packet.name} and {packets[0].name} do not have the same fields")
+    return attrs.evolve(text, results=found[0] if found else [])
 
 
 def stream_of(look: Lookup, name: str, entry: Mapping[str, Any], place: Location) -> StreamPlan:
-    fragment = look.type(entry["fragment"], place.child("fragment"))
-    message_type = look.type(entry["message_type"], place.child("message_type"))
+    """Resolve one stream."""
     attempts = look.present(
         lambda _, attempt, where: _attempt(look, attempt, where),
         dict(enumerate(entry["attempts"])),
@@ -24,24 +83,19 @@ def stream_of(look: Lookup, name: str, entry: Mapping[str, Any], place: Location
     )
     if not attempts:
         raise AbsentError(LeftOut(place, "there is no endpoint that it could use"))
+    tools = entry.get("tools")
     return StreamPlan(
         name=name,
         description=entry["description"],
-        stream_class=entry["stream_class"],
-        result_class=entry["result_class"],
-        fragment=fragment,
-        text=look.attribute(Named(look.key(fragment)), entry["text"], place.child("text")),
-        options=entry["options"],
-        structured_option=entry["structured_option"],
-        refuses=entry["refuses"],
-        message=entry["message"],
-        message_type=message_type,
-        message_decoder=look.decoder(message_type),
-        results=look.present(
-            lambda key, value, where: _result_field(look, key, value, attempts[0].result, where),
-            entry["results"],
-            place.child("results"),
+        input=Input(**entry["input"]),
+        tools=None
+        if tools is None
+        else ToolsInput(
+            option=tools["option"],
+            type=look.type(tools["type"], place.child("tools", "type")),
+            template=tools["template"],
         ),
+        refuses=entry["refuses"],
         attempts=attempts,
     )
 
@@ -49,13 +103,37 @@ def stream_of(look: Lookup, name: str, entry: Mapping[str, Any], place: Location
 def _attempt(look: Lookup, entry: Mapping[str, Any], place: Location) -> AttemptPlan:
     endpoint = look.endpoint("channel", entry["endpoint"], place.child("endpoint"))
     template = look.template(entry["template"], place.child("template"), endpoint.request.type)
+    events = dict.fromkeys((*entry.get("events", ()), *entry.get("collects", ())))
     return AttemptPlan(
         descriptor=ClassRef(name=endpoint.constant, module=endpoint.module),
         template=template,
         default_fields=entry["default_fields"],
         fragment=look.packet_fields(endpoint, entry["yields"], place.child("yields"))[0],
         progress=look.progress(endpoint, entry["progress"], place.child("progress")),
+        events=look.present(
+            lambda tag, _, where: look.packet(endpoint, tag, where), events, place.child("events")
+        ),
+        collects=look.present(
+            lambda tag, kept, where: _collected(look, endpoint, tag, kept, where),
+            entry.get("collects", {}),
+            place.child("collects"),
+        ),
         result=look.packet(endpoint, entry["result"], place.child("result")),
+    )
+
+
+def _collected(
+    look: Lookup, endpoint: Endpoint, tag: str, entry: Mapping[str, str], place: Location
+) -> CollectedPacket:
+    packet, attribute = look.packet_fields(endpoint, {tag: entry["field"]}, place)[0]
+    return CollectedPacket(packet=packet, attribute=attribute, name=entry["as"])
+
+
+def _result_fields(
+    look: Lookup, packet: ClassRef, entries: Mapping[str, Any], place: Location
+) -> list[ResultField]:
+    return look.present(
+        lambda key, value, where: _result_field(look, key, value, packet, where), entries, place
     )
 
 

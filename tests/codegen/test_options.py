@@ -358,14 +358,19 @@ def test_a_row_that_is_there_twice_is_refused(tmp_path: Path) -> None:
             "#/streams/complete: the table 'prediction' has no option 'rawTool'",
         ),
         (
-            "streams/complete/structured_option",
+            "text/structured_option",
             "shape",
-            "#/streams/complete: the table 'prediction' has no option 'shape'",
+            "#/text: the table 'prediction' has no option 'shape'",
         ),
         (
             "streams/complete/refuses",
             ["systemPrompt"],
             "#/streams/complete: the table 'prediction' has no option 'systemPrompt'",
+        ),
+        (
+            "streams/respond/tools/option",
+            "tools",
+            "#/streams/respond: the table 'prediction' has no option 'tools'",
         ),
     ],
 )

@@ -78,6 +78,7 @@ def text_request(
     variables: Mapping[str, Any],
     config: Any,
     response_format: Any,
+    tools: tuple[str, Any] | None = None,
     timeout: Timeout,
 ) -> Request:
     """Make the request of a stream of text of what its caller gave.
@@ -88,22 +89,28 @@ def text_request(
         refuses: Options that this kind of request does not take.
         variables: The templates' variables.
         config, response_format, timeout: As the caller gave them.
+        tools: What the parameter ``tools`` is another way to give: the name of an option, and its value.
 
     Raises:
-        UsageError: An option is unknown, out of range or refused, or both ways of asking for structure were
-            used.
+        UsageError: An option is unknown, out of range or refused, or something was asked for in both ways.
     """
     table.refuse(config, refuses)
     fields = table.to_fields(config)
+    if tools is not None:
+        option, value = tools
+        fields = _with_field(fields, table.to_fields({option: value})[0], "tools", option)
     key = table.key_of(structured_option)
-    given = next((field for field in fields if field["key"] == key), None)
-    setting = None if given is None else given["value"]
     if response_format is not None:
-        if given is not None:
-            raise UsageError(
-                f"give either response_format or the option {structured_option!r} in config, not both"
-            )
-        setting = as_setting(response_format)
-        fields = [*fields, {"key": key, "value": setting}]
+        field = {"key": key, "value": as_setting(response_format)}
+        fields = _with_field(fields, field, "response_format", structured_option)
+    setting = next((field["value"] for field in fields if field["key"] == key), None)
     structured = isinstance(setting, Mapping) and setting.get("type") in ("json", "gbnf")
     return Request(variables=variables, fields=fields, structured=structured, timeout=timeout)
+
+
+def _with_field(
+    fields: list[dict[str, Any]], field: dict[str, Any], parameter: str, option: str
+) -> list[dict[str, Any]]:
+    if any(given["key"] == field["key"] for given in fields):
+        raise UsageError(f"give either {parameter} or the option {option!r} in config, not both")
+    return [*fields, field]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from lmwire_runtime.surface.stream_plans import MessagePlan
 from lmwire_runtime.surface.structured import parse_as, parse_structured
 
 __all__ = ["TextResult"]
@@ -19,11 +21,21 @@ class TextResult(Generic[P]):
     ``str`` of a result is its text; of a structured one its JSON, indented, with sorted keys.
     """
 
-    __slots__ = ("_content", "_packet", "_parsed")
+    __slots__ = ("_collected", "_content", "_message_plan", "_packet", "_parsed")
 
-    def __init__(self, content: str, packet: P, *, structured: bool) -> None:
+    def __init__(
+        self,
+        content: str,
+        packet: P,
+        *,
+        structured: bool,
+        message: MessagePlan | None = None,
+        collected: Mapping[str, Sequence[Any]] | None = None,
+    ) -> None:
         self._content = content
         self._packet = packet
+        self._message_plan = message
+        self._collected = collected or {}
         self._parsed = parse_structured(content) if structured else None
 
     @property
@@ -45,6 +57,13 @@ class TextResult(Generic[P]):
     def packet(self) -> P:
         """The result packet as the server sent it."""
         return self._packet
+
+    def _whole_message(self) -> Any:
+        assert self._message_plan is not None
+        return self._message_plan.make(self._content, self._collected)
+
+    def _kept(self, name: str) -> list[Any]:
+        return list(self._collected.get(name, ()))
 
     def parse_as(self, cls: type[T]) -> T:
         """Return the text as an object of ``cls``: a pydantic model, attrs class, dataclass or msgspec

@@ -11,9 +11,24 @@ from lmwire_runtime.descriptors import ChannelDescriptor
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.templates import fill
 
-__all__ = ["Attempt", "Callbacks", "Request", "StreamPlan"]
+__all__ = ["Attempt", "Callbacks", "Collected", "MessagePlan", "Request", "StreamPlan"]
 
 F = TypeVar("F")
+
+
+@attrs.frozen(kw_only=True)
+class Collected:
+    """Something that a packet carries and a stream keeps.
+
+    Attributes:
+        name: Under which it is kept, in a list.
+        attribute: Of the packet.
+        callback: The parameter with the function that is called with it, if there is one.
+    """
+
+    name: str
+    attribute: str
+    callback: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +41,8 @@ class Attempt:
         fragment: The packet class that yields, and the attribute that is yielded.
         progress: Packet classes that report progress, and the attribute that holds it (0.0 to 1.0).
         result: The packet class that ends the stream with its result.
+        events: The packet classes that ``events()`` yields beside the fragments.
+        collects: Packet classes, all of them events too, that carry something to keep.
         default_fields: Config fields that are sent where the caller has not set their key.
     """
 
@@ -34,7 +51,37 @@ class Attempt:
     fragment: tuple[type, str]
     progress: Mapping[type, str]
     result: type
+    events: frozenset[type] = frozenset()
+    collects: Mapping[type, Collected] = attrs.field(factory=dict)
     default_fields: Sequence[Mapping[str, Any]] = ()
+
+
+@attrs.frozen(kw_only=True)
+class MessagePlan:
+    """How the whole of a stream becomes a message.
+
+    Attributes:
+        template: The message, with ``$content`` for the list of its parts.
+        text: The part that is the text, with ``$text``.
+        items: Names under which something is kept -> the part that each of them is, with ``$item``.
+        decode: Makes the message of plain JSON.
+    """
+
+    template: Mapping[str, Any]
+    text: Mapping[str, Any]
+    items: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    decode: Callable[[Any], Any]
+
+    def make(self, text: str, collected: Mapping[str, Sequence[Any]]) -> Any:
+        """Return the message: its text, unless there are only other parts, then those."""
+        parts = [
+            fill(template, {"item": item.to_wire()})
+            for name, template in self.items.items()
+            for item in collected.get(name, ())
+        ]
+        if text or not parts:
+            parts.insert(0, fill(self.text, {"text": text}))
+        return self.decode(fill(self.template, {"content": parts}))
 
 
 @attrs.frozen(kw_only=True)
@@ -44,12 +91,12 @@ class StreamPlan:
     Attributes:
         attempts: The endpoints, best first.
         text: The attribute of a fragment that holds its text.
-        message: Makes of the whole text what ``on_message`` gets.
+        message: What ``on_message`` gets, and the result has.
     """
 
     attempts: Sequence[Attempt]
     text: str
-    message: Callable[[str], Any]
+    message: MessagePlan
 
 
 @attrs.frozen(kw_only=True)
@@ -78,10 +125,18 @@ class Request:
 class Callbacks(Generic[F]):
     """What a caller wants to be told, in the thread or task that reads the stream.
 
-    A callback that raises ends the stream with its exception, and the server is asked to stop.
+    A callback that raises ends the stream with its exception, and the server is asked to stop. ``on_collected`` has
+    those for what a stream keeps, by the name of the parameter.
     """
 
     on_prediction_fragment: Callable[[F], Any] | None = None
     on_first_token: Callable[[], Any] | None = None
     on_prompt_processing_progress: Callable[[float], Any] | None = None
     on_message: Callable[[Any], Any] | None = None
+    on_collected: Mapping[str, Callable[[Any], Any] | None] = attrs.field(factory=dict)
+
+    def by_parameter(self) -> dict[str, Callable[..., Any] | None]:
+        """Return each callback by the name of the parameter that it was given as."""
+        named = attrs.asdict(self, recurse=False)
+        named.update(named.pop("on_collected"))
+        return named

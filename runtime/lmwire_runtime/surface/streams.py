@@ -1,7 +1,7 @@
 """Streams of text: what a completion means, driven by plans that the compiler makes of schema/surface.
 
 A ``StreamPlan`` says which endpoints can serve a stream, best first, and what each of their packets means:
-it yields, it is progress, or it is the result. ``StreamCore`` is the state of one stream without any
+it yields, it is progress, or it is the result. ``stream_core`` has the state of one stream without any
 waiting; ``SyncStream`` and ``AsyncStream`` add that.
 
 * The request is sent by ``start``, by entering the context, or by the first wait, and only then.
@@ -11,179 +11,31 @@ waiting; ``SyncStream`` and ``AsyncStream`` add that.
   cancellation, ``close``) asks the server to stop and drops what it still sends; the connection stays
   usable.
 * ``cancel`` asks the server to stop and goes on to the regular end: a result with the text up to then.
+* Packets that are no text and yet part of the answer are events: iterating ``events()`` gives them among the
+  fragments, in order; what they carry is kept for the result. Iterating the stream itself gives fragments alone.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from types import TracebackType
-from typing import Any, ClassVar, Generic, TypeVar, cast
-
-import attrs
+from typing import Any, TypeVar
 
 from lmwire_runtime.async_shell import AsyncChannel, AsyncConnection
-from lmwire_runtime.errors import (
-    CancelledError,
-    IncompleteError,
-    LMWireError,
-    StateError,
-    UnsupportedEndpointError,
-)
+from lmwire_runtime.errors import UnsupportedEndpointError
 from lmwire_runtime.limits import resolve_timeout
-from lmwire_runtime.surface.handles import check_callback
-from lmwire_runtime.surface.progress import ProgressMeter
-from lmwire_runtime.surface.results import TextResult
-from lmwire_runtime.surface.stream_plans import Attempt, Callbacks, Request, StreamPlan
+from lmwire_runtime.surface.stream_core import StreamCore
+from lmwire_runtime.surface.stream_plans import Callbacks, Request, StreamPlan
 from lmwire_runtime.sync_shell import SyncChannel, SyncConnection
 
 __all__ = ["AsyncStream", "StreamCore", "SyncStream"]
 
 F = TypeVar("F")
 R = TypeVar("R")
-Self = TypeVar("Self", bound="StreamCore[Any, Any]")
+
 SelfSync = TypeVar("SelfSync", bound="SyncStream[Any, Any]")
 SelfAsync = TypeVar("SelfAsync", bound="AsyncStream[Any, Any]")
-
-
-class StreamCore(Generic[F, R]):
-    """The state of one stream, without waiting."""
-
-    result_class: ClassVar[Any] = TextResult
-    """What the result is made as."""
-
-    def __init__(self, plan: StreamPlan, request: Request, callbacks: Callbacks[F]) -> None:
-        for name, callback in attrs.asdict(callbacks, recurse=False).items():
-            check_callback(callback, name)
-        self._plan = plan
-        self._request = request
-        self._callbacks = callbacks
-        self._text = plan.text
-        self._on_fragment = callbacks.on_prediction_fragment
-        self._meter = ProgressMeter(callbacks.on_prompt_processing_progress)
-        self._parts: list[str] = []
-        self._attempt_number = 0
-        self._started = False
-        self._cancelled = False
-        self._result: R | None = None
-        self._error: BaseException | None = None
-
-    def __repr__(self) -> str:
-        state = "finished" if self.finished else "started" if self._started else "not started"
-        return f"<{type(self).__name__} {state}, {len(self._parts)} fragments>"
-
-    @property
-    def finished(self) -> bool:
-        """Whether the stream has its result, or has failed."""
-        return self._result is not None or self._error is not None
-
-    @property
-    def text_so_far(self) -> str:
-        """The text of all fragments received until now; all there is after a failure."""
-        text = "".join(self._parts)
-        try:
-            text.encode()
-        except (
-            UnicodeEncodeError
-        ):  # a server split an emoji between two fragments, so that each has half of it
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-        return text
-
-    def result(self) -> R:
-        """Return the result of a finished stream, without waiting.
-
-        Raises:
-            StateError: The stream is not finished.
-            LMWireError: What ended the stream, if it has no result.
-        """
-        if self._result is not None:
-            return self._result
-        if self._error is not None:
-            raise self._error
-        state = "has not finished" if self._started else "was not started"
-        raise StateError(f"this stream {state}; iterate it to its end, or call wait_for_result()")
-
-    @property
-    def _attempt(self) -> Attempt:
-        return self._plan.attempts[self._attempt_number]
-
-    @staticmethod
-    def second_reader() -> StateError:
-        """Make the error of somebody who wants to read while another one does."""
-        return StateError(
-            "this stream is being read by another thread or task; wait for that one, then call result()"
-        )
-
-    def _check_startable(self) -> None:
-        if self._result is not None:
-            raise StateError("this stream has ended; result() has its result, a new one needs a new call")
-        if self._error is not None:
-            error = StateError(
-                f"this stream has ended without a result, a new one needs a new call: {self._error}"
-            )
-            raise error from self._error
-
-    def _next_attempt(self, error: UnsupportedEndpointError) -> None:
-        """Go on to the next endpoint, or raise: there is none, or fragments have come already."""
-        if self._attempt_number + 1 >= len(self._plan.attempts) or self._parts:
-            raise error
-        self._attempt_number += 1
-
-    def _fragments_of(self, packets: Iterable[Any]) -> Generator[F, None, None]:
-        """Note packets and yield their fragments, until the packets end or one of them ends the stream.
-
-        Fragments that come after a cancel are dropped.
-        """
-        fragment_class, attribute = self._attempt.fragment
-        parts, text, on_fragment = self._parts, self._text, self._on_fragment
-        for packet in packets:
-            if type(packet) is not fragment_class:
-                if self._take_other(packet):
-                    return
-            elif not self._cancelled:
-                fragment: F = getattr(packet, attribute)
-                if not parts:
-                    self._begin_text()
-                parts.append(getattr(fragment, text))
-                if on_fragment is not None:
-                    on_fragment(fragment)
-                yield fragment
-
-    def _begin_text(self) -> None:
-        """The prompt is processed: say so, before the first fragment."""
-        self._meter.begin()
-        self._meter.finish()
-        if self._callbacks.on_first_token is not None:
-            self._callbacks.on_first_token()
-
-    def _take_other(self, packet: Any) -> bool:
-        """Note a packet that is no fragment; returns True if it ends the stream."""
-        attempt = self._attempt
-        if isinstance(packet, attempt.result):
-            text = self.text_so_far
-            result = self.result_class(text, packet, structured=self._request.structured)
-            if self._callbacks.on_message is not None:
-                self._callbacks.on_message(self._plan.message(text))
-            self._result = cast("R", result)
-            return True
-        attribute = attempt.progress.get(type(packet))
-        if attribute is not None:
-            self._meter.begin()
-            self._meter.report(getattr(packet, attribute))
-        return False
-
-    def _fail(self, error: BaseException) -> None:
-        if not self.finished:
-            self._error = error
-
-    def _without_result(self, channel: SyncChannel[Any, Any] | AsyncChannel[Any, Any]) -> LMWireError:
-        error = IncompleteError("the server closed the channel without a result")
-        return error.at(channel.descriptor.namespace, channel.descriptor.name, channel.request_id)
-
-    def _abandoned(self) -> CancelledError:
-        if not self._started:
-            return CancelledError("the stream was cancelled before it was started; nothing was sent")
-        return CancelledError("the stream was closed before its end; the text up to then is in text_so_far")
 
 
 class SyncStream(StreamCore[F, R]):
@@ -229,19 +81,29 @@ class SyncStream(StreamCore[F, R]):
         Raises:
             StateError: Another thread reads the stream, or it has ended.
         """
+        self._begin_reading()
+        return self._fragments(self._fragments_of)
+
+    def events(self) -> Iterator[Any]:
+        """Yield fragments and events in their order; everything else is as in iterating the stream itself."""
+        self._begin_reading()
+        return self._fragments(self._events_of)
+
+    def _begin_reading(self) -> None:
         self._check_startable()
         if self._readers.setdefault("reader", threading.get_ident()) != threading.get_ident():
             raise self.second_reader()
         self.start()
-        return self._fragments()
 
-    def _fragments(self) -> Generator[F, None, None]:
+    def _fragments(
+        self, yielded: Callable[[Iterable[Any]], Generator[Any, None, None]]
+    ) -> Generator[Any, None, None]:
         channel = self._channel
         assert channel is not None
         try:
             while not self.finished:
                 try:
-                    yield from self._read(channel)
+                    yield from self._read(channel, yielded)
                 except UnsupportedEndpointError as error:
                     self._next_attempt(error)
                     channel = self._open()
@@ -253,8 +115,10 @@ class SyncStream(StreamCore[F, R]):
             channel.close()
             raise
 
-    def _read(self, channel: SyncChannel[Any, Any]) -> Generator[F, None, None]:
-        yield from self._fragments_of(channel)
+    def _read(
+        self, channel: SyncChannel[Any, Any], yielded: Callable[[Iterable[Any]], Generator[Any, None, None]]
+    ) -> Generator[Any, None, None]:
+        yield from yielded(channel)
         if not self.finished:
             raise self._without_result(channel)
         channel.release()
@@ -320,6 +184,7 @@ class AsyncStream(StreamCore[F, R]):
         """Whether a task waits for the next fragment; a second one would tear the text apart."""
         self.arrived: Iterator[F] = iter(())
         """What the last wait brought, as far as it has not been taken."""
+        self._with_events = False
 
     def __await__(self: SelfAsync) -> Generator[Any, None, SelfAsync]:
         """Both ``async for x in f()`` and ``async for x in await f()`` are documented spellings."""
@@ -351,6 +216,13 @@ class AsyncStream(StreamCore[F, R]):
             StateError: The stream has ended.
         """
         self._check_startable()
+        self._with_events = False
+        return _Fragments(self)
+
+    def events(self) -> AsyncIterator[Any]:
+        """Yield fragments and events in their order; everything else is as in iterating the stream itself."""
+        self._check_startable()
+        self._with_events = True
         return _Fragments(self)
 
     async def wait_for_fragment(self) -> F:
@@ -375,7 +247,8 @@ class AsyncStream(StreamCore[F, R]):
                     continue
                 if not more:
                     raise self._without_result(channel)
-                self.arrived = self._fragments_of(channel.ready())
+                ready = channel.ready()
+                self.arrived = self._events_of(ready) if self._with_events else self._fragments_of(ready)
                 for fragment in self.arrived:
                     return fragment
         except BaseException as error:
