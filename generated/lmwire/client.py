@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lmwire.diagnostics.stubs import AsyncDiagnosticsNamespace, DiagnosticsNamespace
-    from lmwire.embedding.stubs import AsyncEmbeddingNamespace, EmbeddingNamespace
+    from lmwire.embedding.handles import AsyncEmbeddingModels, EmbeddingModels
     from lmwire.files.stubs import AsyncFilesNamespace, FilesNamespace
     from lmwire.llm.handles import AsyncLlmModels, LlmModels
     from lmwire.plugins.stubs import AsyncPluginsNamespace, PluginsNamespace
@@ -121,11 +121,11 @@ class Client(_SyncClient, ForThreads):
         return DiagnosticsNamespace(self)
 
     @cached_property
-    def embedding(self) -> EmbeddingNamespace:
+    def embedding(self) -> EmbeddingModels:
         """The namespace ``embedding``."""
-        from lmwire.embedding.stubs import EmbeddingNamespace
+        from lmwire.embedding.handles import EmbeddingModels
 
-        return EmbeddingNamespace(self)
+        return EmbeddingModels(self)
 
     @cached_property
     def files(self) -> FilesNamespace:
@@ -255,11 +255,11 @@ class AsyncClient(_AsyncClient, ForTasks):
         return AsyncDiagnosticsNamespace(self)
 
     @cached_property
-    def embedding(self) -> AsyncEmbeddingNamespace:
+    def embedding(self) -> AsyncEmbeddingModels:
         """The namespace ``embedding``."""
-        from lmwire.embedding.stubs import AsyncEmbeddingNamespace
+        from lmwire.embedding.handles import AsyncEmbeddingModels
 
-        return AsyncEmbeddingNamespace(self)
+        return AsyncEmbeddingModels(self)
 
     @cached_property
     def files(self) -> AsyncFilesNamespace:

@@ -50,6 +50,12 @@ if TYPE_CHECKING:
     from lmwire.embedding.endpoints.tokenize import TOKENIZE, TokenizeParameter, TokenizeResult
     from lmwire.embedding.endpoints.unload_model import UNLOAD_MODEL, UnloadModelParameter
     from lmwire.embedding.handlers import EmbeddingHandlers
+    from lmwire.embedding.handles import (
+        AsyncEmbeddingModel,
+        AsyncEmbeddingModels,
+        EmbeddingModel,
+        EmbeddingModels,
+    )
     from lmwire.embedding.stubs import (
         AsyncEmbeddingChannels,
         AsyncEmbeddingRpc,
@@ -85,6 +91,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncEmbeddingChannels",
+    "AsyncEmbeddingModel",
+    "AsyncEmbeddingModels",
     "AsyncEmbeddingRpc",
     "COUNT_TOKENS",
     "CountTokensParameter",
@@ -95,8 +103,10 @@ __all__ = [
     "EmbedStringResult",
     "EmbeddingChannels",
     "EmbeddingHandlers",
+    "EmbeddingModel",
     "EmbeddingModelInfo",
     "EmbeddingModelInstanceInfo",
+    "EmbeddingModels",
     "EmbeddingRpc",
     "EstimateModelUsageParameter",
     "EstimatedModelMemoryUsage",
@@ -156,6 +166,8 @@ __all__ = [
 
 _EXPORTS: Final[dict[str, str]] = {
     "AsyncEmbeddingChannels": "lmwire.embedding.stubs",
+    "AsyncEmbeddingModel": "lmwire.embedding.handles",
+    "AsyncEmbeddingModels": "lmwire.embedding.handles",
     "AsyncEmbeddingRpc": "lmwire.embedding.stubs",
     "COUNT_TOKENS": "lmwire.embedding.endpoints.count_tokens",
     "CountTokensParameter": "lmwire.embedding.endpoints.count_tokens",
@@ -166,8 +178,10 @@ _EXPORTS: Final[dict[str, str]] = {
     "EmbedStringResult": "lmwire.embedding.endpoints.embed_string",
     "EmbeddingChannels": "lmwire.embedding.stubs",
     "EmbeddingHandlers": "lmwire.embedding.handlers",
+    "EmbeddingModel": "lmwire.embedding.handles",
     "EmbeddingModelInfo": "lmwire.types.models",
     "EmbeddingModelInstanceInfo": "lmwire.types.models",
+    "EmbeddingModels": "lmwire.embedding.handles",
     "EmbeddingRpc": "lmwire.embedding.stubs",
     "EstimateModelUsageParameter": "lmwire.embedding.endpoints.estimate_model_usage",
     "EstimatedModelMemoryUsage": "lmwire.types.models",

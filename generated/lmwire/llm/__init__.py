@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         PredictionResult,
         PredictionStream,
     )
+    from lmwire.llm.plans import PredictionEvent
     from lmwire.llm.stubs import AsyncLlmChannels, AsyncLlmRpc, LlmChannels, LlmRpc
     from lmwire.types.chat import (
         ChatHistoryData,
@@ -286,6 +287,7 @@ __all__ = [
     "PredictToolCallGenerationFailed",
     "PredictToolCallGenerationNameReceived",
     "PredictToolCallGenerationStart",
+    "PredictionEvent",
     "PredictionResult",
     "PredictionStream",
     "PreloadDraftModelParameter",
@@ -427,6 +429,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "PredictToolCallGenerationFailed": "lmwire.llm.endpoints.predict",
     "PredictToolCallGenerationNameReceived": "lmwire.llm.endpoints.predict",
     "PredictToolCallGenerationStart": "lmwire.llm.endpoints.predict",
+    "PredictionEvent": "lmwire.llm.plans",
     "PredictionResult": "lmwire.llm.handles",
     "PredictionStream": "lmwire.llm.handles",
     "PreloadDraftModelParameter": "lmwire.llm.endpoints.preload_draft_model",

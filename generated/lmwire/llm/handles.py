@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from lmwire.llm.stubs import AsyncLlmNamespace, LlmNamespace
 from lmwire_runtime.errors import NoModelLoadedError
 from lmwire_runtime.limits import Timeout
+from lmwire_runtime.surface.chats import ChatInput, plain_object, plain_objects
 from lmwire_runtime.surface.coroutines import AsyncCaller, SyncCaller, run
 from lmwire_runtime.surface.handles import HandleCore, check_text, check_texts, text_request
 from lmwire_runtime.surface.loading import load, load_variables
@@ -22,14 +23,23 @@ from lmwire_runtime.wire import UNSET
 from lmwire_runtime.wrong_shell import ForTasks, ForThreads
 
 if TYPE_CHECKING:
+    from lmwire.client import AsyncClient, Client
     from lmwire.config import (
         LlmLoadModelConfig,
         LlmLoadModelConfigDict,
         LlmPredictionConfig,
         LlmPredictionConfigDict,
     )
-    from lmwire.types.chat import ChatMessageData
-    from lmwire.types.models import LlmInstanceInfo, ModelSpecifier
+    from lmwire.llm.plans import PredictionEvent
+    from lmwire.types.chat import ChatMessageData, LlmApplyPromptTemplateOpts, LlmTool, ToolCallRequest
+    from lmwire.types.errors import SerializedLMSExtendedError
+    from lmwire.types.models import (
+        EstimatedResourcesUsage,
+        LlmInfo,
+        LlmInstanceInfo,
+        ModelProcessingState,
+        ModelSpecifier,
+    )
     from lmwire.types.prediction import LlmPredictionFragment, LlmPredictionStats
 
 __all__ = [
@@ -47,6 +57,24 @@ class PredictionResult(TextResult[Any]):
     """The whole text of a finished stream, and what the server said about it. `str` of it is the text."""
 
     __slots__ = ()
+
+    @property
+    def message(self) -> ChatMessageData:
+        """The whole as a message, as it goes into the next request's history."""
+        message: ChatMessageData = self._whole_message()
+        return message
+
+    @property
+    def tool_calls(self) -> list[ToolCallRequest]:
+        """The tools that the model asks to be called, in order. Nothing has been called; that is up to the
+        program.
+        """
+        return self._kept("tool_calls")
+
+    @property
+    def tool_call_failures(self) -> list[SerializedLMSExtendedError]:
+        """What the server says of calls of tools that the model began and got wrong."""
+        return self._kept("tool_call_failures")
 
     @property
     def stats(self) -> LlmPredictionStats:
@@ -80,6 +108,16 @@ class PredictionStream(SyncStream["LlmPredictionFragment", PredictionResult], Fo
 
     result_class: ClassVar[type[PredictionResult]] = PredictionResult
 
+    def events(self) -> Iterator[PredictionEvent]:
+        """Yield the fragments, and among them, in order, the packets that say what the answer is beside its text.
+
+        Iterate this in place of the stream; callbacks, leaving early and the result are the same.
+
+        Raises:
+            StateError: The stream has ended, or another thread reads it.
+        """
+        return super().events()
+
     @property
     def stats(self) -> LlmPredictionStats | None:
         """Counts, times and the reason for stopping, as the server measured them. None until the stream
@@ -97,6 +135,16 @@ class AsyncPredictionStream(AsyncStream["LlmPredictionFragment", PredictionResul
     """Fragments of text as they are made; `async for` and `async with`."""
 
     result_class: ClassVar[type[PredictionResult]] = PredictionResult
+
+    def events(self) -> AsyncIterator[PredictionEvent]:
+        """Yield the fragments, and among them, in order, the packets that say what the answer is beside its text.
+
+        Iterate this in place of the stream; callbacks, leaving early and the result are the same.
+
+        Raises:
+            StateError: The stream has ended.
+        """
+        return super().events()
 
     @property
     def stats(self) -> LlmPredictionStats | None:
@@ -117,6 +165,7 @@ class LLM(HandleCore):
     """
 
     complete_stream_class: ClassVar[type[PredictionStream]] = PredictionStream
+    respond_stream_class: ClassVar[type[PredictionStream]] = PredictionStream
 
     def __init__(self, namespace: LlmModels, identifier: str) -> None:
         super().__init__(identifier)
@@ -206,6 +255,91 @@ class LLM(HandleCore):
         )
         return stream.wait_for_result()
 
+    def respond_stream(
+        self,
+        history: ChatInput,
+        *,
+        response_format: Any = None,
+        tools: Iterable[LlmTool | Mapping[str, Any]] | None = None,
+        config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
+        preset: str | None = None,
+        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_first_token: Callable[[], Any] | None = None,
+        on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
+        on_prompt_processing_progress: Callable[[float], Any] | None = None,
+        on_tool_call: Callable[[ToolCallRequest], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> PredictionStream:
+        """Answer a chat, by the model's own prompt template. Tools are data: the model's calls of them are told, never made.
+
+        The request is sent by the first use of the stream: iterating it, entering its context, or waiting for its result.
+
+        Args:
+            history: The chat: a text, a list of messages such as {"role": "user", "content": "Hello"}, or ChatHistoryData.
+            response_format: What the text has to be: a JSON Schema, a class with fields (BaseModel, pydantic, attrs,
+                dataclass, msgspec), or a setting with a GBNF grammar.
+            tools: What the model may call, each as LlmTool or a dict of its form; the option `rawTools`.
+            config: Options of the prediction, in camelCase or snake_case.
+            preset: Name of a preset of the server, or a part of it.
+            on_message: Called with the whole message at the end.
+            on_first_token: Called before the first fragment.
+            on_prediction_fragment: Called with each fragment before it is yielded.
+            on_prompt_processing_progress: Called with rising values from 0.0 to 1.0.
+            on_tool_call: Called with each of the result's `tool_calls`, as soon as it is whole.
+            timeout: Seconds of silence before each packet, None for no limit; by default the client's.
+
+        Raises:
+            UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
+        """
+        from lmwire.llm import plans
+
+        request = _respond_request(self._identifier, history, response_format, tools, config, preset, timeout)
+        callbacks = Callbacks(
+            on_prediction_fragment=on_prediction_fragment,
+            on_first_token=on_first_token,
+            on_prompt_processing_progress=on_prompt_processing_progress,
+            on_message=on_message,
+            on_collected={
+                "on_tool_call": on_tool_call,
+            },
+        )
+        return self.respond_stream_class(self._namespace.connection, plans.RESPOND_PLAN, request, callbacks)
+
+    def respond(
+        self,
+        history: ChatInput,
+        *,
+        response_format: Any = None,
+        tools: Iterable[LlmTool | Mapping[str, Any]] | None = None,
+        config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
+        preset: str | None = None,
+        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_first_token: Callable[[], Any] | None = None,
+        on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
+        on_prompt_processing_progress: Callable[[float], Any] | None = None,
+        on_tool_call: Callable[[ToolCallRequest], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> PredictionResult:
+        """Do what `respond_stream` does, and return the whole result.
+
+        Raises:
+            LMWireError: What ended the stream, if it has no result; see `lmwire_runtime.errors`.
+        """
+        stream = self.respond_stream(
+            history,
+            response_format=response_format,
+            tools=tools,
+            config=config,
+            preset=preset,
+            on_message=on_message,
+            on_first_token=on_first_token,
+            on_prediction_fragment=on_prediction_fragment,
+            on_prompt_processing_progress=on_prompt_processing_progress,
+            on_tool_call=on_tool_call,
+            timeout=timeout,
+        )
+        return stream.wait_for_result()
+
     @overload
     def tokenize(  # type: ignore[overload-overlap]  # text is an iterable of text too
         self, input: str, *, timeout: Timeout = UNSET
@@ -234,6 +368,42 @@ class LLM(HandleCore):
             timeout=timeout,
         )
         return result.token_count
+
+    def apply_prompt_template(
+        self,
+        history: ChatInput,
+        opts: LlmApplyPromptTemplateOpts | Mapping[str, Any] | None = None,
+        *,
+        config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
+        timeout: Timeout = UNSET,
+    ) -> str:
+        """Return the prompt that the model's template makes of a chat.
+
+        Args:
+            history: The chat: a text, a list of messages, or ChatHistoryData.
+            opts: What the template is to leave out (omitBosToken, omitEosToken), and the toolDefinitions that it gets.
+            config: Options of the prediction, in camelCase or snake_case.
+            timeout: Seconds to wait, None for no limit; by default the client's.
+
+        Raises:
+            UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
+            RpcError: The server reports a failure.
+        """
+        from lmwire.config import LLM_PREDICTION
+        from lmwire.llm import plans
+
+        parameter = plans.APPLY_PROMPT_TEMPLATE_CALL.parameter(
+            {
+                "specifier": fill(plans.SPECIFIER, {"identifier": self._identifier}),
+                "history": plans.CHAT.to_wire(history, "history"),
+                "opts": plain_object(opts, "opts"),
+                "options": LLM_PREDICTION.to_fields(config),
+            }
+        )
+        result = self._namespace.connection.call(
+            plans.APPLY_PROMPT_TEMPLATE_CALL.descriptor, parameter, timeout=timeout
+        )
+        return result.formatted
 
     def get_info(self, *, timeout: Timeout = UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; an unloaded one is an error."""
@@ -267,6 +437,35 @@ class LLM(HandleCore):
         )
         return config.LLM_LOAD.from_fields(result.to_wire()["fields"])
 
+    def get_base_prediction_config(self, *, timeout: Timeout = UNSET) -> LlmPredictionConfig:
+        """Return the configuration of a prediction for which nothing is asked."""
+        from lmwire import config
+
+        result = self._namespace.rpc.get_base_prediction_config(
+            specifier=self._specifier,
+            timeout=timeout,
+        )
+        return config.LLM_PREDICTION.from_fields(result.to_wire()["fields"])
+
+    def get_processing_state(self, *, timeout: Timeout = UNSET) -> ModelProcessingState:
+        """Return what this model instance is doing, and how many requests it has, the one that it works on
+        included.
+        """
+        result = self._namespace.rpc.get_instance_processing_state(
+            specifier=self._specifier,
+            throw_if_not_found=True,
+            timeout=timeout,
+        )
+        return result
+
+    def preload_draft_model(self, draft_model_key: str, *, timeout: Timeout = UNSET) -> None:
+        """Load a draft model for speculative decoding ahead of its first use; returns when it is loaded."""
+        self._namespace.rpc.preload_draft_model(
+            specifier=self._specifier,
+            draft_model_key=check_text(draft_model_key, "draft_model_key"),
+            timeout=timeout,
+        )
+
     def unload(self, *, timeout: Timeout = UNSET) -> None:
         """Unload the model."""
         self._namespace.unload(self._identifier, timeout=timeout)
@@ -277,13 +476,53 @@ class LlmModels(LlmNamespace):
 
     handle_class: ClassVar[type[LLM]] = LLM
 
+    if TYPE_CHECKING:
+        client: Client
+
     def list_loaded(self, *, timeout: Timeout = UNSET) -> list[LLM]:
         """Return a handle for each model that is loaded."""
         return [self.handle_class(self, info.identifier) for info in self.rpc.list_loaded(timeout=timeout)]
 
+    def list_downloaded(self, *, timeout: Timeout = UNSET) -> list[LlmInfo]:
+        """Return what the server knows of the models of this kind that it has on disk; `model_key` is what `model` takes."""
+        from lmwire.types.models import LlmInfo
+
+        found = self.client.system.rpc.list_downloaded_models(timeout=timeout)
+        return [info for info in found if isinstance(info, LlmInfo)]
+
     def unload(self, identifier: str, *, timeout: Timeout = UNSET) -> None:
         """Unload the model that is loaded as `identifier`."""
         self.rpc.unload_model(identifier=check_text(identifier, "identifier"), timeout=timeout)
+
+    def estimate(
+        self,
+        model_key: str,
+        *,
+        config: LlmLoadModelConfig | LlmLoadModelConfigDict | None = None,
+        timeout: Timeout = UNSET,
+    ) -> EstimatedResourcesUsage:
+        """Estimate what loading a model would take, without loading it, and whether the server would allow it.
+
+        Args:
+            model_key: The model.
+            config: Options of the load, in camelCase or snake_case.
+            timeout: Seconds to wait, None for no limit; by default the client's.
+
+        Raises:
+            UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
+            RpcError: The server reports a failure.
+        """
+        from lmwire.config import LLM_LOAD
+        from lmwire.llm import plans
+
+        parameter = plans.ESTIMATE_CALL.parameter(
+            {
+                "model_key": check_text(model_key, "model_key"),
+                "options": LLM_LOAD.to_fields(config),
+            }
+        )
+        result = self.connection.call(plans.ESTIMATE_CALL.descriptor, parameter, timeout=timeout)
+        return result
 
     def model(
         self,
@@ -378,6 +617,7 @@ class AsyncLLM(HandleCore):
     """
 
     complete_stream_class: ClassVar[type[AsyncPredictionStream]] = AsyncPredictionStream
+    respond_stream_class: ClassVar[type[AsyncPredictionStream]] = AsyncPredictionStream
 
     def __init__(self, namespace: AsyncLlmModels, identifier: str) -> None:
         super().__init__(identifier)
@@ -467,6 +707,91 @@ class AsyncLLM(HandleCore):
         )
         return await stream.wait_for_result()
 
+    def respond_stream(
+        self,
+        history: ChatInput,
+        *,
+        response_format: Any = None,
+        tools: Iterable[LlmTool | Mapping[str, Any]] | None = None,
+        config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
+        preset: str | None = None,
+        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_first_token: Callable[[], Any] | None = None,
+        on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
+        on_prompt_processing_progress: Callable[[float], Any] | None = None,
+        on_tool_call: Callable[[ToolCallRequest], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> AsyncPredictionStream:
+        """Answer a chat, by the model's own prompt template. Tools are data: the model's calls of them are told, never made.
+
+        The request is sent by the first use of the stream: iterating it, entering its context, or waiting for its result.
+
+        Args:
+            history: The chat: a text, a list of messages such as {"role": "user", "content": "Hello"}, or ChatHistoryData.
+            response_format: What the text has to be: a JSON Schema, a class with fields (BaseModel, pydantic, attrs,
+                dataclass, msgspec), or a setting with a GBNF grammar.
+            tools: What the model may call, each as LlmTool or a dict of its form; the option `rawTools`.
+            config: Options of the prediction, in camelCase or snake_case.
+            preset: Name of a preset of the server, or a part of it.
+            on_message: Called with the whole message at the end.
+            on_first_token: Called before the first fragment.
+            on_prediction_fragment: Called with each fragment before it is yielded.
+            on_prompt_processing_progress: Called with rising values from 0.0 to 1.0.
+            on_tool_call: Called with each of the result's `tool_calls`, as soon as it is whole.
+            timeout: Seconds of silence before each packet, None for no limit; by default the client's.
+
+        Raises:
+            UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
+        """
+        from lmwire.llm import plans
+
+        request = _respond_request(self._identifier, history, response_format, tools, config, preset, timeout)
+        callbacks = Callbacks(
+            on_prediction_fragment=on_prediction_fragment,
+            on_first_token=on_first_token,
+            on_prompt_processing_progress=on_prompt_processing_progress,
+            on_message=on_message,
+            on_collected={
+                "on_tool_call": on_tool_call,
+            },
+        )
+        return self.respond_stream_class(self._namespace.connection, plans.RESPOND_PLAN, request, callbacks)
+
+    async def respond(
+        self,
+        history: ChatInput,
+        *,
+        response_format: Any = None,
+        tools: Iterable[LlmTool | Mapping[str, Any]] | None = None,
+        config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
+        preset: str | None = None,
+        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_first_token: Callable[[], Any] | None = None,
+        on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
+        on_prompt_processing_progress: Callable[[float], Any] | None = None,
+        on_tool_call: Callable[[ToolCallRequest], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> PredictionResult:
+        """Do what `respond_stream` does, and return the whole result.
+
+        Raises:
+            LMWireError: What ended the stream, if it has no result; see `lmwire_runtime.errors`.
+        """
+        stream = self.respond_stream(
+            history,
+            response_format=response_format,
+            tools=tools,
+            config=config,
+            preset=preset,
+            on_message=on_message,
+            on_first_token=on_first_token,
+            on_prediction_fragment=on_prediction_fragment,
+            on_prompt_processing_progress=on_prompt_processing_progress,
+            on_tool_call=on_tool_call,
+            timeout=timeout,
+        )
+        return await stream.wait_for_result()
+
     @overload
     async def tokenize(  # type: ignore[overload-overlap]  # text is an iterable of text too
         self, input: str, *, timeout: Timeout = UNSET
@@ -495,6 +820,42 @@ class AsyncLLM(HandleCore):
             timeout=timeout,
         )
         return result.token_count
+
+    async def apply_prompt_template(
+        self,
+        history: ChatInput,
+        opts: LlmApplyPromptTemplateOpts | Mapping[str, Any] | None = None,
+        *,
+        config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
+        timeout: Timeout = UNSET,
+    ) -> str:
+        """Return the prompt that the model's template makes of a chat.
+
+        Args:
+            history: The chat: a text, a list of messages, or ChatHistoryData.
+            opts: What the template is to leave out (omitBosToken, omitEosToken), and the toolDefinitions that it gets.
+            config: Options of the prediction, in camelCase or snake_case.
+            timeout: Seconds to wait, None for no limit; by default the client's.
+
+        Raises:
+            UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
+            RpcError: The server reports a failure.
+        """
+        from lmwire.config import LLM_PREDICTION
+        from lmwire.llm import plans
+
+        parameter = plans.APPLY_PROMPT_TEMPLATE_CALL.parameter(
+            {
+                "specifier": fill(plans.SPECIFIER, {"identifier": self._identifier}),
+                "history": plans.CHAT.to_wire(history, "history"),
+                "opts": plain_object(opts, "opts"),
+                "options": LLM_PREDICTION.to_fields(config),
+            }
+        )
+        result = await self._namespace.connection.call(
+            plans.APPLY_PROMPT_TEMPLATE_CALL.descriptor, parameter, timeout=timeout
+        )
+        return result.formatted
 
     async def get_info(self, *, timeout: Timeout = UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; an unloaded one is an error."""
@@ -528,6 +889,35 @@ class AsyncLLM(HandleCore):
         )
         return config.LLM_LOAD.from_fields(result.to_wire()["fields"])
 
+    async def get_base_prediction_config(self, *, timeout: Timeout = UNSET) -> LlmPredictionConfig:
+        """Return the configuration of a prediction for which nothing is asked."""
+        from lmwire import config
+
+        result = await self._namespace.rpc.get_base_prediction_config(
+            specifier=self._specifier,
+            timeout=timeout,
+        )
+        return config.LLM_PREDICTION.from_fields(result.to_wire()["fields"])
+
+    async def get_processing_state(self, *, timeout: Timeout = UNSET) -> ModelProcessingState:
+        """Return what this model instance is doing, and how many requests it has, the one that it works on
+        included.
+        """
+        result = await self._namespace.rpc.get_instance_processing_state(
+            specifier=self._specifier,
+            throw_if_not_found=True,
+            timeout=timeout,
+        )
+        return result
+
+    async def preload_draft_model(self, draft_model_key: str, *, timeout: Timeout = UNSET) -> None:
+        """Load a draft model for speculative decoding ahead of its first use; returns when it is loaded."""
+        await self._namespace.rpc.preload_draft_model(
+            specifier=self._specifier,
+            draft_model_key=check_text(draft_model_key, "draft_model_key"),
+            timeout=timeout,
+        )
+
     async def unload(self, *, timeout: Timeout = UNSET) -> None:
         """Unload the model."""
         await self._namespace.unload(self._identifier, timeout=timeout)
@@ -538,15 +928,55 @@ class AsyncLlmModels(AsyncLlmNamespace):
 
     handle_class: ClassVar[type[AsyncLLM]] = AsyncLLM
 
+    if TYPE_CHECKING:
+        client: AsyncClient
+
     async def list_loaded(self, *, timeout: Timeout = UNSET) -> list[AsyncLLM]:
         """Return a handle for each model that is loaded."""
         return [
             self.handle_class(self, info.identifier) for info in await self.rpc.list_loaded(timeout=timeout)
         ]
 
+    async def list_downloaded(self, *, timeout: Timeout = UNSET) -> list[LlmInfo]:
+        """Return what the server knows of the models of this kind that it has on disk; `model_key` is what `model` takes."""
+        from lmwire.types.models import LlmInfo
+
+        found = await self.client.system.rpc.list_downloaded_models(timeout=timeout)
+        return [info for info in found if isinstance(info, LlmInfo)]
+
     async def unload(self, identifier: str, *, timeout: Timeout = UNSET) -> None:
         """Unload the model that is loaded as `identifier`."""
         await self.rpc.unload_model(identifier=check_text(identifier, "identifier"), timeout=timeout)
+
+    async def estimate(
+        self,
+        model_key: str,
+        *,
+        config: LlmLoadModelConfig | LlmLoadModelConfigDict | None = None,
+        timeout: Timeout = UNSET,
+    ) -> EstimatedResourcesUsage:
+        """Estimate what loading a model would take, without loading it, and whether the server would allow it.
+
+        Args:
+            model_key: The model.
+            config: Options of the load, in camelCase or snake_case.
+            timeout: Seconds to wait, None for no limit; by default the client's.
+
+        Raises:
+            UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
+            RpcError: The server reports a failure.
+        """
+        from lmwire.config import LLM_LOAD
+        from lmwire.llm import plans
+
+        parameter = plans.ESTIMATE_CALL.parameter(
+            {
+                "model_key": check_text(model_key, "model_key"),
+                "options": LLM_LOAD.to_fields(config),
+            }
+        )
+        result = await self.connection.call(plans.ESTIMATE_CALL.descriptor, parameter, timeout=timeout)
+        return result
 
     async def model(
         self,
@@ -636,7 +1066,7 @@ class AsyncLlmModels(AsyncLlmNamespace):
 
 
 def _complete_request(
-    identifier: str, prompt: str, response_format: Any, options: Any, preset: str | None, timeout: Timeout
+    identifier: str, prompt: Any, response_format: Any, options: Any, preset: str | None, timeout: Timeout
 ) -> Request:
     from lmwire import config
     from lmwire.llm import plans
@@ -652,5 +1082,38 @@ def _complete_request(
         },
         config=options,
         response_format=response_format,
+        timeout=timeout,
+    )
+
+
+def _respond_request(
+    identifier: str,
+    history: Any,
+    response_format: Any,
+    tools: Any,
+    options: Any,
+    preset: str | None,
+    timeout: Timeout,
+) -> Request:
+    from lmwire import config
+    from lmwire.llm import plans
+
+    return text_request(
+        table=config.LLM_PREDICTION,
+        structured_option="structured",
+        refuses=plans.RESPOND_REFUSES,
+        variables={
+            "specifier": fill(plans.SPECIFIER, {"identifier": identifier}),
+            "history": plans.CHAT.to_wire(history, "history"),
+            "preset": UNSET if preset is None else check_text(preset, "preset"),
+        },
+        config=options,
+        response_format=response_format,
+        tools=None
+        if tools is None
+        else (
+            "rawTools",
+            fill({"type": "toolArray", "tools": "$tools"}, {"tools": plain_objects(tools, "tools")}),
+        ),
         timeout=timeout,
     )

@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from lmwire.llm.endpoints.apply_prompt_template import APPLY_PROMPT_TEMPLATE
 from lmwire.llm.endpoints.complete_raw_text import (
     COMPLETE_RAW_TEXT,
     CompleteRawTextFragment,
     CompleteRawTextPromptProcessingProgress,
     CompleteRawTextSuccess,
 )
+from lmwire.llm.endpoints.estimate_model_usage import ESTIMATE_MODEL_USAGE
 from lmwire.llm.endpoints.get_or_load import (
     GET_OR_LOAD,
     GetOrLoadAlreadyLoaded,
@@ -26,13 +28,34 @@ from lmwire.llm.endpoints.predict import (
     PredictFragment,
     PredictPromptProcessingProgress,
     PredictSuccess,
+    PredictToolCallGenerationArgumentFragmentGenerated,
+    PredictToolCallGenerationEnd,
+    PredictToolCallGenerationFailed,
+    PredictToolCallGenerationNameReceived,
+    PredictToolCallGenerationStart,
 )
-from lmwire.types.chat import ChatMessageData, decode_chat_message_data
+from lmwire.types.chat import ChatHistoryData, decode_chat_message_data
+from lmwire.types.prediction import LlmPredictionFragment
+from lmwire_runtime.surface.calls import CallPlan
+from lmwire_runtime.surface.chats import ChatPlan
 from lmwire_runtime.surface.loading import LoadPlan
-from lmwire_runtime.surface.stream_plans import Attempt, StreamPlan
-from lmwire_runtime.surface.templates import fill
+from lmwire_runtime.surface.stream_plans import Attempt, Collected, MessagePlan, StreamPlan
+from lmwire_runtime.wire import Decoding
 
-__all__ = ["COMPLETE_PLAN", "COMPLETE_REFUSES", "GET_OR_LOAD_PLAN", "LOAD_NEW_INSTANCE_PLAN", "SPECIFIER"]
+__all__ = [
+    "APPLY_PROMPT_TEMPLATE_CALL",
+    "CHAT",
+    "COMPLETE_PLAN",
+    "COMPLETE_REFUSES",
+    "ESTIMATE_CALL",
+    "GET_OR_LOAD_PLAN",
+    "LOAD_NEW_INSTANCE_PLAN",
+    "MESSAGE",
+    "PredictionEvent",
+    "RESPOND_PLAN",
+    "RESPOND_REFUSES",
+    "SPECIFIER",
+]
 
 
 SPECIFIER: Final[Mapping[str, Any]] = {"type": "query", "query": {"identifier": "$identifier"}}
@@ -75,13 +98,59 @@ LOAD_NEW_INSTANCE_PLAN: Final = LoadPlan(
 )
 
 
-def _complete_message(text: str) -> ChatMessageData:
-    return decode_chat_message_data(
-        fill({"role": "assistant", "content": [{"type": "text", "text": "$text"}]}, {"text": text})
-    )
+def _decode_chat(chat: Any, decoding: Decoding) -> ChatHistoryData:
+    return ChatHistoryData.from_wire(chat, decoding)
 
 
-COMPLETE_PLAN: Final[StreamPlan] = StreamPlan(
+CHAT: Final = ChatPlan(
+    decode=_decode_chat,
+    messages="messages",
+    role="user",
+    role_field="role",
+    content="content",
+    text={"type": "text", "text": "$text"},
+    texts={
+        "tool": {"type": "toolCallResult", "content": "$text", "toolCallId": "$toolCallId", "name": "$name"}
+    },
+    wraps={"function": {"type": "toolCallRequest", "toolCallRequest": "$part"}},
+)
+
+APPLY_PROMPT_TEMPLATE_CALL: Final = CallPlan(
+    descriptor=APPLY_PROMPT_TEMPLATE,
+    template={
+        "specifier": "$specifier",
+        "history": "$history",
+        "predictionConfigStack": {"layers": [{"layerName": "apiOverride", "config": {"fields": "$options"}}]},
+        "opts": "$opts",
+    },
+)
+
+ESTIMATE_CALL: Final = CallPlan(
+    descriptor=ESTIMATE_MODEL_USAGE,
+    template={
+        "modelKey": "$model_key",
+        "loadConfigStack": {"layers": [{"layerName": "apiOverride", "config": {"fields": "$options"}}]},
+    },
+)
+
+PredictionEvent: TypeAlias = (
+    LlmPredictionFragment
+    | PredictToolCallGenerationStart
+    | PredictToolCallGenerationNameReceived
+    | PredictToolCallGenerationArgumentFragmentGenerated
+    | PredictToolCallGenerationEnd
+    | PredictToolCallGenerationFailed
+)
+"""What `events()` of a stream yields."""
+
+MESSAGE: Final = MessagePlan(
+    template={"role": "assistant", "content": "$content"},
+    text={"type": "text", "text": "$text"},
+    items={"tool_calls": {"type": "toolCallRequest", "toolCallRequest": "$item"}},
+    decode=decode_chat_message_data,
+)
+
+COMPLETE_PLAN: Final = StreamPlan(
     attempts=(
         Attempt(
             descriptor=COMPLETE_RAW_TEXT,
@@ -144,6 +213,52 @@ COMPLETE_PLAN: Final[StreamPlan] = StreamPlan(
         ),
     ),
     text="content",
-    message=_complete_message,
+    message=MESSAGE,
 )
-COMPLETE_REFUSES: Final = ["rawTools", "toolChoice", "reasoningBudget"]
+COMPLETE_REFUSES: Final[tuple[str, ...]] = (
+    "rawTools",
+    "toolChoice",
+    "reasoningBudget",
+)
+
+RESPOND_PLAN: Final = StreamPlan(
+    attempts=(
+        Attempt(
+            descriptor=PREDICT,
+            template={
+                "modelSpecifier": "$specifier",
+                "history": "$history",
+                "fuzzyPresetIdentifier": "$preset",
+                "predictionConfigStack": {
+                    "layers": [{"layerName": "apiOverride", "config": {"fields": "$options"}}]
+                },
+            },
+            fragment=(PredictFragment, "fragment"),
+            progress={
+                PredictPromptProcessingProgress: "progress",
+            },
+            events=frozenset(
+                (
+                    PredictToolCallGenerationStart,
+                    PredictToolCallGenerationNameReceived,
+                    PredictToolCallGenerationArgumentFragmentGenerated,
+                    PredictToolCallGenerationEnd,
+                    PredictToolCallGenerationFailed,
+                )
+            ),
+            collects={
+                PredictToolCallGenerationEnd: Collected(
+                    name="tool_calls", attribute="tool_call_request", callback="on_tool_call"
+                ),
+                PredictToolCallGenerationFailed: Collected(
+                    name="tool_call_failures", attribute="error", callback=None
+                ),
+            },
+            result=PredictSuccess,
+            default_fields=[],
+        ),
+    ),
+    text="content",
+    message=MESSAGE,
+)
+RESPOND_REFUSES: Final[tuple[str, ...]] = ()
