@@ -37,6 +37,11 @@ class ByteStream(Protocol):
         """Whether ``close`` was called."""
         ...
 
+    @property
+    def buffered(self) -> bool:
+        """Whether there may be something to receive though the socket is not readable."""
+        ...
+
     def fileno(self) -> int:
         """The socket's descriptor for polling, -1 once closed."""
         ...
@@ -63,6 +68,7 @@ class PlainStream:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._socket = sock
+        self.buffered = False
         self.closed = False
 
     def fileno(self) -> int:
@@ -115,6 +121,10 @@ class TlsStream:
     @property
     def closed(self) -> bool:
         return self._plain.closed
+
+    @property
+    def buffered(self) -> bool:
+        return bool(self._received or self._incoming.pending or self._incoming.eof or self._tls.pending())
 
     def fileno(self) -> int:
         return self._plain.fileno()

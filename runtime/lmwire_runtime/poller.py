@@ -34,7 +34,8 @@ class HasDescriptor(Protocol):
 class Poller:
     """Waits for one socket and for ``wake``.
 
-    Used as a context manager that is entered before the last look at what other threads may change.
+    Used as a context manager that is entered before the last look at what other threads may change. Only one
+    thread at a time waits or looks: the leader.
     """
 
     def __init__(self, stream: HasDescriptor) -> None:
@@ -43,6 +44,10 @@ class Poller:
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         self._waiting = False
+        # Whether a wake-up may lie in the pair, and whether the last wait has seen something to read.
+        self._woken = False
+        self._seen = False
+        self._polls = _Polls(stream, self._reader.fileno()) if hasattr(select, "poll") else None
 
     def wake(self) -> None:
         """Interrupt ``wait`` in another thread; cheap if nobody is in it."""
@@ -57,28 +62,61 @@ class Poller:
 
     def __exit__(self, *_: object) -> None:
         self._waiting = False
-        with contextlib.suppress(OSError):  # nothing to drain
-            while len(self._reader.recv(4096)) == 4096:
-                pass
+        if self._woken:
+            self._woken = False
+            with contextlib.suppress(OSError):  # nothing to drain
+                while len(self._reader.recv(4096)) == 4096:
+                    pass
 
     def wait(self, timeout: float | None, *, read: bool, write: bool) -> None:
         """Return when the socket is ready, after at most ``timeout`` seconds, or on ``wake``; perhaps earlier."""
         descriptor = self._stream.fileno()
         if descriptor < 0:
             return
-        wake = self._reader.fileno()
         limit = LONGEST if timeout is None else min(max(timeout, 0.0), LONGEST)
-        if hasattr(select, "poll"):
-            poller = select.poll()
-            poller.register(wake, select.POLLIN)
-            if read or write:  # registered for nothing, it would still report a hang-up, over and over
-                poller.register(descriptor, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
-            poller.poll(int(limit * 1000) + 1)
+        # Whatever ends the wait, Ctrl-C too: looking for a wake-up that is not there does no harm.
+        self._woken = True
+        if self._polls is not None:
+            events = self._polls.wait(int(limit * 1000) + 1, read=read, write=write)
+            self._woken = self._reader.fileno() in events
+            self._seen = read and descriptor in events
         else:
+            wake = self._reader.fileno()
             reading = [wake, descriptor] if read else [wake]
-            select.select(reading, [descriptor] if write else [], [], limit)
+            ready, _, _ = select.select(reading, [descriptor] if write else [], [], limit)
+            self._woken = wake in ready
+            self._seen = descriptor in ready
+
+    def readable(self) -> bool:
+        """Say whether something has arrived on the socket, its end or an error included; does not wait."""
+        if self._seen:
+            self._seen = False
+            return True
+        descriptor = self._stream.fileno()
+        return descriptor < 0 or is_readable(descriptor)
 
     def close(self) -> None:
         """Close the wake-up sockets; nobody may be waiting."""
         self._reader.close()
         self._writer.close()
+
+
+class _Polls:
+    """A poll object that is made once; what it waits for changes rarely."""
+
+    def __init__(self, stream: HasDescriptor, wake: int) -> None:
+        self._stream = stream
+        self._poll = select.poll()
+        self._poll.register(wake, select.POLLIN)
+        self._mask = 0
+
+    def wait(self, milliseconds: int, *, read: bool, write: bool) -> dict[int, int]:
+        mask = (select.POLLIN if read else 0) | (select.POLLOUT if write else 0)
+        if mask != self._mask:
+            descriptor = self._stream.fileno()
+            if mask:
+                self._poll.register(descriptor, mask)
+            elif self._mask:  # registered for nothing, it would still report a hang-up, over and over
+                self._poll.unregister(descriptor)
+            self._mask = mask
+        return dict(self._poll.poll(milliseconds))

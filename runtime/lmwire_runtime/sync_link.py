@@ -357,7 +357,7 @@ class SyncLink:
         if self.session.paused is not None or self._dropped:
             return False
         try:
-            if not self._arrived:
+            if not self._arrived and (self._stream.buffered or self._poller.readable()):
                 self._stream.receive(READ_SIZE, self._arrived)
         except OSError as error:
             if self._exiting and threading.current_thread() is not threading.main_thread():

@@ -29,11 +29,12 @@ class Ends:
         self.poller = Poller(stream)
 
     def receive(self, count: int) -> bytes:
-        """Receive exactly so many bytes."""
+        """Receive exactly so many bytes, and only when there is something to receive."""
         taken = b""
         while len(taken) < count:
             with self.poller:
-                self.stream.receive(1000, self.arrived)
+                if self.stream.buffered or self.poller.readable():
+                    self.stream.receive(1000, self.arrived)
                 if not self.arrived:
                     self.poller.wait(ENOUGH, read=True, write=False)
             while self.arrived:
@@ -153,6 +154,20 @@ class TestPoller:
         poller.close()
         stream.close()
         theirs.close()
+
+    def test_it_says_what_can_be_read(self, pair: tuple[PlainStream, socket.socket, Poller]) -> None:
+        stream, theirs, poller = pair
+        told = [poller.readable()]
+        theirs.sendall(b"x")
+        with poller:
+            poller.wait(ENOUGH, read=True, write=False)
+        told += [poller.readable(), poller.readable()]
+        stream.receive(10, deque())
+        told.append(poller.readable())
+        theirs.close()
+        told.append(poller.readable())
+        stream.close()
+        assert [*told, poller.readable()] == [False, True, True, False, True, True]
 
     def test_it_can_be_woken(self, pair: tuple[PlainStream, socket.socket, Poller]) -> None:
         _, _, poller = pair
