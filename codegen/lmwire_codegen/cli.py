@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from lmwire_codegen.cli_bump import diff, sync
+from lmwire_codegen.cli_documents import asyncapi, reference
 from lmwire_codegen.load import default_schema_folder
 from lmwire_codegen.problems import SchemaProblems
 from lmwire_codegen.write import ForeignFolderError
@@ -45,13 +46,16 @@ def main() -> None:
 @_package_option
 @_only_option
 def generate(schema: Path | None, out: Path | None, package: str, only: tuple[str, ...]) -> None:
-    """Replace the generated package by what the schema says now."""
+    """Replace the generated package by what the schema says now.
+
+    The checkout's own package brings docs/reference and docs/asyncapi.json with it.
+    """
     from lmwire_codegen import pipeline
 
     folder = schema or default_schema_folder()
     target = _target(folder, out, package)
     try:
-        outcome = pipeline.generate(folder, target, package, only)
+        outcome = pipeline.generate(folder, target, package, only, _docs(folder, out, only))
     except SchemaProblems as error:
         _fail(error)
     except ForeignFolderError as error:
@@ -60,6 +64,7 @@ def generate(schema: Path | None, out: Path | None, package: str, only: tuple[st
         click.echo(f"note: {notice}", err=True)
     click.echo(
         f"{outcome.files} files in {target}"
+        + (f", {outcome.documents} documents in {folder.parent / 'docs'}" if outcome.documents else "")
         + (", new names in names.lock.json" if outcome.lock_changed else "")
     )
 
@@ -97,13 +102,13 @@ def selftest(schema: Path | None, out: Path | None, package: str, only: tuple[st
 @_package_option
 @_only_option
 def check(schema: Path | None, out: Path | None, package: str, only: tuple[str, ...]) -> None:
-    """Fail unless the generated package is exactly what the schema says."""
+    """Fail unless the generated package, and a checkout's documents, are exactly what the schema says."""
     from lmwire_codegen import pipeline
 
     folder = schema or default_schema_folder()
     target = _target(folder, out, package)
     try:
-        differences = pipeline.check(folder, target, package, only)
+        differences = pipeline.check(folder, target, package, only, _docs(folder, out, only))
     except SchemaProblems as error:
         _fail(error)
     for difference in differences:
@@ -117,6 +122,8 @@ def check(schema: Path | None, out: Path | None, package: str, only: tuple[str, 
 
 main.add_command(sync)
 main.add_command(diff)
+main.add_command(reference)
+main.add_command(asyncapi)
 
 
 def _target(schema: Path, out: Path | None, package: str) -> Path:
@@ -131,6 +138,11 @@ def _target(schema: Path, out: Path | None, package: str) -> Path:
             "no checkout around the schema: say with --out where the package's folder shall be"
         )
     return schema.parent / "generated" / "lmwire"
+
+
+def _docs(schema: Path, out: Path | None, only: tuple[str, ...]) -> Path | None:
+    """Return the folder of documents: only the whole package of a checkout has one."""
+    return schema.parent / "docs" if out is None and not only else None
 
 
 def _fail(problems: SchemaProblems) -> NoReturn:

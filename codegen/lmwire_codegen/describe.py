@@ -7,7 +7,7 @@ from typing import Final
 
 from lmwire_codegen.shapes import Definition, EnumDefinition, NormalEndpoint, UnionDefinition
 
-__all__ = ["describe"]
+__all__ = ["describe", "is_part"]
 
 _PARTS: Final = {
     "parameter": "Parameter of the rpc {0}.",
@@ -41,6 +41,11 @@ def describe(thing: Definition | NormalEndpoint) -> str:
     if not rest:
         return f"{_noun(thing)} ``{thing.root.removeprefix('envelope/')}`` of the protocol."
     return f"{_noun(thing)} ``{rest.lstrip('.')}`` in ``{thing.root.removeprefix('envelope/')}``."
+
+
+def is_part(thing: Definition) -> bool:
+    """Tell whether a definition is a whole part of an endpoint, so that its place says what it is."""
+    return "/" in thing.root and re.fullmatch(r"/\w+", thing.key.removeprefix(thing.root)) is not None
 
 
 def _noun(thing: Definition) -> str:

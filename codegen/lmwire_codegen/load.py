@@ -7,7 +7,7 @@ are; what they say is judged by ``validate``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,6 +49,8 @@ class SchemaFolder:
         repairs: The table of repairs.
         lock: Structural key -> Python name.
         history: Which of the known revisions had what.
+        examples: Field -> what may stand there, for example frames (``examples.yaml``).
+        introductions: What begins the reference's pages, in Markdown, by the name of the page (``descriptions/*.md``).
     """
 
     root: Path
@@ -60,6 +62,8 @@ class SchemaFolder:
     repairs: Repairs
     lock: Mapping[str, str]
     history: History = attrs.field(factory=History)
+    examples: Mapping[str, Sequence[Any]] = attrs.field(factory=dict)
+    introductions: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def load(root: Path) -> SchemaFolder:
@@ -96,6 +100,7 @@ def load(root: Path) -> SchemaFolder:
     history = History()
     if history_path.exists():
         history = History.from_json(_read_json(root, history_path, problems), problems)
+    examples = _examples(root, problems)
     problems.raise_if_any()
     return SchemaFolder(
         root=root,
@@ -107,6 +112,10 @@ def load(root: Path) -> SchemaFolder:
         repairs=repairs,
         lock=lock,
         history=history,
+        examples=examples,
+        introductions={
+            path.stem: path.read_text(encoding="utf-8") for path in sorted(root.glob("descriptions/*.md"))
+        },
     )
 
 
@@ -120,6 +129,19 @@ def load_repairs(root: Path) -> Repairs:
     repairs = _repairs(root, problems)
     problems.raise_if_any()
     return repairs
+
+
+def _examples(root: Path, problems: Problems) -> dict[str, list[Any]]:
+    path = root / "examples.yaml"
+    content = _read_yaml(root, path, problems) if path.exists() else {}
+    if not isinstance(content, dict):
+        problems.add(Location(path.name), "must be a table")
+        return {}
+    examples = {name: values if isinstance(values, list) else [values] for name, values in content.items()}
+    for name, values in examples.items():
+        if not all(isinstance(value, (str, int, float)) for value in values):
+            problems.add(Location(path.name).child(name), "must be a scalar, or a list of scalars")
+    return examples
 
 
 def _revision(root: Path, problems: Problems) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 
+from lmwire_codegen.documents import check_documents, refuse_foreign, render_documents, write_documents
 from lmwire_codegen.format import format_tree
 from lmwire_codegen.load import SchemaFolder, load
 from lmwire_codegen.model import Model, build_model
@@ -27,9 +28,10 @@ LOCK_FILE = "names.lock.json"
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What ``generate`` did: how many files there are, whether the lock file grew, and what deserves a look."""
+    """What ``generate`` did: how many files and documents there are, whether the lock grew, what deserves a look."""
 
     files: int
+    documents: int
     lock_changed: bool
     notices: tuple[str, ...]
 
@@ -73,29 +75,47 @@ def compile_tree(job: Job, folder: Path) -> Files:
     return files
 
 
-def generate(schema: Path, out: Path, package: str, only: Collection[str] = ()) -> Outcome:
-    """Compile the folder ``schema`` into the package folder ``out``, with ``only`` some namespaces if any are named.
+def generate(
+    schema: Path, out: Path, package: str, only: Collection[str] = (), docs: Path | None = None
+) -> Outcome:
+    """Compile the folder ``schema`` into the package folder ``out``.
 
     The lock file in ``schema`` gets the names of what is new, if all namespaces are compiled.
 
+    Args:
+        schema: The schema folder.
+        out: The package's folder.
+        package: Its import name.
+        only: Namespaces that it shall have, by default all.
+        docs: The folder that gets the reference and the AsyncAPI document; None for no documents.
+
     Raises:
         SchemaProblems: The schema cannot be compiled; nothing was written.
-        ForeignFolderError: ``out`` has content that this command did not make; nothing was written.
+        ForeignFolderError: ``out`` or ``docs`` has content that this command did not make; nothing was written.
     """
     job, folder = compile_job(schema, package, only)
     model = job.model
+    documents = {} if docs is None else render_documents(model, folder)
+    if docs is not None:
+        refuse_foreign(docs)
     with scratch_folder(out.parent) as scratch:
         tree = scratch / out.name
         files = compile_tree(job, tree)
         replace(out, tree)
+    if docs is not None:
+        write_documents(docs, documents)
     lock_changed = not only and dict(folder.lock) != dict(model.lock)
     if lock_changed:
         (schema / LOCK_FILE).write_text(json_text(dict(model.lock)), encoding="utf-8", newline="\n")
-    return Outcome(files=len(files), lock_changed=lock_changed, notices=job.notices)
+    return Outcome(files=len(files), documents=len(documents), lock_changed=lock_changed, notices=job.notices)
 
 
-def check(schema: Path, out: Path, package: str, only: Collection[str] = ()) -> list[Difference]:
-    """Compile elsewhere and compare with the package folder ``out``; an up-to-date package has no differences.
+def check(
+    schema: Path, out: Path, package: str, only: Collection[str] = (), docs: Path | None = None
+) -> list[Difference]:
+    """Compile elsewhere and compare with the package folder ``out``, and the documents in ``docs`` if that is given.
+
+    What is up to date has no differences.
 
     Raises:
         SchemaProblems: The schema cannot be compiled, so that nothing can be up to date.
@@ -105,6 +125,8 @@ def check(schema: Path, out: Path, package: str, only: Collection[str] = ()) -> 
     with scratch_folder() as scratch:
         compile_tree(job, scratch)
         differences = compare(out, scratch)
+    if docs is not None:
+        differences += check_documents(docs, render_documents(model, folder))
     if not only and dict(folder.lock) != dict(model.lock):
         differences.append(Difference(f"schema/{LOCK_FILE}", "edited"))
     return differences

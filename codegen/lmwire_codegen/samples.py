@@ -2,17 +2,22 @@
 
 For every schema the smallest instance (what is required, empty containers), the fullest, and in both of them each
 alternative once. Text that has to match a pattern is looked for in a list of usual words.
+
+An example is one instance to be read by people: values come from a table of what usually stands in a field.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from lmwire_codegen.limits import limits_of
 from lmwire_codegen.problems import Location
 from lmwire_codegen.repairs import Repairs
+from lmwire_codegen.shapes import Limits
 from lmwire_codegen.validate import target_of
 
 __all__ = ["NoSampleError", "Sampler"]
@@ -25,6 +30,10 @@ _WORDS: Final = (
     "https://example.com/a", "127.0.0.1", "localhost:1234", "1f0c8a2e-9b8d-4c6a-8f3e-2d1b0a9c8e7f",
     "0123456789abcdef0123456789abcdef",
 )  # fmt: skip
+_KINDS: Final[Mapping[type, frozenset[str]]] = {
+    str: frozenset({"string"}), bool: frozenset({"boolean"}), float: frozenset({"number"}),
+    int: frozenset({"integer", "number"}),
+}  # fmt: skip
 _FORMATS: Final = {
     "date-time": "2026-01-02T03:04:05.678Z", "date": "2026-01-02", "time": "03:04:05Z", "email": "a@b.cd",
     "uri": "https://example.com/a", "uuid": "1f0c8a2e-9b8d-4c6a-8f3e-2d1b0a9c8e7f", "ipv4": "127.0.0.1", "ipv6": "::1",
@@ -38,9 +47,41 @@ class NoSampleError(Exception):
 class Sampler:
     """Makes instances of schemas of one folder."""
 
-    def __init__(self, documents: Mapping[str, Any], repairs: Repairs) -> None:
+    def __init__(
+        self,
+        documents: Mapping[str, Any],
+        repairs: Repairs,
+        usual: Mapping[str, Sequence[Any]] | None = None,
+    ) -> None:
+        """Remember the files.
+
+        Args:
+            documents: Parsed files, by path.
+            repairs: The table of repairs, for patterns.
+            usual: Field -> scalars that usually stand there; the first that is valid is used.
+        """
         self._documents = documents
         self._repairs = repairs
+        self._usual = usual or {}
+        self._most = _MOST
+
+    def example(self, place: Location, most: int) -> Any:
+        """Return one instance of the schema at ``place``: the fullest, but if its JSON is too long, the smallest.
+
+        Args:
+            place: Where the schema is.
+            most: How many characters its JSON may have.
+
+        Raises:
+            NoSampleError: No instance was found.
+        """
+        schema = self._at(place)
+        self._most = 1
+        try:
+            full = next(self._of(schema, place.file, True, ()))
+            return full if len(json.dumps(full)) <= most else next(self._of(schema, place.file, False, ()))
+        finally:
+            self._most = _MOST
 
     def samples(self, place: Location) -> list[Any]:
         """Return instances of the schema at ``place``.
@@ -48,10 +89,7 @@ class Sampler:
         Raises:
             NoSampleError: There is a schema of which no instance was found.
         """
-        schema: Any = self._documents[place.file]
-        for step in place.pointer.split("/")[1:]:
-            name = step.replace("~1", "/").replace("~0", "~")
-            schema = schema[int(name)] if isinstance(schema, list) else schema[name]
+        schema = self._at(place)
         found: list[Any] = []
         for full in (False, True):
             for number, sample in enumerate(self._of(schema, place.file, full, ())):
@@ -59,6 +97,13 @@ class Sampler:
                 if number > _MOST:
                     break
         return found
+
+    def _at(self, place: Location) -> Any:
+        schema: Any = self._documents[place.file]
+        for step in place.pointer.split("/")[1:]:
+            name = step.replace("~1", "/").replace("~0", "~")
+            schema = schema[int(name)] if isinstance(schema, list) else schema[name]
+        return schema
 
     def _of(self, schema: Any, file: str, full: bool, trail: tuple[tuple[str, str], ...]) -> Iterator[Any]:
         while isinstance(schema, dict) and "$ref" in schema:
@@ -88,7 +133,8 @@ class Sampler:
             yield self._array(schema, file, full, trail)
         elif schema.get("type") == "object":
             values = schema.get("additionalProperties", True)
-            yield {"key/~": next(self._of(values, file, True, trail))} if full else {}
+            key = "key/~" if self._most > 1 else "key"
+            yield {key: next(self._of(values, file, True, trail))} if full else {}
         else:
             yield self._scalar(schema)
 
@@ -112,7 +158,7 @@ class Sampler:
         for name, child in schema["properties"].items():
             if full or name in required:
                 try:
-                    choices[name] = list(self._of(child, file, full, trail))[:_MOST]
+                    choices[name] = self._values_of(name, child, file, full, trail)
                 except NoSampleError:
                     if name in required:
                         raise
@@ -122,12 +168,41 @@ class Sampler:
             for value in values[1:]:
                 yield {**base, name: value}
 
+    def _values_of(self, name: str, child: Any, file: str, full: bool, trail: Any) -> list[Any]:
+        """Return values of a field."""
+        for value in self._usual.get(name, ()):
+            if self._fits(child, file, value):
+                return [value]
+        return list(islice(self._of(child, file, full, trail), self._most))
+
+    def _fits(self, schema: Any, file: str, value: Any) -> bool:
+        """Tell whether ``value`` is valid; only scalars ever are."""
+        for _ in range(_DEEPEST):
+            target = (
+                target_of(file, schema["$ref"]) if isinstance(schema, dict) and "$ref" in schema else None
+            )
+            if target is None:
+                break
+            file, name = target
+            schema = self._documents[file]["$defs"][name]
+        if not isinstance(schema, dict):
+            return True
+        if "anyOf" in schema:
+            return any(self._fits(arm, file, value) for arm in schema["anyOf"])
+        if "enum" in schema or "const" in schema:
+            return value in schema.get("enum", [schema.get("const")])
+        kinds = schema.get("type", [])
+        limits, _ = limits_of(schema, self._repairs)
+        return bool(
+            _KINDS[type(value)].intersection([kinds] if isinstance(kinds, str) else kinds)
+        ) and _allowed(value, limits)
+
     def _array(self, schema: Any, file: str, full: bool, trail: Any) -> list[Any]:
         least, most = int(schema.get("minItems", 0)), int(schema.get("maxItems", 8))
         if not full and not least:
             return []
-        items = list(self._of(schema.get("items", True), file, full, trail))
-        items = items[: max(least, min(most, 8))]
+        wanted = max(least, min(most, 8, self._most))
+        items = list(islice(self._of(schema.get("items", True), file, full, trail), wanted))
         if len(items) < least and schema.get("uniqueItems"):
             raise NoSampleError(f"an array of {least} different items")
         return items + items[:1] * (least - len(items))
@@ -149,6 +224,24 @@ class Sampler:
             if fits and (limits.pattern is None or re.search(limits.pattern, word)):
                 return word
         raise NoSampleError(f"text of {schema}")
+
+
+def _allowed(value: Any, limits: Limits) -> bool:
+    """Tell whether a scalar is within limits."""
+    if isinstance(value, str):
+        longest = len(value) if limits.max_length is None else limits.max_length
+        fits = (limits.min_length or 0) <= len(value) <= longest
+        return fits and (limits.pattern is None or re.search(limits.pattern, value) is not None)
+    return not any(
+        (edge is not None and (edge > value if least else edge < value))
+        or (equal is not None and equal == value)
+        for least, edge, equal in (
+            (True, limits.minimum, limits.exclusive_minimum),
+            (True, limits.exclusive_minimum, None),
+            (False, limits.maximum, limits.exclusive_maximum),
+            (False, limits.exclusive_maximum, None),
+        )
+    )
 
 
 def _number(schema: Any, kind: str) -> int | float:

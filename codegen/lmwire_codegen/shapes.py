@@ -170,6 +170,13 @@ class MessageDefinition(Definition):
     order: tuple[str, ...] = ()
     tolerant: bool = False
 
+    @property
+    def parts(self) -> list[Field | TagField]:
+        """Fields and tags in their order."""
+        by_name: dict[str, Field | TagField] = {field.wire_name: field for field in self.fields}
+        by_name |= {tag.wire_name: tag for tag in self.tags}
+        return [by_name[name] for name in self.order]
+
 
 @attrs.frozen(kw_only=True)
 class UnionDefinition(Definition):

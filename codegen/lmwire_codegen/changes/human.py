@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from lmwire_codegen.annotations import annotations_of
 from lmwire_codegen.changes.values import HumanNote
+from lmwire_codegen.describe import is_part
 from lmwire_codegen.model import Model
 from lmwire_codegen.problems import Location
 from lmwire_codegen.repairs import Repairs
@@ -91,10 +92,11 @@ def _without_words(old: NormalSchema, new: NormalSchema) -> Iterator[HumanNote]:
 
 
 def describable(schema: NormalSchema) -> set[str]:
-    """Return the keys of everything that ``schema/descriptions`` can have words for."""
+    """Return the keys of all that needs words in ``schema/descriptions``; parts of endpoints say what they are."""
     keys = {endpoint.key for endpoints in schema.endpoints.values() for endpoint in endpoints}
     for key, definition in schema.definitions.items():
-        keys.add(key)
+        if not is_part(definition):
+            keys.add(key)
         if isinstance(definition, MessageDefinition):
             keys |= {f"{key}.{field.wire_name}" for field in definition.fields}
     return keys
