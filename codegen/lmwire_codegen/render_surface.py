@@ -60,7 +60,12 @@ def _plan_names(surface: Surface) -> list[str]:
 
 def _handle_names(surface: Surface) -> list[str]:
     text = surface.text
-    both = [surface.handle, f"{surface.namespace.stem}Models", *([] if text is None else [text.stream_class])]
+    both = [
+        surface.handle,
+        f"{surface.handle}Load",
+        f"{surface.namespace.stem}Models",
+        *([] if text is None else [text.stream_class]),
+    ]
     results = [] if text is None else [text.result_class]
     return sorted([*both, *(f"Async{name}" for name in both), *results])
 

@@ -1,104 +1,133 @@
-"""Loading a model: a channel that reports progress and ends with what it loaded, driven by a plan of the
-compiler.
+"""Loading a model: a stream of progress that ends with a handle of what was loaded, driven by a plan of the compiler.
 
-Leaving it early (Ctrl-C, task cancellation, a callback that raises) asks the server to cancel the load.
+Everything that ends it early (``cancel``, leaving the loop or the context, Ctrl-C, task cancellation, a callback that
+raises) asks the server to cancel the load. What it had loaded by then, if anything, is the server's to clean up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import attrs
 
-from lmwire_runtime.descriptors import ChannelDescriptor
-from lmwire_runtime.errors import IncompleteError, UsageError
+from lmwire_runtime.async_shell import AsyncConnection
+from lmwire_runtime.errors import CancelledError, UsageError
 from lmwire_runtime.limits import Timeout
-from lmwire_runtime.surface.coroutines import Caller
 from lmwire_runtime.surface.handles import check_callback, check_text
 from lmwire_runtime.surface.options import OptionTable
 from lmwire_runtime.surface.progress import ProgressMeter
-from lmwire_runtime.surface.templates import fill
-from lmwire_runtime.wire import UNSET, Unset
+from lmwire_runtime.surface.stream_core import StreamCore
+from lmwire_runtime.surface.stream_plans import Opening, Request
+from lmwire_runtime.surface.streams import AsyncStream, SyncStream
+from lmwire_runtime.sync_shell import SyncConnection
+from lmwire_runtime.wire import UNSET, Unset, WarningSink
 
-__all__ = ["LoadPlan", "load", "load_variables", "milliseconds"]
+__all__ = ["AsyncLoad", "LoadPlan", "LoadRequest", "SyncLoad", "load_request", "milliseconds"]
+
+H = TypeVar("H")
 
 
 @attrs.frozen(kw_only=True)
-class LoadPlan:
+class LoadPlan(Opening):
     """What the packets of a loading channel mean.
 
     Attributes:
-        descriptor: The endpoint.
-        template: Its creation parameter, see ``surface.templates``.
         begins: Packet classes that count as progress 0.0.
         ambiguous: Packet classes that may name several models which match, and the attribute that holds their keys.
         progress: Packet classes that report progress, and the attribute that holds it.
         results: Packet classes that end the load, and the attribute with what was loaded.
     """
 
-    descriptor: ChannelDescriptor[Any, Any, Any]
-    template: Mapping[str, Any]
     begins: Sequence[type]
     ambiguous: Mapping[type, str] = attrs.field(factory=dict)
     progress: Mapping[type, str]
     results: Mapping[type, str]
 
 
-async def load(
-    caller: Caller,
-    plan: LoadPlan,
-    variables: Mapping[str, Any],
-    on_progress: Callable[[float], Any] | None,
-    timeout: Timeout,
-) -> Any:
-    """Run a load to its end and return what the result packet carries.
+@attrs.frozen(kw_only=True)
+class LoadRequest(Request):
+    """What a caller of a load asked for, and whom it wants to tell the progress."""
 
-    ``on_progress`` gets rising values from 0.0 to 1.0, the last of them before the result is returned.
-
-    Raises:
-        ChannelError: The server could not load it.
-        IncompleteError: The server closed the channel without a result.
-        RequestTimeoutError: It was silent for too long; the load was cancelled.
-    """
-    check_callback(on_progress, "on_load_progress")
-    try:
-        return await _followed(caller, plan, variables, ProgressMeter(on_progress), timeout)
-    except IncompleteError as error:
-        told = IncompleteError("the server closed the channel without a result: nothing was loaded")
-        raise told.at(plan.descriptor.namespace, plan.descriptor.name, error.request_id) from None
+    on_progress: Callable[[float], Any] | None = None
 
 
-async def _followed(
-    caller: Caller, plan: LoadPlan, variables: Mapping[str, Any], meter: ProgressMeter, timeout: Timeout
-) -> Any:
-    packets = caller.open(plan.descriptor, fill(plan.template, variables), timeout)
-    try:
-        while True:
-            packet = await packets.receive()
-            kind = type(packet)
+class LoadCore(StreamCore[float, H]):
+    """The state of one load: fragments are rising values from 0.0 to 1.0, the result is a handle."""
+
+    def _begin(
+        self, plan: LoadPlan, request: LoadRequest, make: Callable[[Any], H], sink: WarningSink
+    ) -> None:
+        self._plan = plan
+        self._make = make
+        self._sink = sink
+        self._meter = ProgressMeter(request.on_progress)
+
+    @property
+    def progress(self) -> float:
+        """The last value, 0.0 if there was none yet."""
+        return max(0.0, self._meter.last)
+
+    def _fragments_of(self, packets: Iterable[Any]) -> Generator[float, None, None]:
+        plan, meter = self._plan, self._meter
+        for packet in packets:
+            kind, rises = type(packet), False
             if kind in plan.results:
-                meter.finish()
-                packets.release()
-                return getattr(packet, plan.results[kind])
-            if kind in plan.progress:
-                meter.report(getattr(packet, plan.progress[kind]))
+                # The callback may raise, and then nothing was loaded for the caller.
+                rises = meter.finish()
+                self._result = self._make(getattr(packet, plan.results[kind]))
+            elif kind in plan.progress:
+                rises = meter.report(getattr(packet, plan.progress[kind]))
             elif kind in plan.begins:
-                meter.begin()
+                rises = meter.begin()
             elif kind in plan.ambiguous:
-                _warn_of(getattr(packet, plan.ambiguous[kind]), caller)
-    except BaseException:
-        packets.close_now()
-        raise
+                self._warn_of(getattr(packet, plan.ambiguous[kind]))
+            if rises:
+                yield meter.last
+            if self._result is not None:
+                return
+
+    def _warn_of(self, keys: Sequence[str] | Unset) -> None:
+        if keys is not UNSET and len(keys) > 1:
+            names = ", ".join(keys)
+            self._sink.warn(
+                ("ambiguous", names),
+                f"several models match: {names}; the first is loaded. Name one of them in full",
+            )
+
+    def _abandoned(self) -> CancelledError:
+        return CancelledError("the load was cancelled" if self._started else "the load was not started")
+
+    def _lost(self) -> str:
+        return ": nothing was loaded"
 
 
-def _warn_of(keys: Sequence[str] | Unset, caller: Caller) -> None:
-    if keys is not UNSET and len(keys) > 1:
-        names = ", ".join(keys)
-        caller.warn(
-            ("ambiguous", names),
-            f"several models match: {names}; the first is loaded. Name one of them in full",
-        )
+class SyncLoad(LoadCore[H], SyncStream[float, H]):
+    """A load that a thread waits for: iterable, giving its progress, and a context manager."""
+
+    def __init__(
+        self, connection: SyncConnection, plan: LoadPlan, request: LoadRequest, make: Callable[[Any], H]
+    ) -> None:
+        super().__init__(connection, (plan,), request)
+        self._begin(plan, request, make, connection.core.settings.sink)
+
+    def cancel(self) -> None:
+        """Cancel the load, from whichever thread; who waits for it gets CancelledError. Harmless after the end."""
+        self.close()
+
+
+class AsyncLoad(LoadCore[H], AsyncStream[float, H]):
+    """A load that a task waits for: asynchronously iterable, giving its progress, and a context manager."""
+
+    def __init__(
+        self, connection: AsyncConnection, plan: LoadPlan, request: LoadRequest, make: Callable[[Any], H]
+    ) -> None:
+        super().__init__(connection, (plan,), request)
+        self._begin(plan, request, make, connection.core.settings.sink)
+
+    async def cancel(self) -> None:
+        """Cancel the load, from whichever task; who waits for it gets CancelledError. Harmless after the end."""
+        self.close_now()
 
 
 def milliseconds(seconds: float | None, name: str) -> int | Unset:
@@ -116,26 +145,30 @@ def milliseconds(seconds: float | None, name: str) -> int | Unset:
     return round(seconds * 1000)
 
 
-def load_variables(
+def load_request(
     *,
     table: OptionTable[Any],
     model_key: Any,
     instance_identifier: Any = None,
     ttl: float | None,
     config: Any,
-) -> dict[str, Any]:
-    """Return the template variables of a load of what its caller gave.
+    on_load_progress: Any = None,
+    timeout: Timeout = UNSET,
+) -> LoadRequest:
+    """Return the request of a load of what its caller gave.
 
     Raises:
-        UsageError: The key is no text, the time to live no number of seconds, or an option is unknown or
-            out of range.
+        UsageError: The key is no text, the time to live no number of seconds, the callback none, or an option is
+            unknown or out of range.
     """
+    check_callback(on_load_progress, "on_load_progress")
     identifier = (
         UNSET if instance_identifier is None else check_text(instance_identifier, "instance_identifier")
     )
-    return {
+    variables = {
         "model_key": check_text(model_key, "model_key"),
         "instance_identifier": identifier,
         "ttl_ms": milliseconds(ttl, "ttl"),
-        "options": table.to_fields(config),
     }
+    fields = table.to_fields(config)
+    return LoadRequest(variables=variables, fields=fields, timeout=timeout, on_progress=on_load_progress)

@@ -9,23 +9,26 @@ __all__ = ["ProgressMeter"]
 
 
 class ProgressMeter:
-    """Filters progress values for a callback; without one, all methods do nothing."""
+    """Filters progress values, for a callback if there is one; ``last`` is below zero before the first of them."""
 
     def __init__(self, callback: Callable[[float], Any] | None) -> None:
         self._callback = callback
-        self._last = -1.0
+        self.last = -1.0
 
-    def report(self, value: float) -> None:
-        """Pass on a value if it is above the last one, limited to 0.0 .. 1.0."""
+    def report(self, value: float) -> bool:
+        """Pass on a value if it is above the last one, limited to 0.0 .. 1.0; returns whether it is."""
         value = min(1.0, max(0.0, float(value)))
-        if self._callback is not None and value > self._last:
-            self._last = value
+        if value <= self.last:
+            return False
+        self.last = value
+        if self._callback is not None:
             self._callback(value)
+        return True
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
         """Report 0.0 unless something was reported."""
-        self.report(0.0)
+        return self.report(0.0)
 
-    def finish(self) -> None:
+    def finish(self) -> bool:
         """Report 1.0 unless it was reported."""
-        self.report(1.0)
+        return self.report(1.0)

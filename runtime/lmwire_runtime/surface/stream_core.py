@@ -1,8 +1,11 @@
-"""The state of one stream of text without any waiting: what packets mean, callbacks, the result or what failed."""
+"""The state of one stream without any waiting: what packets mean, callbacks, the result or what failed.
+
+``StreamCore`` is what all streams have, ``TextCore`` adds what a stream of text is; ``loading`` has that of a load.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from lmwire_runtime.channel_core import ChannelCore
@@ -16,31 +19,20 @@ from lmwire_runtime.errors import (
 from lmwire_runtime.surface.handles import check_callback
 from lmwire_runtime.surface.progress import ProgressMeter
 from lmwire_runtime.surface.results import TextResult
-from lmwire_runtime.surface.stream_plans import Attempt, Callbacks, Request, StreamPlan
+from lmwire_runtime.surface.stream_plans import Attempt, Callbacks, Opening, Request, StreamPlan
 
-__all__ = ["StreamCore"]
+__all__ = ["StreamCore", "TextCore"]
 
 F = TypeVar("F")
 R = TypeVar("R")
 
 
 class StreamCore(Generic[F, R]):
-    """The state of one stream, without waiting."""
+    """The state of one stream: ``attempts`` are the endpoints that can serve it, best first."""
 
-    result_class: ClassVar[Any] = TextResult
-    """What the result is made as."""
-
-    def __init__(self, plan: StreamPlan, request: Request, callbacks: Callbacks[F]) -> None:
-        for name, callback in callbacks.by_parameter().items():
-            check_callback(callback, name)
-        self._plan = plan
+    def __init__(self, attempts: Sequence[Opening], request: Request) -> None:
+        self._attempts = attempts
         self._request = request
-        self._callbacks = callbacks
-        self._text = plan.text
-        self._on_fragment = callbacks.on_prediction_fragment
-        self._meter = ProgressMeter(callbacks.on_prompt_processing_progress)
-        self._parts: list[str] = []
-        self._collected: dict[str, list[Any]] = {}
         self._attempt_number = 0
         self._started = False
         self._cancelled = False
@@ -49,24 +41,12 @@ class StreamCore(Generic[F, R]):
 
     def __repr__(self) -> str:
         state = "finished" if self.finished else "started" if self._started else "not started"
-        return f"<{type(self).__name__} {state}, {len(self._parts)} fragments>"
+        return f"<{type(self).__name__} {state}>"
 
     @property
     def finished(self) -> bool:
         """Whether the stream has its result, or has failed."""
         return self._result is not None or self._error is not None
-
-    @property
-    def text_so_far(self) -> str:
-        """The text of all fragments received until now; all there is after a failure."""
-        text = "".join(self._parts)
-        try:
-            text.encode()
-        except (
-            UnicodeEncodeError
-        ):  # a server split an emoji between two fragments, so that each has half of it
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-        return text
 
     def result(self) -> R:
         """Return the result of a finished stream, without waiting.
@@ -83,8 +63,8 @@ class StreamCore(Generic[F, R]):
         raise StateError(f"this stream {state}; iterate it to its end, or call wait_for_result()")
 
     @property
-    def _attempt(self) -> Attempt:
-        return self._plan.attempts[self._attempt_number]
+    def _opening(self) -> Opening:
+        return self._attempts[self._attempt_number]
 
     @staticmethod
     def second_reader() -> StateError:
@@ -103,10 +83,82 @@ class StreamCore(Generic[F, R]):
             raise error from self._error
 
     def _next_attempt(self, error: UnsupportedEndpointError) -> None:
-        """Go on to the next endpoint, or raise: there is none, or fragments have come already."""
-        if self._attempt_number + 1 >= len(self._plan.attempts) or self._parts:
+        """Go on to the next endpoint, or raise if there is none."""
+        if self._attempt_number + 1 >= len(self._attempts):
             raise error
         self._attempt_number += 1
+
+    def _fragments_of(self, packets: Iterable[Any]) -> Generator[F, None, None]:
+        """Note packets and yield what is to be yielded, until the packets end or one of them ends the stream."""
+        raise NotImplementedError
+
+    def _events_of(self, packets: Iterable[Any]) -> Generator[Any, None, None]:
+        """Do the same, and yield events too, in their order."""
+        return self._fragments_of(packets)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.finished:
+            self._error = error
+
+    def _without_result(self, channel: ChannelCore[Any, Any, Any]) -> LMWireError:
+        error = IncompleteError(f"the server closed the channel without a result{self._lost()}")
+        return error.at(channel.descriptor.namespace, channel.descriptor.name, channel.request_id)
+
+    def _abandoned(self) -> CancelledError:
+        if not self._started:
+            return CancelledError("the stream was cancelled before it was started; nothing was sent")
+        return CancelledError(f"the stream was closed before its end{self._lost()}")
+
+    def _lost(self) -> str:
+        """Say what that means for the user, as the end of a sentence."""
+        return ""
+
+
+class TextCore(StreamCore[F, R]):
+    """The state of one stream of text."""
+
+    result_class: ClassVar[Any] = TextResult
+    """What the result is made as."""
+
+    def _begin(self, plan: StreamPlan, callbacks: Callbacks[F]) -> None:
+        """Set what only streams of text have.
+
+        Raises:
+            UsageError: A callback is none.
+        """
+        for name, callback in callbacks.by_parameter().items():
+            check_callback(callback, name)
+        self._plan = plan
+        self._callbacks = callbacks
+        self._text = plan.text
+        self._on_fragment = callbacks.on_prediction_fragment
+        self._meter = ProgressMeter(callbacks.on_prompt_processing_progress)
+        self._parts: list[str] = []
+        self._collected: dict[str, list[Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, {len(self._parts)} fragments>"
+
+    @property
+    def text_so_far(self) -> str:
+        """The text of all fragments received until now; all there is after a failure."""
+        text = "".join(self._parts)
+        try:
+            text.encode()
+        except (
+            UnicodeEncodeError
+        ):  # a server split an emoji between two fragments, so that each has half of it
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        return text
+
+    @property
+    def _attempt(self) -> Attempt:
+        return self._plan.attempts[self._attempt_number]
+
+    def _next_attempt(self, error: UnsupportedEndpointError) -> None:
+        if self._parts:
+            raise error
+        super()._next_attempt(error)
 
     def _fragments_of(self, packets: Iterable[Any]) -> Generator[F, None, None]:
         """Note packets and yield their fragments, until the packets end or one of them ends the stream.
@@ -181,15 +233,5 @@ class StreamCore(Generic[F, R]):
             if callback is not None:
                 callback(item)
 
-    def _fail(self, error: BaseException) -> None:
-        if not self.finished:
-            self._error = error
-
-    def _without_result(self, channel: ChannelCore[Any, Any, Any]) -> LMWireError:
-        error = IncompleteError("the server closed the channel without a result")
-        return error.at(channel.descriptor.namespace, channel.descriptor.name, channel.request_id)
-
-    def _abandoned(self) -> CancelledError:
-        if not self._started:
-            return CancelledError("the stream was cancelled before it was started; nothing was sent")
-        return CancelledError("the stream was closed before its end; the text up to then is in text_so_far")
+    def _lost(self) -> str:
+        return "; the text up to then is in text_so_far" if self._parts else ""

@@ -11,7 +11,7 @@ from lmwire_runtime.descriptors import ChannelDescriptor
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.templates import fill
 
-__all__ = ["Attempt", "Callbacks", "Collected", "MessagePlan", "Request", "StreamPlan"]
+__all__ = ["Attempt", "Callbacks", "Collected", "MessagePlan", "Opening", "Request", "StreamPlan"]
 
 F = TypeVar("F")
 
@@ -32,28 +32,37 @@ class Collected:
 
 
 @attrs.frozen(kw_only=True)
-class Attempt:
-    """One endpoint that can serve a stream.
+class Opening:
+    """How a channel is opened.
 
     Attributes:
         descriptor: The endpoint.
         template: Its creation parameter, see ``surface.templates``.
-        fragment: The packet class that yields, and the attribute that is yielded.
-        progress: Packet classes that report progress, and the attribute that holds it (0.0 to 1.0).
-        result: The packet class that ends the stream with its result.
-        events: The packet classes that ``events()`` yields beside the fragments.
-        collects: Packet classes, all of them events too, that carry something to keep.
         default_fields: Config fields that are sent where the caller has not set their key.
     """
 
     descriptor: ChannelDescriptor[Any, Any, Any]
     template: Mapping[str, Any]
+    default_fields: Sequence[Mapping[str, Any]] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Attempt(Opening):
+    """One endpoint that can serve a stream of text.
+
+    Attributes:
+        fragment: The packet class that yields, and the attribute that is yielded.
+        progress: Packet classes that report progress, and the attribute that holds it (0.0 to 1.0).
+        result: The packet class that ends the stream with its result.
+        events: The packet classes that ``events()`` yields beside the fragments.
+        collects: Packet classes, all of them events too, that carry something to keep.
+    """
+
     fragment: tuple[type, str]
     progress: Mapping[type, str]
     result: type
     events: frozenset[type] = frozenset()
     collects: Mapping[type, Collected] = attrs.field(factory=dict)
-    default_fields: Sequence[Mapping[str, Any]] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -114,11 +123,11 @@ class Request:
     structured: bool = False
     timeout: Timeout = attrs.field(kw_only=True)
 
-    def creation(self, attempt: Attempt) -> Any:
-        """Return the creation parameter of one attempt."""
+    def creation(self, opening: Opening) -> Any:
+        """Return the creation parameter with which one channel is opened."""
         given = {field["key"] for field in self.fields}
-        defaults = [dict(field) for field in attempt.default_fields if field["key"] not in given]
-        return fill(attempt.template, {**self.variables, "options": [*self.fields, *defaults]})
+        defaults = [dict(field) for field in opening.default_fields if field["key"] not in given]
+        return fill(opening.template, {**self.variables, "options": [*self.fields, *defaults]})
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,8 @@
 
 A ``StreamPlan`` says which endpoints can serve a stream, best first, and what each of their packets means:
 it yields, it is progress, or it is the result. ``stream_core`` has the state of one stream without any
-waiting; ``SyncStream`` and ``AsyncStream`` add that.
+waiting; ``SyncStream`` and ``AsyncStream`` add that, for whatever streams: ``SyncTextStream`` and ``AsyncTextStream``
+are those of text.
 
 * The request is sent by ``start``, by entering the context, or by the first wait, and only then.
 * An endpoint that the server does not have gives way to the next attempt; the session remembers it, so that
@@ -18,18 +19,18 @@ waiting; ``SyncStream`` and ``AsyncStream`` add that.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
 from lmwire_runtime.async_shell import AsyncChannel, AsyncConnection
 from lmwire_runtime.errors import UnsupportedEndpointError
 from lmwire_runtime.limits import resolve_timeout
-from lmwire_runtime.surface.stream_core import StreamCore
-from lmwire_runtime.surface.stream_plans import Callbacks, Request, StreamPlan
+from lmwire_runtime.surface.stream_core import StreamCore, TextCore
+from lmwire_runtime.surface.stream_plans import Callbacks, Opening, Request, StreamPlan
 from lmwire_runtime.sync_shell import SyncChannel, SyncConnection
 
-__all__ = ["AsyncStream", "StreamCore", "SyncStream"]
+__all__ = ["AsyncStream", "AsyncTextStream", "SyncStream", "SyncTextStream"]
 
 F = TypeVar("F")
 R = TypeVar("R")
@@ -41,10 +42,8 @@ SelfAsync = TypeVar("SelfAsync", bound="AsyncStream[Any, Any]")
 class SyncStream(StreamCore[F, R]):
     """A stream read by a thread: iterable, and a context manager."""
 
-    def __init__(
-        self, connection: SyncConnection, plan: StreamPlan, request: Request, callbacks: Callbacks[F]
-    ) -> None:
-        super().__init__(plan, request, callbacks)
+    def __init__(self, connection: SyncConnection, attempts: Sequence[Opening], request: Request) -> None:
+        super().__init__(attempts, request)
         self._connection = connection
         self._timeout = resolve_timeout(request.timeout, connection.core.settings.timeouts.channel)
         self._channel: SyncChannel[Any, Any] | None = None
@@ -63,9 +62,9 @@ class SyncStream(StreamCore[F, R]):
             self._open()
 
     def _open(self) -> SyncChannel[Any, Any]:
-        attempt = self._attempt
-        creation = self._request.creation(attempt)
-        channel = SyncChannel(self._connection, attempt.descriptor, creation, self._timeout)
+        opening = self._opening
+        creation = self._request.creation(opening)
+        channel = SyncChannel(self._connection, opening.descriptor, creation, self._timeout)
         try:
             channel.start()
         except BaseException as error:
@@ -103,10 +102,13 @@ class SyncStream(StreamCore[F, R]):
         try:
             while not self.finished:
                 try:
-                    yield from self._read(channel, yielded)
+                    if not channel.wait():
+                        raise self._without_result(channel)
                 except UnsupportedEndpointError as error:
                     self._next_attempt(error)
                     channel = self._open()
+                # All that has arrived at a time, with as few generators in between as can be.
+                yield from yielded(channel.ready())
         except GeneratorExit:
             self.close()
             raise
@@ -114,13 +116,6 @@ class SyncStream(StreamCore[F, R]):
             self._fail(error)
             channel.close()
             raise
-
-    def _read(
-        self, channel: SyncChannel[Any, Any], yielded: Callable[[Iterable[Any]], Generator[Any, None, None]]
-    ) -> Generator[Any, None, None]:
-        yield from yielded(channel)
-        if not self.finished:
-            raise self._without_result(channel)
         channel.release()
 
     def wait_for_result(self) -> R:
@@ -173,10 +168,8 @@ class AsyncStream(StreamCore[F, R]):
     (giving itself).
     """
 
-    def __init__(
-        self, connection: AsyncConnection, plan: StreamPlan, request: Request, callbacks: Callbacks[F]
-    ) -> None:
-        super().__init__(plan, request, callbacks)
+    def __init__(self, connection: AsyncConnection, attempts: Sequence[Opening], request: Request) -> None:
+        super().__init__(attempts, request)
         self._connection = connection
         self._timeout = resolve_timeout(request.timeout, connection.core.settings.timeouts.channel)
         self._channel: AsyncChannel[Any, Any] | None = None
@@ -197,9 +190,9 @@ class AsyncStream(StreamCore[F, R]):
             await self._open()
 
     async def _open(self) -> AsyncChannel[Any, Any]:
-        attempt = self._attempt
-        creation = self._request.creation(attempt)
-        channel = AsyncChannel(self._connection, attempt.descriptor, creation, self._timeout)
+        opening = self._opening
+        creation = self._request.creation(opening)
+        channel = AsyncChannel(self._connection, opening.descriptor, creation, self._timeout)
         try:
             await channel.start()
         except BaseException as error:
@@ -306,6 +299,26 @@ class AsyncStream(StreamCore[F, R]):
         if error is not None:
             self._fail(error)
         self.close_now()
+
+
+class SyncTextStream(TextCore[F, R], SyncStream[F, R]):
+    """A stream of text read by a thread."""
+
+    def __init__(
+        self, connection: SyncConnection, plan: StreamPlan, request: Request, callbacks: Callbacks[F]
+    ) -> None:
+        super().__init__(connection, plan.attempts, request)
+        self._begin(plan, callbacks)
+
+
+class AsyncTextStream(TextCore[F, R], AsyncStream[F, R]):
+    """A stream of text read by a task."""
+
+    def __init__(
+        self, connection: AsyncConnection, plan: StreamPlan, request: Request, callbacks: Callbacks[F]
+    ) -> None:
+        super().__init__(connection, plan.attempts, request)
+        self._begin(plan, callbacks)
 
 
 async def _itself(stream: SelfAsync) -> SelfAsync:
