@@ -52,8 +52,10 @@ if TYPE_CHECKING:
     from lmwire.embedding.handlers import EmbeddingHandlers
     from lmwire.embedding.handles import (
         AsyncEmbeddingModel,
+        AsyncEmbeddingModelLoad,
         AsyncEmbeddingModels,
         EmbeddingModel,
+        EmbeddingModelLoad,
         EmbeddingModels,
     )
     from lmwire.embedding.stubs import (
@@ -92,6 +94,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncEmbeddingChannels",
     "AsyncEmbeddingModel",
+    "AsyncEmbeddingModelLoad",
     "AsyncEmbeddingModels",
     "AsyncEmbeddingRpc",
     "COUNT_TOKENS",
@@ -106,6 +109,7 @@ __all__ = [
     "EmbeddingModel",
     "EmbeddingModelInfo",
     "EmbeddingModelInstanceInfo",
+    "EmbeddingModelLoad",
     "EmbeddingModels",
     "EmbeddingRpc",
     "EstimateModelUsageParameter",
@@ -167,6 +171,7 @@ __all__ = [
 _EXPORTS: Final[dict[str, str]] = {
     "AsyncEmbeddingChannels": "lmwire.embedding.stubs",
     "AsyncEmbeddingModel": "lmwire.embedding.handles",
+    "AsyncEmbeddingModelLoad": "lmwire.embedding.handles",
     "AsyncEmbeddingModels": "lmwire.embedding.handles",
     "AsyncEmbeddingRpc": "lmwire.embedding.stubs",
     "COUNT_TOKENS": "lmwire.embedding.endpoints.count_tokens",
@@ -181,6 +186,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "EmbeddingModel": "lmwire.embedding.handles",
     "EmbeddingModelInfo": "lmwire.types.models",
     "EmbeddingModelInstanceInfo": "lmwire.types.models",
+    "EmbeddingModelLoad": "lmwire.embedding.handles",
     "EmbeddingModels": "lmwire.embedding.handles",
     "EmbeddingRpc": "lmwire.embedding.stubs",
     "EstimateModelUsageParameter": "lmwire.embedding.endpoints.estimate_model_usage",

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 from lmwire.embedding.stubs import AsyncEmbeddingNamespace, EmbeddingNamespace
 from lmwire_runtime.errors import NoModelLoadedError
 from lmwire_runtime.limits import Timeout
-from lmwire_runtime.surface.coroutines import AsyncCaller, SyncCaller, run
 from lmwire_runtime.surface.handles import HandleCore, check_text, check_texts
-from lmwire_runtime.surface.loading import load, load_variables
+from lmwire_runtime.surface.loading import AsyncLoad, LoadRequest, SyncLoad, load_request
 from lmwire_runtime.surface.templates import fill
 from lmwire_runtime.wire import UNSET
+from lmwire_runtime.wrong_shell import ForTasks, ForThreads
 
 if TYPE_CHECKING:
     from lmwire.client import AsyncClient, Client
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
         ModelSpecifier,
     )
 
-__all__ = ["AsyncEmbeddingModel", "AsyncEmbeddingModels", "EmbeddingModel", "EmbeddingModels"]
+__all__ = [
+    "AsyncEmbeddingModel",
+    "AsyncEmbeddingModelLoad",
+    "AsyncEmbeddingModels",
+    "EmbeddingModel",
+    "EmbeddingModelLoad",
+    "EmbeddingModels",
+]
 
 
 class EmbeddingModel(HandleCore):
@@ -147,10 +154,15 @@ class EmbeddingModel(HandleCore):
         self._namespace.unload(self._identifier, timeout=timeout)
 
 
+class EmbeddingModelLoad(SyncLoad["EmbeddingModel"], ForThreads):
+    """The load of a model: iterating it gives rising values from 0.0 to 1.0, its result is the handle."""
+
+
 class EmbeddingModels(EmbeddingNamespace):
     """The namespace `embedding`: `rpc` and `channel` have every endpoint, the methods here make handles of models."""
 
     handle_class: ClassVar[type[EmbeddingModel]] = EmbeddingModel
+    load_class: ClassVar[type[EmbeddingModelLoad]] = EmbeddingModelLoad
 
     if TYPE_CHECKING:
         client: Client
@@ -225,14 +237,37 @@ class EmbeddingModels(EmbeddingNamespace):
             UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
         """
         if model_key is None:
-            self._load_variables("", None, ttl, config)  # nothing is to be loaded, but mistakes are told
+            # Nothing is to be loaded, but mistakes are told.
+            self._load_request("", None, ttl, config, on_load_progress, timeout)
             handles = self.list_loaded(timeout=timeout)
             if not handles:
                 raise NoModelLoadedError(
                     'no model is loaded; load one in LM Studio, or name one: model("model-key")'
                 )
             return handles[0]
-        return self._load("get_or_load", model_key, None, ttl, config, on_load_progress, timeout)
+        stream = self.model_stream(
+            model_key, ttl=ttl, config=config, on_load_progress=on_load_progress, timeout=timeout
+        )
+        return stream.wait_for_result()
+
+    def model_stream(
+        self,
+        model_key: str,
+        /,
+        *,
+        ttl: float | None = 3600,
+        config: EmbeddingLoadModelConfig | EmbeddingLoadModelConfigDict | None = None,
+        on_load_progress: Callable[[float], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> EmbeddingModelLoad:
+        """Do what `model` does, one step at a time: iterate the progress, or cancel the load while it is waited for.
+
+        Nothing is sent before the first use. The handle is what `result` and `wait_for_result` return.
+        """
+        from lmwire.embedding import plans
+
+        request = self._load_request(model_key, None, ttl, config, on_load_progress, timeout)
+        return self._load(plans.GET_OR_LOAD_PLAN, request)
 
     def load_new_instance(
         self,
@@ -249,42 +284,57 @@ class EmbeddingModels(EmbeddingNamespace):
         `instance_identifier` is the name to load it under, which must be free; by default the server makes one up. Everything
         else is as for `model`.
         """
-        return self._load(
-            "load_new_instance", model_key, instance_identifier, ttl, config, on_load_progress, timeout
+        stream = self.load_new_instance_stream(
+            model_key,
+            instance_identifier,
+            ttl=ttl,
+            config=config,
+            on_load_progress=on_load_progress,
+            timeout=timeout,
+        )
+        return stream.wait_for_result()
+
+    def load_new_instance_stream(
+        self,
+        model_key: str,
+        instance_identifier: str | None = None,
+        *,
+        ttl: float | None = 3600,
+        config: EmbeddingLoadModelConfig | EmbeddingLoadModelConfigDict | None = None,
+        on_load_progress: Callable[[float], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> EmbeddingModelLoad:
+        """Do what `load_new_instance` does, one step at a time, as `model_stream` does."""
+        from lmwire.embedding import plans
+
+        request = self._load_request(model_key, instance_identifier, ttl, config, on_load_progress, timeout)
+        return self._load(plans.LOAD_NEW_INSTANCE_PLAN, request)
+
+    def _load(self, plan: Any, request: LoadRequest) -> EmbeddingModelLoad:
+        return self.load_class(
+            self.connection, plan, request, lambda info: self.handle_class(self, info.identifier)
         )
 
-    def _load_variables(
-        self, model_key: str, instance_identifier: str | None, ttl: float | None, load_config: Any
-    ) -> dict[str, Any]:
+    def _load_request(
+        self,
+        model_key: str,
+        instance_identifier: str | None,
+        ttl: float | None,
+        options: Any,
+        on_load_progress: Callable[[float], Any] | None,
+        timeout: Timeout,
+    ) -> LoadRequest:
         from lmwire import config
 
-        return load_variables(
+        return load_request(
             table=config.EMBEDDING_LOAD,
             model_key=model_key,
             instance_identifier=instance_identifier,
             ttl=ttl,
-            config=load_config,
+            config=options,
+            on_load_progress=on_load_progress,
+            timeout=timeout,
         )
-
-    def _load(
-        self,
-        plan_name: str,
-        model_key: str,
-        instance_identifier: str | None,
-        ttl: float | None,
-        load_config: Any,
-        on_load_progress: Callable[[float], Any] | None,
-        timeout: Timeout,
-    ) -> EmbeddingModel:
-        from lmwire.embedding import plans
-
-        plan = {
-            "get_or_load": plans.GET_OR_LOAD_PLAN,
-            "load_new_instance": plans.LOAD_NEW_INSTANCE_PLAN,
-        }[plan_name]
-        variables = self._load_variables(model_key, instance_identifier, ttl, load_config)
-        info = run(load(SyncCaller(self.connection), plan, variables, on_load_progress, timeout))
-        return self.handle_class(self, info.identifier)
 
 
 class AsyncEmbeddingModel(HandleCore):
@@ -403,10 +453,15 @@ class AsyncEmbeddingModel(HandleCore):
         await self._namespace.unload(self._identifier, timeout=timeout)
 
 
+class AsyncEmbeddingModelLoad(AsyncLoad["AsyncEmbeddingModel"], ForTasks):
+    """The load of a model: `async for` gives rising values from 0.0 to 1.0, its result is the handle."""
+
+
 class AsyncEmbeddingModels(AsyncEmbeddingNamespace):
     """The namespace `embedding`: `rpc` and `channel` have every endpoint, the methods here make handles of models."""
 
     handle_class: ClassVar[type[AsyncEmbeddingModel]] = AsyncEmbeddingModel
+    load_class: ClassVar[type[AsyncEmbeddingModelLoad]] = AsyncEmbeddingModelLoad
 
     if TYPE_CHECKING:
         client: AsyncClient
@@ -483,14 +538,37 @@ class AsyncEmbeddingModels(AsyncEmbeddingNamespace):
             UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
         """
         if model_key is None:
-            self._load_variables("", None, ttl, config)  # nothing is to be loaded, but mistakes are told
+            # Nothing is to be loaded, but mistakes are told.
+            self._load_request("", None, ttl, config, on_load_progress, timeout)
             handles = await self.list_loaded(timeout=timeout)
             if not handles:
                 raise NoModelLoadedError(
                     'no model is loaded; load one in LM Studio, or name one: model("model-key")'
                 )
             return handles[0]
-        return await self._load("get_or_load", model_key, None, ttl, config, on_load_progress, timeout)
+        stream = self.model_stream(
+            model_key, ttl=ttl, config=config, on_load_progress=on_load_progress, timeout=timeout
+        )
+        return await stream.wait_for_result()
+
+    def model_stream(
+        self,
+        model_key: str,
+        /,
+        *,
+        ttl: float | None = 3600,
+        config: EmbeddingLoadModelConfig | EmbeddingLoadModelConfigDict | None = None,
+        on_load_progress: Callable[[float], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> AsyncEmbeddingModelLoad:
+        """Do what `model` does, one step at a time: iterate the progress, or cancel the load while it is waited for.
+
+        Nothing is sent before the first use. The handle is what `result` and `wait_for_result` return.
+        """
+        from lmwire.embedding import plans
+
+        request = self._load_request(model_key, None, ttl, config, on_load_progress, timeout)
+        return self._load(plans.GET_OR_LOAD_PLAN, request)
 
     async def load_new_instance(
         self,
@@ -507,39 +585,54 @@ class AsyncEmbeddingModels(AsyncEmbeddingNamespace):
         `instance_identifier` is the name to load it under, which must be free; by default the server makes one up. Everything
         else is as for `model`.
         """
-        return await self._load(
-            "load_new_instance", model_key, instance_identifier, ttl, config, on_load_progress, timeout
+        stream = self.load_new_instance_stream(
+            model_key,
+            instance_identifier,
+            ttl=ttl,
+            config=config,
+            on_load_progress=on_load_progress,
+            timeout=timeout,
+        )
+        return await stream.wait_for_result()
+
+    def load_new_instance_stream(
+        self,
+        model_key: str,
+        instance_identifier: str | None = None,
+        *,
+        ttl: float | None = 3600,
+        config: EmbeddingLoadModelConfig | EmbeddingLoadModelConfigDict | None = None,
+        on_load_progress: Callable[[float], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> AsyncEmbeddingModelLoad:
+        """Do what `load_new_instance` does, one step at a time, as `model_stream` does."""
+        from lmwire.embedding import plans
+
+        request = self._load_request(model_key, instance_identifier, ttl, config, on_load_progress, timeout)
+        return self._load(plans.LOAD_NEW_INSTANCE_PLAN, request)
+
+    def _load(self, plan: Any, request: LoadRequest) -> AsyncEmbeddingModelLoad:
+        return self.load_class(
+            self.connection, plan, request, lambda info: self.handle_class(self, info.identifier)
         )
 
-    def _load_variables(
-        self, model_key: str, instance_identifier: str | None, ttl: float | None, load_config: Any
-    ) -> dict[str, Any]:
+    def _load_request(
+        self,
+        model_key: str,
+        instance_identifier: str | None,
+        ttl: float | None,
+        options: Any,
+        on_load_progress: Callable[[float], Any] | None,
+        timeout: Timeout,
+    ) -> LoadRequest:
         from lmwire import config
 
-        return load_variables(
+        return load_request(
             table=config.EMBEDDING_LOAD,
             model_key=model_key,
             instance_identifier=instance_identifier,
             ttl=ttl,
-            config=load_config,
+            config=options,
+            on_load_progress=on_load_progress,
+            timeout=timeout,
         )
-
-    async def _load(
-        self,
-        plan_name: str,
-        model_key: str,
-        instance_identifier: str | None,
-        ttl: float | None,
-        load_config: Any,
-        on_load_progress: Callable[[float], Any] | None,
-        timeout: Timeout,
-    ) -> AsyncEmbeddingModel:
-        from lmwire.embedding import plans
-
-        plan = {
-            "get_or_load": plans.GET_OR_LOAD_PLAN,
-            "load_new_instance": plans.LOAD_NEW_INSTANCE_PLAN,
-        }[plan_name]
-        variables = self._load_variables(model_key, instance_identifier, ttl, load_config)
-        info = await load(AsyncCaller(self.connection), plan, variables, on_load_progress, timeout)
-        return self.handle_class(self, info.identifier)

@@ -12,12 +12,11 @@ from lmwire.llm.stubs import AsyncLlmNamespace, LlmNamespace
 from lmwire_runtime.errors import NoModelLoadedError
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.chats import ChatInput, plain_object, plain_objects
-from lmwire_runtime.surface.coroutines import AsyncCaller, SyncCaller, run
 from lmwire_runtime.surface.handles import HandleCore, check_text, check_texts, text_request
-from lmwire_runtime.surface.loading import load, load_variables
+from lmwire_runtime.surface.loading import AsyncLoad, LoadRequest, SyncLoad, load_request
 from lmwire_runtime.surface.results import TextResult
 from lmwire_runtime.surface.stream_plans import Callbacks, Request
-from lmwire_runtime.surface.streams import AsyncStream, SyncStream
+from lmwire_runtime.surface.streams import AsyncTextStream, SyncTextStream
 from lmwire_runtime.surface.templates import fill
 from lmwire_runtime.wire import UNSET
 from lmwire_runtime.wrong_shell import ForTasks, ForThreads
@@ -44,9 +43,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncLLM",
+    "AsyncLLMLoad",
     "AsyncLlmModels",
     "AsyncPredictionStream",
     "LLM",
+    "LLMLoad",
     "LlmModels",
     "PredictionResult",
     "PredictionStream",
@@ -103,7 +104,7 @@ class PredictionResult(TextResult[Any]):
         return config.LLM_PREDICTION.from_fields(self._packet.prediction_config.to_wire()["fields"])
 
 
-class PredictionStream(SyncStream["LlmPredictionFragment", PredictionResult], ForThreads):
+class PredictionStream(SyncTextStream["LlmPredictionFragment", PredictionResult], ForThreads):
     """Fragments of text as they are made; iterable, and a context manager."""
 
     result_class: ClassVar[type[PredictionResult]] = PredictionResult
@@ -131,7 +132,7 @@ class PredictionStream(SyncStream["LlmPredictionFragment", PredictionResult], Fo
         return None if self._result is None else self._result.model_info
 
 
-class AsyncPredictionStream(AsyncStream["LlmPredictionFragment", PredictionResult], ForTasks):
+class AsyncPredictionStream(AsyncTextStream["LlmPredictionFragment", PredictionResult], ForTasks):
     """Fragments of text as they are made; `async for` and `async with`."""
 
     result_class: ClassVar[type[PredictionResult]] = PredictionResult
@@ -471,10 +472,15 @@ class LLM(HandleCore):
         self._namespace.unload(self._identifier, timeout=timeout)
 
 
+class LLMLoad(SyncLoad["LLM"], ForThreads):
+    """The load of a model: iterating it gives rising values from 0.0 to 1.0, its result is the handle."""
+
+
 class LlmModels(LlmNamespace):
     """The namespace `llm`: `rpc` and `channel` have every endpoint, the methods here make handles of models."""
 
     handle_class: ClassVar[type[LLM]] = LLM
+    load_class: ClassVar[type[LLMLoad]] = LLMLoad
 
     if TYPE_CHECKING:
         client: Client
@@ -549,14 +555,37 @@ class LlmModels(LlmNamespace):
             UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
         """
         if model_key is None:
-            self._load_variables("", None, ttl, config)  # nothing is to be loaded, but mistakes are told
+            # Nothing is to be loaded, but mistakes are told.
+            self._load_request("", None, ttl, config, on_load_progress, timeout)
             handles = self.list_loaded(timeout=timeout)
             if not handles:
                 raise NoModelLoadedError(
                     'no model is loaded; load one in LM Studio, or name one: model("model-key")'
                 )
             return handles[0]
-        return self._load("get_or_load", model_key, None, ttl, config, on_load_progress, timeout)
+        stream = self.model_stream(
+            model_key, ttl=ttl, config=config, on_load_progress=on_load_progress, timeout=timeout
+        )
+        return stream.wait_for_result()
+
+    def model_stream(
+        self,
+        model_key: str,
+        /,
+        *,
+        ttl: float | None = 3600,
+        config: LlmLoadModelConfig | LlmLoadModelConfigDict | None = None,
+        on_load_progress: Callable[[float], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> LLMLoad:
+        """Do what `model` does, one step at a time: iterate the progress, or cancel the load while it is waited for.
+
+        Nothing is sent before the first use. The handle is what `result` and `wait_for_result` return.
+        """
+        from lmwire.llm import plans
+
+        request = self._load_request(model_key, None, ttl, config, on_load_progress, timeout)
+        return self._load(plans.GET_OR_LOAD_PLAN, request)
 
     def load_new_instance(
         self,
@@ -573,42 +602,57 @@ class LlmModels(LlmNamespace):
         `instance_identifier` is the name to load it under, which must be free; by default the server makes one up. Everything
         else is as for `model`.
         """
-        return self._load(
-            "load_new_instance", model_key, instance_identifier, ttl, config, on_load_progress, timeout
+        stream = self.load_new_instance_stream(
+            model_key,
+            instance_identifier,
+            ttl=ttl,
+            config=config,
+            on_load_progress=on_load_progress,
+            timeout=timeout,
+        )
+        return stream.wait_for_result()
+
+    def load_new_instance_stream(
+        self,
+        model_key: str,
+        instance_identifier: str | None = None,
+        *,
+        ttl: float | None = 3600,
+        config: LlmLoadModelConfig | LlmLoadModelConfigDict | None = None,
+        on_load_progress: Callable[[float], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> LLMLoad:
+        """Do what `load_new_instance` does, one step at a time, as `model_stream` does."""
+        from lmwire.llm import plans
+
+        request = self._load_request(model_key, instance_identifier, ttl, config, on_load_progress, timeout)
+        return self._load(plans.LOAD_NEW_INSTANCE_PLAN, request)
+
+    def _load(self, plan: Any, request: LoadRequest) -> LLMLoad:
+        return self.load_class(
+            self.connection, plan, request, lambda info: self.handle_class(self, info.identifier)
         )
 
-    def _load_variables(
-        self, model_key: str, instance_identifier: str | None, ttl: float | None, load_config: Any
-    ) -> dict[str, Any]:
+    def _load_request(
+        self,
+        model_key: str,
+        instance_identifier: str | None,
+        ttl: float | None,
+        options: Any,
+        on_load_progress: Callable[[float], Any] | None,
+        timeout: Timeout,
+    ) -> LoadRequest:
         from lmwire import config
 
-        return load_variables(
+        return load_request(
             table=config.LLM_LOAD,
             model_key=model_key,
             instance_identifier=instance_identifier,
             ttl=ttl,
-            config=load_config,
+            config=options,
+            on_load_progress=on_load_progress,
+            timeout=timeout,
         )
-
-    def _load(
-        self,
-        plan_name: str,
-        model_key: str,
-        instance_identifier: str | None,
-        ttl: float | None,
-        load_config: Any,
-        on_load_progress: Callable[[float], Any] | None,
-        timeout: Timeout,
-    ) -> LLM:
-        from lmwire.llm import plans
-
-        plan = {
-            "get_or_load": plans.GET_OR_LOAD_PLAN,
-            "load_new_instance": plans.LOAD_NEW_INSTANCE_PLAN,
-        }[plan_name]
-        variables = self._load_variables(model_key, instance_identifier, ttl, load_config)
-        info = run(load(SyncCaller(self.connection), plan, variables, on_load_progress, timeout))
-        return self.handle_class(self, info.identifier)
 
 
 class AsyncLLM(HandleCore):
@@ -923,10 +967,15 @@ class AsyncLLM(HandleCore):
         await self._namespace.unload(self._identifier, timeout=timeout)
 
 
+class AsyncLLMLoad(AsyncLoad["AsyncLLM"], ForTasks):
+    """The load of a model: `async for` gives rising values from 0.0 to 1.0, its result is the handle."""
+
+
 class AsyncLlmModels(AsyncLlmNamespace):
     """The namespace `llm`: `rpc` and `channel` have every endpoint, the methods here make handles of models."""
 
     handle_class: ClassVar[type[AsyncLLM]] = AsyncLLM
+    load_class: ClassVar[type[AsyncLLMLoad]] = AsyncLLMLoad
 
     if TYPE_CHECKING:
         client: AsyncClient
@@ -1003,14 +1052,37 @@ class AsyncLlmModels(AsyncLlmNamespace):
             UsageError: An argument is of the wrong kind, or an option unknown or out of range; nothing was sent.
         """
         if model_key is None:
-            self._load_variables("", None, ttl, config)  # nothing is to be loaded, but mistakes are told
+            # Nothing is to be loaded, but mistakes are told.
+            self._load_request("", None, ttl, config, on_load_progress, timeout)
             handles = await self.list_loaded(timeout=timeout)
             if not handles:
                 raise NoModelLoadedError(
                     'no model is loaded; load one in LM Studio, or name one: model("model-key")'
                 )
             return handles[0]
-        return await self._load("get_or_load", model_key, None, ttl, config, on_load_progress, timeout)
+        stream = self.model_stream(
+            model_key, ttl=ttl, config=config, on_load_progress=on_load_progress, timeout=timeout
+        )
+        return await stream.wait_for_result()
+
+    def model_stream(
+        self,
+        model_key: str,
+        /,
+        *,
+        ttl: float | None = 3600,
+        config: LlmLoadModelConfig | LlmLoadModelConfigDict | None = None,
+        on_load_progress: Callable[[float], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> AsyncLLMLoad:
+        """Do what `model` does, one step at a time: iterate the progress, or cancel the load while it is waited for.
+
+        Nothing is sent before the first use. The handle is what `result` and `wait_for_result` return.
+        """
+        from lmwire.llm import plans
+
+        request = self._load_request(model_key, None, ttl, config, on_load_progress, timeout)
+        return self._load(plans.GET_OR_LOAD_PLAN, request)
 
     async def load_new_instance(
         self,
@@ -1027,42 +1099,57 @@ class AsyncLlmModels(AsyncLlmNamespace):
         `instance_identifier` is the name to load it under, which must be free; by default the server makes one up. Everything
         else is as for `model`.
         """
-        return await self._load(
-            "load_new_instance", model_key, instance_identifier, ttl, config, on_load_progress, timeout
+        stream = self.load_new_instance_stream(
+            model_key,
+            instance_identifier,
+            ttl=ttl,
+            config=config,
+            on_load_progress=on_load_progress,
+            timeout=timeout,
+        )
+        return await stream.wait_for_result()
+
+    def load_new_instance_stream(
+        self,
+        model_key: str,
+        instance_identifier: str | None = None,
+        *,
+        ttl: float | None = 3600,
+        config: LlmLoadModelConfig | LlmLoadModelConfigDict | None = None,
+        on_load_progress: Callable[[float], Any] | None = None,
+        timeout: Timeout = UNSET,
+    ) -> AsyncLLMLoad:
+        """Do what `load_new_instance` does, one step at a time, as `model_stream` does."""
+        from lmwire.llm import plans
+
+        request = self._load_request(model_key, instance_identifier, ttl, config, on_load_progress, timeout)
+        return self._load(plans.LOAD_NEW_INSTANCE_PLAN, request)
+
+    def _load(self, plan: Any, request: LoadRequest) -> AsyncLLMLoad:
+        return self.load_class(
+            self.connection, plan, request, lambda info: self.handle_class(self, info.identifier)
         )
 
-    def _load_variables(
-        self, model_key: str, instance_identifier: str | None, ttl: float | None, load_config: Any
-    ) -> dict[str, Any]:
+    def _load_request(
+        self,
+        model_key: str,
+        instance_identifier: str | None,
+        ttl: float | None,
+        options: Any,
+        on_load_progress: Callable[[float], Any] | None,
+        timeout: Timeout,
+    ) -> LoadRequest:
         from lmwire import config
 
-        return load_variables(
+        return load_request(
             table=config.LLM_LOAD,
             model_key=model_key,
             instance_identifier=instance_identifier,
             ttl=ttl,
-            config=load_config,
+            config=options,
+            on_load_progress=on_load_progress,
+            timeout=timeout,
         )
-
-    async def _load(
-        self,
-        plan_name: str,
-        model_key: str,
-        instance_identifier: str | None,
-        ttl: float | None,
-        load_config: Any,
-        on_load_progress: Callable[[float], Any] | None,
-        timeout: Timeout,
-    ) -> AsyncLLM:
-        from lmwire.llm import plans
-
-        plan = {
-            "get_or_load": plans.GET_OR_LOAD_PLAN,
-            "load_new_instance": plans.LOAD_NEW_INSTANCE_PLAN,
-        }[plan_name]
-        variables = self._load_variables(model_key, instance_identifier, ttl, load_config)
-        info = await load(AsyncCaller(self.connection), plan, variables, on_load_progress, timeout)
-        return self.handle_class(self, info.identifier)
 
 
 def _complete_request(
