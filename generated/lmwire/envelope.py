@@ -1320,7 +1320,7 @@ CommunicationWarningKind: TypeAlias = (
     ]
     | str
 )
-"""What was wrong with a frame."""
+"""What was wrong with a frame. Receivers take a kind that they do not know, or none, for `unknown`."""
 COMMUNICATION_WARNING_KIND_MEMBERS: Final = frozenset(
     (
         "unknown",

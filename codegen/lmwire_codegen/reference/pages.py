@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import attrs
 
+from lmwire_codegen.annotations import annotations_of
 from lmwire_codegen.changes.human import describable
 from lmwire_codegen.examples import ExampleFrame, Examples
 from lmwire_codegen.history import keys_of
@@ -22,7 +23,7 @@ from lmwire_codegen.reference.markdown import code, json_block, plain, table
 from lmwire_codegen.reference.words import Words, page_of
 from lmwire_codegen.render import Files
 from lmwire_codegen.samples import NoSampleError
-from lmwire_codegen.shapes import MessageDefinition
+from lmwire_codegen.shapes import MessageDefinition, Type
 from lmwire_codegen.text import environment
 
 __all__ = ["MARKER", "Pages"]
@@ -151,7 +152,10 @@ class Pages:
                     _VOID[name] if source.serialization == "raw" else f"{_PARTS[name]}: void, in an envelope"
                 )
             else:
-                yield f"{_PARTS[name]}: {words.type(part.type)}{_ABSENT if part.presence == 'optional' else ''}"
+                yield (
+                    f"{_PARTS[name]}: {words.type(part.type)}{_ABSENT if part.presence == 'optional' else ''}"
+                    + ("" if source.serialization == "raw" else self._stands_for(part.type))
+                )
         yield f"Serialization: {source.serialization}" + (
             "" if source.serialization == "raw" else ", see [the envelope](../envelope.md#superjson)"
         )
@@ -166,6 +170,14 @@ class Pages:
             f"Server: {code(f'{namespace.stem}Handlers.{endpoint.method}')}, "
             f"descriptor {code(f'{qualified}.{endpoint.constant}')}"
         )
+
+    def _stands_for(self, type_: Type) -> str:
+        """Return what the parts of a superjson value stand for."""
+        kinds = [
+            f"{code('.'.join('*' if step is None else str(step) for step in steps)) + ' is' if steps else 'it is'} a {kind}"
+            for steps, kind in annotations_of(self._model, type_)
+        ]
+        return f"; in superjson {', '.join(kinds)}" if kinds else ""
 
     # --- types and envelope -------------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ FileType: TypeAlias = (
     ]
     | str
 )
-"""Values of ``FileType`` of the protocol."""
+"""Kinds of files that a message may have."""
 FILE_TYPE_MEMBERS: Final = frozenset(
     ("image", "text/plain", "application/pdf", "application/word", "text/other", "unknown")
 )
@@ -262,7 +262,7 @@ class FunctionToolCallRequest(Message):
 
 
 ToolCallRequest: TypeAlias = FunctionToolCallRequest | Unknown
-"""Union ``ToolCallRequest`` of the protocol."""
+"""A call that the model asks for, by its kind; there is only one kind."""
 
 
 def decode_tool_call_request(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> ToolCallRequest:
@@ -290,6 +290,7 @@ class ChatMessagePartToolCallRequestData(Message):
     }
 
     tool_call_request: ToolCallRequest
+    """The call."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -329,7 +330,7 @@ class ChatMessagePartToolCallRequestData(Message):
 ChatMessageDataAssistantContentItem: TypeAlias = (
     ChatMessagePartTextData | ChatMessagePartFileData | ChatMessagePartToolCallRequestData | Unknown
 )
-"""Union ``[assistant].content[]`` in ``ChatMessageData``."""
+"""A part of what the model said."""
 
 
 def decode_chat_message_data_assistant_content_item(
@@ -353,7 +354,7 @@ def decode_chat_message_data_assistant_content_item(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChatMessageDataAssistant(Message):
-    """Message ``[assistant]`` in ``ChatMessageData``."""
+    """What the model said."""
 
     role: ClassVar[Literal["assistant"]] = "assistant"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -361,6 +362,7 @@ class ChatMessageDataAssistant(Message):
     }
 
     content: list[ChatMessageDataAssistantContentItem]
+    """Text, files, and calls of tools that it asked for."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -396,7 +398,7 @@ class ChatMessageDataAssistant(Message):
 
 
 ChatMessageDataUserContentItem: TypeAlias = ChatMessagePartTextData | ChatMessagePartFileData | Unknown
-"""Union ``[user].content[]`` in ``ChatMessageData``."""
+"""A part of what the user said."""
 
 
 def decode_chat_message_data_user_content_item(
@@ -420,7 +422,7 @@ def decode_chat_message_data_user_content_item(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChatMessageDataUser(Message):
-    """Message ``[user]`` in ``ChatMessageData``."""
+    """What the user said."""
 
     role: ClassVar[Literal["user"]] = "user"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -428,6 +430,7 @@ class ChatMessageDataUser(Message):
     }
 
     content: list[ChatMessageDataUserContentItem]
+    """Text and files."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -463,7 +466,7 @@ class ChatMessageDataUser(Message):
 
 
 ChatMessageDataSystemContentItem: TypeAlias = ChatMessagePartTextData | ChatMessagePartFileData | Unknown
-"""Union ``[system].content[]`` in ``ChatMessageData``."""
+"""A part of the instructions."""
 
 
 def decode_chat_message_data_system_content_item(
@@ -487,7 +490,7 @@ def decode_chat_message_data_system_content_item(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChatMessageDataSystem(Message):
-    """Message ``[system]`` in ``ChatMessageData``."""
+    """Instructions to the model."""
 
     role: ClassVar[Literal["system"]] = "system"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -495,6 +498,7 @@ class ChatMessageDataSystem(Message):
     }
 
     content: list[ChatMessageDataSystemContentItem]
+    """Text and files."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -541,8 +545,11 @@ class ChatMessagePartToolCallResultData(Message):
     }
 
     content: str
+    """The result, as text."""
     tool_call_id: str | Unset = UNSET
+    """The id of the call, if it has one."""
     name: str | Unset = UNSET
+    """Name of the tool."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -595,7 +602,7 @@ class ChatMessagePartToolCallResultData(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class ChatMessageDataTool(Message):
-    """Message ``[tool]`` in ``ChatMessageData``."""
+    """What tools gave."""
 
     role: ClassVar[Literal["tool"]] = "tool"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -603,6 +610,7 @@ class ChatMessageDataTool(Message):
     }
 
     content: list[ChatMessagePartToolCallResultData]
+    """One result for each call."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -697,7 +705,7 @@ class ChatHistoryData(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmToolParametersObject(Message):
-    """Message ``[object]`` in ``LlmToolParameters``."""
+    """The schema of an object whose properties are the parameters."""
 
     type: ClassVar[Literal["object"]] = "object"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -708,9 +716,13 @@ class LlmToolParametersObject(Message):
     }
 
     properties: dict[str, Any]
+    """Parameter to its JSON Schema."""
     required: list[str] | Unset = UNSET
+    """Parameters that must be given."""
     additional_properties: Any | Unset = UNSET
+    """Whether, or with which schema, others may be given."""
     defs: dict[str, Any] | Unset = UNSET
+    """Schemas that the others refer to."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -768,7 +780,7 @@ class LlmToolParametersObject(Message):
 
 
 LlmToolParameters: TypeAlias = LlmToolParametersObject | Unknown
-"""Union ``LlmToolParameters`` of the protocol."""
+"""A JSON Schema of the parameters of a function."""
 
 
 def decode_llm_tool_parameters(
@@ -790,7 +802,7 @@ def decode_llm_tool_parameters(
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmToolFunctionFunction(Message):
-    """Message ``[function].function`` in ``LlmTool``."""
+    """What the model is told of it."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "name": "name",
@@ -799,8 +811,11 @@ class LlmToolFunctionFunction(Message):
     }
 
     name: str
+    """Its name, by which it is called."""
     description: str | Unset = UNSET
+    """What it is for, in words for the model."""
     parameters: LlmToolParameters | Unset = UNSET
+    """A JSON Schema of its parameters; absent if it has none."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -850,7 +865,7 @@ class LlmToolFunctionFunction(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmToolFunction(Message):
-    """Message ``[function]`` in ``LlmTool``."""
+    """A function."""
 
     type: ClassVar[Literal["function"]] = "function"
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -858,6 +873,7 @@ class LlmToolFunction(Message):
     }
 
     function: LlmToolFunctionFunction
+    """What the model is told of it."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -891,7 +907,7 @@ class LlmToolFunction(Message):
 
 
 LlmTool: TypeAlias = LlmToolFunction | Unknown
-"""Union ``LlmTool`` of the protocol."""
+"""A tool that the model may call, by its kind; there is only one kind."""
 
 
 def decode_llm_tool(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> LlmTool:
@@ -911,7 +927,7 @@ def decode_llm_tool(data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) 
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmApplyPromptTemplateOpts(Message):
-    """Message ``LlmApplyPromptTemplateOpts`` of the protocol."""
+    """What to leave out of a prompt, and what to add."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "omit_bos_token": "omitBosToken",
@@ -920,8 +936,11 @@ class LlmApplyPromptTemplateOpts(Message):
     }
 
     omit_bos_token: bool | Unset = UNSET
+    """Whether to leave out the token that begins a text."""
     omit_eos_token: bool | Unset = UNSET
+    """Whether to leave out the token that ends a text."""
     tool_definitions: list[LlmTool] | Unset = UNSET
+    """Tools that the prompt shall tell the model of."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:

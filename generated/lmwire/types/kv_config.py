@@ -248,7 +248,7 @@ class KvConfigStack(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class SerializedKVConfigSchematicsField(Message):
-    """Message ``SerializedKVConfigSchematicsField`` of the protocol."""
+    """Declares one setting."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "short_key": "shortKey",
@@ -259,10 +259,15 @@ class SerializedKVConfigSchematicsField(Message):
     }
 
     short_key: str
+    """Its key in the program that declares it."""
     full_key: str
+    """Its key in a configuration."""
     type_key: str
+    """Name of the kind of value that it has."""
     type_params: Any
+    """What that kind needs to know, for instance limits."""
     default_value: Any
+    """Its value if nobody sets it."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -328,7 +333,7 @@ class SerializedKVConfigSchematicsField(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class SerializedKVConfigSchematics(Message):
-    """Message ``SerializedKVConfigSchematics`` of the protocol."""
+    """Declares settings, so that the application can show them and keep their values."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "fields": "fields",
@@ -336,7 +341,9 @@ class SerializedKVConfigSchematics(Message):
     }
 
     fields: list[SerializedKVConfigSchematicsField]
+    """The settings."""
     extension_prefixes: list[str] | Unset = UNSET
+    """Beginnings of keys under which others may add settings."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:

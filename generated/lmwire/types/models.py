@@ -767,7 +767,7 @@ EstimatedModelMemoryUsageConfidence: TypeAlias = (
     ]
     | str
 )
-"""Values of ``EstimatedModelMemoryUsageConfidence`` of the protocol."""
+"""How far an estimate can be trusted."""
 ESTIMATED_MODEL_MEMORY_USAGE_CONFIDENCE_MEMBERS: Final = frozenset(("high", "low"))
 """Members of ``EstimatedModelMemoryUsageConfidence`` that this revision knows."""
 

@@ -358,7 +358,7 @@ class LlmCandidateToken(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmGenInfo(Message):
-    """Message ``LlmGenInfo`` of the protocol."""
+    """Which model made a text, and how it went."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "indexed_model_identifier": "indexedModelIdentifier",
@@ -369,10 +369,15 @@ class LlmGenInfo(Message):
     }
 
     indexed_model_identifier: str
+    """How the server's index of models names the file."""
     identifier: str
+    """The identifier of the instance."""
     load_model_config: KvConfig
+    """The settings with which it was loaded."""
     prediction_config: KvConfig
+    """The settings that were in force."""
     stats: LlmPredictionStats
+    """Counts, times and the reason for stopping."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
@@ -640,7 +645,7 @@ class LlmPredictionFragment(Message):
 
 @define(eq=False, repr=False, kw_only=True, getstate_setstate=False, match_args=False, weakref_slot=False)
 class LlmPredictionFragmentInputOpts(Message):
-    """Message ``LlmPredictionFragmentInputOpts`` of the protocol."""
+    """What a generator says of a piece of text that it made."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "token_count": "tokenCount",
@@ -651,10 +656,15 @@ class LlmPredictionFragmentInputOpts(Message):
     }
 
     token_count: int | Unset = UNSET
+    """How many tokens it holds."""
     contains_drafted: bool | Unset = UNSET
+    """Whether some of its tokens were proposed by a draft model."""
     reasoning_type: LlmPredictionFragmentReasoningType | Unset = UNSET
+    """Whether it belongs to a section of reasoning, or opens or closes one."""
     is_structural: bool | Unset = UNSET
+    """Whether it is markup that belongs to neither answer nor reasoning."""
     tokens: list[LlmToken] | Unset = UNSET
+    """Its tokens one by one."""
 
     @classmethod
     def from_wire(cls, data: Any, decoding: Decoding = LENIENT, path: Path = ROOT) -> Self:
