@@ -164,6 +164,7 @@ class ModulePlanner:
     Attributes:
         imports: Dotted names that the module's code needs beyond what type hints need.
         helpers: The functions to be added to the module, by name.
+        bound: The class methods that the module keeps as globals, and their names.
     """
 
     def __init__(self, model: Model, module: ModulePath) -> None:
@@ -172,6 +173,7 @@ class ModulePlanner:
         self._known: dict[Type, str] = {}
         self.imports: Final[set[str]] = set()
         self.helpers: Final[dict[str, Helper]] = {}
+        self.bound: Final[dict[str, str]] = {}
 
     # --- definitions --------------------------------------------------------------------------------------------
 
@@ -225,7 +227,7 @@ class ModulePlanner:
             form = "plain"
             test = _TESTS[scalar.kind].format("value") + (" or value is None" if nullable else "")
         else:
-            decoder = self.decoder(inner)
+            decoder = self._bound(self.decoder(inner))
         return FieldPlan(
             attribute=attribute,
             wire_name=field.wire_name,
@@ -278,6 +280,13 @@ class ModulePlanner:
             self._known[type_] = self._free_name(f"_decode_{self._slug(type_)}")
             self.helpers[self._known[type_]] = self._helper(type_, self._known[type_])
         return self._known[type_]
+
+    def _bound(self, decoder: str) -> str:
+        """Return a global of the module for a class method, which saves binding it at each call."""
+        class_name, dot, method = decoder.partition(".")
+        if not dot:
+            return decoder
+        return self.bound.setdefault(decoder, f"_{snake_case(class_name)}_{method}")
 
     def encoded(self, type_: Type, value: str) -> str:
         """Return an expression that encodes the expression ``value``; the same expression if nothing has to be done."""

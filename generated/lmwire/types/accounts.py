@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -52,7 +53,7 @@ class NoAuthenticationStatus(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "none":
@@ -87,7 +88,7 @@ class LoggedInUserAuthenticationStatus(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "loggedInUser":
@@ -131,7 +132,7 @@ class ComputeDeviceAuthenticationStatus(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "computeDevice":
@@ -224,7 +225,7 @@ class LmLinkLastError(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["message"]
             if type(value) is str:
@@ -289,7 +290,7 @@ class LmLinkPeer(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["deviceIdentifier"]
             if type(value) is str:
@@ -373,7 +374,7 @@ class LmLinkStatusResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["status"]
             if type(value) is str:
@@ -428,7 +429,7 @@ class LmLinkStatusResult(Message):
         elif value is None:
             new.last_error = decoding.unset((path, "lastError"), "LmLinkStatusResult", "an object", value)
         else:
-            new.last_error = LmLinkLastError.from_wire(value, decoding, (path, "lastError"))
+            new.last_error = _lm_link_last_error_from_wire(value, decoding, (path, "lastError"))
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -497,6 +498,8 @@ def _decode_array_of_lm_link_peer(data: Any, decoding: Decoding, path: Path) -> 
         decoding.deviation(path, "an array", data)
     return [LmLinkPeer.from_wire(item, decoding, (path, index)) for index, item in enumerate(data)]
 
+
+_lm_link_last_error_from_wire: Final = LmLinkLastError.from_wire
 
 _AUTHENTICATION_STATUS: Final[dict[str, Callable[[Any, Decoding, Path], AuthenticationStatus]]] = {
     "none": NoAuthenticationStatus.from_wire,

@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -67,7 +68,7 @@ class ChatMessagePartTextData(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "text":
@@ -137,7 +138,7 @@ class ChatMessagePartFileData(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "file":
@@ -219,7 +220,7 @@ class FunctionToolCallRequest(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "function":
@@ -297,7 +298,7 @@ class ChatMessagePartToolCallRequestData(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallRequest":
@@ -369,7 +370,7 @@ class ChatMessageDataAssistant(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["role"]
             if value != "assistant":
@@ -437,7 +438,7 @@ class ChatMessageDataUser(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["role"]
             if value != "user":
@@ -505,7 +506,7 @@ class ChatMessageDataSystem(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["role"]
             if value != "system":
@@ -556,7 +557,7 @@ class ChatMessagePartToolCallResultData(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallResult":
@@ -617,7 +618,7 @@ class ChatMessageDataTool(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["role"]
             if value != "tool":
@@ -682,7 +683,7 @@ class ChatHistoryData(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["messages"]
             if value is not UNSET and value is not None:
@@ -729,7 +730,7 @@ class LlmToolParametersObject(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "object":
@@ -822,7 +823,7 @@ class LlmToolFunctionFunction(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["name"]
             if type(value) is str:
@@ -880,14 +881,14 @@ class LlmToolFunction(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "function":
                 decoding.absent((path, "type"), "LlmToolFunction", '"function"', value)
             value = data["function"]
             if value is not UNSET and value is not None:
-                new.function = LlmToolFunctionFunction.from_wire(value, decoding, (path, "function"))
+                new.function = _llm_tool_function_function_from_wire(value, decoding, (path, "function"))
             else:
                 decoding.absent((path, "function"), "LlmToolFunction", "an object", value)
         except KeyError:
@@ -947,7 +948,7 @@ class LlmApplyPromptTemplateOpts(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         value = data.get("omitBosToken", UNSET)
         if value is UNSET or type(value) is bool:
             new.omit_bos_token = value
@@ -1057,6 +1058,8 @@ def _decode_array_of_llm_tool(data: Any, decoding: Decoding, path: Path) -> list
         decoding.deviation(path, "an array", data)
     return [decode_llm_tool(item, decoding, (path, index)) for index, item in enumerate(data)]
 
+
+_llm_tool_function_function_from_wire: Final = LlmToolFunctionFunction.from_wire
 
 _TOOL_CALL_REQUEST: Final[dict[str, Callable[[Any, Decoding, Path], ToolCallRequest]]] = {
     "function": FunctionToolCallRequest.from_wire,

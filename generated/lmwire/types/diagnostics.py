@@ -18,6 +18,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class DiagnosticsLogEventDataLlmPredictionInput(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "llm.prediction.input":
@@ -128,7 +129,7 @@ class DiagnosticsLogEventDataLlmPredictionOutput(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "llm.prediction.output":
@@ -164,7 +165,7 @@ class DiagnosticsLogEventDataLlmPredictionOutput(Message):
                 (path, "stats"), "DiagnosticsLogEventDataLlmPredictionOutput", "an object", value
             )
         else:
-            new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
+            new.stats = _llm_prediction_stats_from_wire(value, decoding, (path, "stats"))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelIdentifier", "output", "stats", "type")))
         return new
@@ -215,7 +216,7 @@ class DiagnosticsLogEventDataServerLog(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "server.log":
@@ -282,7 +283,7 @@ class DiagnosticsLogRuntimeEventData(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "runtime.log":
@@ -433,7 +434,7 @@ class DiagnosticsLogEvent(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["timestamp"]
             if type(value) is float or type(value) is int:
@@ -460,6 +461,8 @@ class DiagnosticsLogEvent(Message):
             data["data"] = value.to_wire()
         return data
 
+
+_llm_prediction_stats_from_wire: Final = LlmPredictionStats.from_wire
 
 _DIAGNOSTICS_LOG_EVENT_DATA: Final[dict[str, Callable[[Any, Decoding, Path], DiagnosticsLogEventData]]] = {
     "llm.prediction.input": DiagnosticsLogEventDataLlmPredictionInput.from_wire,

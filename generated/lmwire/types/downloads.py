@@ -19,6 +19,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -100,7 +101,7 @@ class ArtifactArtifactDependency(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "artifact":
@@ -172,7 +173,7 @@ class HuggingFaceModelDownloadSource(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "huggingface":
@@ -266,7 +267,7 @@ class ArtifactModelDependency(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "model":
@@ -390,7 +391,7 @@ class ArtifactDownloadPlanNodeArtifact(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "artifact":
@@ -506,7 +507,7 @@ class ArtifactDownloadPlanModelInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["displayName"]
             if type(value) is str:
@@ -629,7 +630,7 @@ class ArtifactDownloadPlanDownloadOptionInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["displayName"]
             if type(value) is str:
@@ -772,7 +773,7 @@ class ArtifactDownloadPlanNodeModel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "model":
@@ -817,7 +818,7 @@ class ArtifactDownloadPlanNodeModel(Message):
                 (path, "alreadyOwned"), "ArtifactDownloadPlanNodeModel", "an object", value
             )
         else:
-            new.already_owned = ArtifactDownloadPlanModelInfo.from_wire(
+            new.already_owned = _artifact_download_plan_model_info_from_wire(
                 value, decoding, (path, "alreadyOwned")
             )
         value = data.get("selected", UNSET)
@@ -828,7 +829,7 @@ class ArtifactDownloadPlanNodeModel(Message):
                 (path, "selected"), "ArtifactDownloadPlanNodeModel", "an object", value
             )
         else:
-            new.selected = ArtifactDownloadPlanModelInfo.from_wire(value, decoding, (path, "selected"))
+            new.selected = _artifact_download_plan_model_info_from_wire(value, decoding, (path, "selected"))
         value = data.get("downloadOptions", UNSET)
         if value is UNSET:
             new.download_options = UNSET
@@ -966,7 +967,7 @@ class ArtifactDownloadPlan(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["nodes"]
             if value is not UNSET and value is not None:
@@ -1054,7 +1055,7 @@ class DownloadProgressUpdate(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["downloadedBytes"]
             if type(value) is int:
@@ -1129,7 +1130,7 @@ class HubModelMetadataLlm(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "llm":
@@ -1267,7 +1268,7 @@ class HubModelMetadataEmbedding(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "embedding":
@@ -1397,7 +1398,7 @@ class HubModel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "model":
@@ -1503,7 +1504,7 @@ class LocalArtifactFileEntry(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["relativePath"]
             if type(value) is str:
@@ -1550,7 +1551,7 @@ class LocalArtifactFileList(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["files"]
             if value is not UNSET and value is not None:
@@ -1597,7 +1598,7 @@ class ModelSearchOpts(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         value = data.get("searchTerm", UNSET)
         if value is UNSET or type(value) is str:
             new.search_term = value
@@ -1686,7 +1687,7 @@ class ModelSearchResultDownloadOptionData(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["name"]
             if type(value) is str:
@@ -1827,7 +1828,7 @@ class ModelSearchResultIdentifierCatalog(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "catalog":
@@ -1869,7 +1870,7 @@ class ModelSearchResultIdentifierHf(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "hf":
@@ -1941,7 +1942,7 @@ class ModelSearchResultEntryData(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["name"]
             if type(value) is str:
@@ -2109,6 +2110,8 @@ def _decode_array_of_local_artifact_file_entry(
         LocalArtifactFileEntry.from_wire(item, decoding, (path, index)) for index, item in enumerate(data)
     ]
 
+
+_artifact_download_plan_model_info_from_wire: Final = ArtifactDownloadPlanModelInfo.from_wire
 
 _MODEL_DOWNLOAD_SOURCE: Final[dict[str, Callable[[Any, Decoding, Path], ModelDownloadSource]]] = {
     "huggingface": HuggingFaceModelDownloadSource.from_wire,

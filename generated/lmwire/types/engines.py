@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -82,7 +83,7 @@ class CpuInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["architecture"]
             if type(value) is str:
@@ -133,7 +134,7 @@ class GpuInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         value = data.get("make", UNSET)
         if value is UNSET or type(value) is str:
             new.make = value
@@ -203,7 +204,7 @@ class DownloadableRuntimeEngineExtension(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "engine":
@@ -230,7 +231,7 @@ class DownloadableRuntimeEngineExtension(Message):
                 decoding.absent((path, "platform"), "DownloadableRuntimeEngineExtension", "a string", value)
             value = data["cpu"]
             if value is not UNSET and value is not None:
-                new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
+                new.cpu = _cpu_info_from_wire(value, decoding, (path, "cpu"))
             else:
                 decoding.absent((path, "cpu"), "DownloadableRuntimeEngineExtension", "an object", value)
             value = data["supportedModelFormatNames"]
@@ -276,7 +277,7 @@ class DownloadableRuntimeEngineExtension(Message):
         elif value is None:
             new.gpu = decoding.unset((path, "gpu"), "DownloadableRuntimeEngineExtension", "an object", value)
         else:
-            new.gpu = GpuInfo.from_wire(value, decoding, (path, "gpu"))
+            new.gpu = _gpu_info_from_wire(value, decoding, (path, "gpu"))
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -349,7 +350,7 @@ class DownloadableRuntimeFrameworkExtension(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "framework":
@@ -378,7 +379,7 @@ class DownloadableRuntimeFrameworkExtension(Message):
                 )
             value = data["cpu"]
             if value is not UNSET and value is not None:
-                new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
+                new.cpu = _cpu_info_from_wire(value, decoding, (path, "cpu"))
             else:
                 decoding.absent((path, "cpu"), "DownloadableRuntimeFrameworkExtension", "an object", value)
             value = data["localVersions"]
@@ -404,7 +405,7 @@ class DownloadableRuntimeFrameworkExtension(Message):
                 (path, "gpu"), "DownloadableRuntimeFrameworkExtension", "an object", value
             )
         else:
-            new.gpu = GpuInfo.from_wire(value, decoding, (path, "gpu"))
+            new.gpu = _gpu_info_from_wire(value, decoding, (path, "gpu"))
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -487,7 +488,7 @@ class RuntimeEngineInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["name"]
             if type(value) is str:
@@ -511,7 +512,7 @@ class RuntimeEngineInfo(Message):
                 decoding.absent((path, "platform"), "RuntimeEngineInfo", "a string", value)
             value = data["cpu"]
             if value is not UNSET and value is not None:
-                new.cpu = CpuInfo.from_wire(value, decoding, (path, "cpu"))
+                new.cpu = _cpu_info_from_wire(value, decoding, (path, "cpu"))
             else:
                 decoding.absent((path, "cpu"), "RuntimeEngineInfo", "an object", value)
             value = data["supportedModelFormatNames"]
@@ -535,7 +536,7 @@ class RuntimeEngineInfo(Message):
         elif value is None:
             new.gpu = decoding.unset((path, "gpu"), "RuntimeEngineInfo", "an object", value)
         else:
-            new.gpu = GpuInfo.from_wire(value, decoding, (path, "gpu"))
+            new.gpu = _gpu_info_from_wire(value, decoding, (path, "gpu"))
         if decoding.strict:
             decoding.check_keys(
                 path,
@@ -583,7 +584,7 @@ class RuntimeExtensionSpecifier(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["name"]
             if type(value) is str:
@@ -656,7 +657,7 @@ class RuntimeHardwareCpuInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["architecture"]
             if type(value) is str:
@@ -741,7 +742,7 @@ class RuntimeHardwareSurveyResultInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["code"]
             if type(value) is str:
@@ -790,11 +791,11 @@ class RuntimeHardwareCpuSurveyResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["result"]
             if value is not UNSET and value is not None:
-                new.result = RuntimeHardwareSurveyResultInfo.from_wire(value, decoding, (path, "result"))
+                new.result = _runtime_hardware_survey_result_info_from_wire(value, decoding, (path, "result"))
             else:
                 decoding.absent((path, "result"), "RuntimeHardwareCpuSurveyResult", "an object", value)
         except KeyError:
@@ -807,7 +808,7 @@ class RuntimeHardwareCpuSurveyResult(Message):
                 (path, "cpuInfo"), "RuntimeHardwareCpuSurveyResult", "an object", value
             )
         else:
-            new.cpu_info = RuntimeHardwareCpuInfo.from_wire(value, decoding, (path, "cpuInfo"))
+            new.cpu_info = _runtime_hardware_cpu_info_from_wire(value, decoding, (path, "cpuInfo"))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("cpuInfo", "result")))
         return new
@@ -883,7 +884,7 @@ class RuntimeHardwareGpuInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["name"]
             if type(value) is str:
@@ -1015,11 +1016,11 @@ class RuntimeHardwareGpuSurveyResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["result"]
             if value is not UNSET and value is not None:
-                new.result = RuntimeHardwareSurveyResultInfo.from_wire(value, decoding, (path, "result"))
+                new.result = _runtime_hardware_survey_result_info_from_wire(value, decoding, (path, "result"))
             else:
                 decoding.absent((path, "result"), "RuntimeHardwareGpuSurveyResult", "an object", value)
             value = data["gpuInfo"]
@@ -1109,7 +1110,7 @@ class RuntimeHardwareSurveyCompatibility(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["status"]
             if type(value) is str:
@@ -1160,11 +1161,11 @@ class RuntimeHardwareSurveyHardware(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["gpuSurveyResult"]
             if value is not UNSET and value is not None:
-                new.gpu_survey_result = RuntimeHardwareGpuSurveyResult.from_wire(
+                new.gpu_survey_result = _runtime_hardware_gpu_survey_result_from_wire(
                     value, decoding, (path, "gpuSurveyResult")
                 )
             else:
@@ -1173,7 +1174,7 @@ class RuntimeHardwareSurveyHardware(Message):
                 )
             value = data["cpuSurveyResult"]
             if value is not UNSET and value is not None:
-                new.cpu_survey_result = RuntimeHardwareCpuSurveyResult.from_wire(
+                new.cpu_survey_result = _runtime_hardware_cpu_survey_result_from_wire(
                     value, decoding, (path, "cpuSurveyResult")
                 )
             else:
@@ -1217,7 +1218,7 @@ class RuntimeHardwareSurveyMemoryInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["ramCapacity"]
             if type(value) is float or type(value) is int:
@@ -1271,7 +1272,7 @@ class RuntimeHardwareSurveyVisibleDevicesConfig(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["visibleDevices"]
             if value is not UNSET and value is not None:
@@ -1334,7 +1335,7 @@ class RuntimeHardwareSurveyEngine(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["name"]
             if type(value) is str:
@@ -1358,7 +1359,7 @@ class RuntimeHardwareSurveyEngine(Message):
                 decoding.absent((path, "platform"), "RuntimeHardwareSurveyEngine", "a string", value)
             value = data["compatibility"]
             if value is not UNSET and value is not None:
-                new.compatibility = RuntimeHardwareSurveyCompatibility.from_wire(
+                new.compatibility = _runtime_hardware_survey_compatibility_from_wire(
                     value, decoding, (path, "compatibility")
                 )
             else:
@@ -1374,14 +1375,14 @@ class RuntimeHardwareSurveyEngine(Message):
                 )
             value = data["hardwareSurvey"]
             if value is not UNSET and value is not None:
-                new.hardware_survey = RuntimeHardwareSurveyHardware.from_wire(
+                new.hardware_survey = _runtime_hardware_survey_hardware_from_wire(
                     value, decoding, (path, "hardwareSurvey")
                 )
             else:
                 decoding.absent((path, "hardwareSurvey"), "RuntimeHardwareSurveyEngine", "an object", value)
             value = data["memoryInfo"]
             if value is not UNSET and value is not None:
-                new.memory_info = RuntimeHardwareSurveyMemoryInfo.from_wire(
+                new.memory_info = _runtime_hardware_survey_memory_info_from_wire(
                     value, decoding, (path, "memoryInfo")
                 )
             else:
@@ -1412,7 +1413,7 @@ class RuntimeHardwareSurveyEngine(Message):
                 (path, "visibleDevicesConfig"), "RuntimeHardwareSurveyEngine", "an object", value
             )
         else:
-            new.visible_devices_config = RuntimeHardwareSurveyVisibleDevicesConfig.from_wire(
+            new.visible_devices_config = _runtime_hardware_survey_visible_devices_config_from_wire(
                 value, decoding, (path, "visibleDevicesConfig")
             )
         if decoding.strict:
@@ -1488,7 +1489,7 @@ class RuntimeHardwareSurveyResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["status"]
             if type(value) is str:
@@ -1534,7 +1535,7 @@ class RuntimeHardwareSurveyScopeSelected(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "selected":
@@ -1565,7 +1566,7 @@ class RuntimeHardwareSurveyScopeAll(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "all":
@@ -1600,7 +1601,7 @@ class RuntimeHardwareSurveyScopeCustom(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "custom":
@@ -1746,6 +1747,19 @@ def _decode_array_of_runtime_extension_specifier(
         RuntimeExtensionSpecifier.from_wire(item, decoding, (path, index)) for index, item in enumerate(data)
     ]
 
+
+_cpu_info_from_wire: Final = CpuInfo.from_wire
+_gpu_info_from_wire: Final = GpuInfo.from_wire
+_runtime_hardware_survey_result_info_from_wire: Final = RuntimeHardwareSurveyResultInfo.from_wire
+_runtime_hardware_cpu_info_from_wire: Final = RuntimeHardwareCpuInfo.from_wire
+_runtime_hardware_gpu_survey_result_from_wire: Final = RuntimeHardwareGpuSurveyResult.from_wire
+_runtime_hardware_cpu_survey_result_from_wire: Final = RuntimeHardwareCpuSurveyResult.from_wire
+_runtime_hardware_survey_compatibility_from_wire: Final = RuntimeHardwareSurveyCompatibility.from_wire
+_runtime_hardware_survey_hardware_from_wire: Final = RuntimeHardwareSurveyHardware.from_wire
+_runtime_hardware_survey_memory_info_from_wire: Final = RuntimeHardwareSurveyMemoryInfo.from_wire
+_runtime_hardware_survey_visible_devices_config_from_wire: Final = (
+    RuntimeHardwareSurveyVisibleDevicesConfig.from_wire
+)
 
 _DOWNLOADABLE_RUNTIME_EXTENSION_INFO: Final[
     dict[str, Callable[[Any, Decoding, Path], DownloadableRuntimeExtensionInfo]]

@@ -19,6 +19,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -52,7 +53,7 @@ class ErrorDisplayDataGenericSpecificModelUnloaded(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["code"]
             if value != "generic.specificModelUnloaded":
@@ -99,7 +100,7 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["code"]
             if value != "generic.noModelMatchingQuery":
@@ -111,7 +112,7 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
                 )
             value = data["query"]
             if value is not UNSET and value is not None:
-                new.query = ModelQuery.from_wire(value, decoding, (path, "query"))
+                new.query = _model_query_from_wire(value, decoding, (path, "query"))
             else:
                 decoding.absent(
                     (path, "query"), "ErrorDisplayDataGenericNoModelMatchingQuery", "an object", value
@@ -189,7 +190,7 @@ class ErrorDisplayDataGenericPathNotFound(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["code"]
             if value != "generic.pathNotFound":
@@ -268,7 +269,7 @@ class ErrorDisplayDataGenericIdentifierNotFound(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["code"]
             if value != "generic.identifierNotFound":
@@ -358,7 +359,7 @@ class ErrorDisplayDataGenericDomainMismatch(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["code"]
             if value != "generic.domainMismatch":
@@ -443,7 +444,7 @@ class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["code"]
             if value != "generic.engineDoesNotSupportFeature":
@@ -549,7 +550,7 @@ class ErrorDisplayDataGenericMissingRuntimeExtension(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["code"]
             if value != "generic.missingRuntimeExtension":
@@ -592,7 +593,7 @@ class ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["identifier"]
             if type(value) is str:
@@ -653,7 +654,7 @@ class ErrorDisplayDataGenericPresetNotFound(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["code"]
             if value != "generic.presetNotFound":
@@ -800,7 +801,7 @@ class SerializedLMSExtendedError(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         value = data.get("title", UNSET)
         try:
             if value is UNSET or type(value) is str:
@@ -912,6 +913,8 @@ def _decode_map_of_any(data: Any, decoding: Decoding, path: Path) -> dict[str, A
         decoding.deviation(path, "an object", data)
     return data
 
+
+_model_query_from_wire: Final = ModelQuery.from_wire
 
 _ERROR_DISPLAY_DATA: Final[dict[str, Callable[[Any, Decoding, Path], ErrorDisplayData]]] = {
     "generic.specificModelUnloaded": ErrorDisplayDataGenericSpecificModelUnloaded.from_wire,

@@ -16,6 +16,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -49,7 +50,7 @@ class DocumentParsingLibraryIdentifier(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["library"]
             if type(value) is str:
@@ -92,14 +93,16 @@ class DocumentParsingOpts(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         value = data.get("parserId", UNSET)
         if value is UNSET:
             new.parser_id = UNSET
         elif value is None:
             new.parser_id = decoding.unset((path, "parserId"), "DocumentParsingOpts", "an object", value)
         else:
-            new.parser_id = DocumentParsingLibraryIdentifier.from_wire(value, decoding, (path, "parserId"))
+            new.parser_id = _document_parsing_library_identifier_from_wire(
+                value, decoding, (path, "parserId")
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("parserId",)))
         return new
@@ -135,7 +138,7 @@ class InternalRetrievalResultEntry(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["content"]
             if type(value) is str:
@@ -217,7 +220,7 @@ class InternalRetrievalResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["entries"]
             if value is not UNSET and value is not None:
@@ -289,3 +292,6 @@ def _decode_array_of_internal_retrieval_result_entry(
         InternalRetrievalResultEntry.from_wire(item, decoding, (path, index))
         for index, item in enumerate(data)
     ]
+
+
+_document_parsing_library_identifier_from_wire: Final = DocumentParsingLibraryIdentifier.from_wire

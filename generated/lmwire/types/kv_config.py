@@ -16,6 +16,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -53,7 +54,7 @@ class KvConfigField(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["key"]
             if type(value) is str:
@@ -94,7 +95,7 @@ class KvConfig(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["fields"]
             if value is not UNSET and value is not None:
@@ -177,7 +178,7 @@ class KvConfigStackLayer(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["layerName"]
             if type(value) is str:
@@ -186,7 +187,7 @@ class KvConfigStackLayer(Message):
                 decoding.absent((path, "layerName"), "KvConfigStackLayer", "a string", value)
             value = data["config"]
             if value is not UNSET and value is not None:
-                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+                new.config = _kv_config_from_wire(value, decoding, (path, "config"))
             else:
                 decoding.absent((path, "config"), "KvConfigStackLayer", "an object", value)
         except KeyError:
@@ -225,7 +226,7 @@ class KvConfigStack(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["layers"]
             if value is not UNSET and value is not None:
@@ -274,7 +275,7 @@ class SerializedKVConfigSchematicsField(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["shortKey"]
             if type(value) is str:
@@ -350,7 +351,7 @@ class SerializedKVConfigSchematics(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["fields"]
             if value is not UNSET and value is not None:
@@ -416,3 +417,6 @@ def _decode_array_of_string(data: Any, decoding: Decoding, path: Path) -> list[s
         if type(item) is not str:
             decoding.deviation((path, index), "a string", item)
     return data
+
+
+_kv_config_from_wire: Final = KvConfig.from_wire

@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class ModelQuery(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         value = data.get("domain", UNSET)
         if value is UNSET or type(value) is str:
             new.domain = value
@@ -194,7 +195,7 @@ class Quantization(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["name"]
             if type(value) is str:
@@ -282,7 +283,7 @@ class EmbeddingModelInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "embedding":
@@ -376,7 +377,7 @@ class EmbeddingModelInfo(Message):
                 (path, "quantization"), "EmbeddingModelInfo", "an object", value
             )
         else:
-            new.quantization = Quantization.from_wire(value, decoding, (path, "quantization"))
+            new.quantization = _quantization_from_wire(value, decoding, (path, "quantization"))
         value = data.get("variants", UNSET)
         if value is UNSET:
             new.variants = UNSET
@@ -530,7 +531,7 @@ class EmbeddingModelInstanceInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "embedding":
@@ -664,7 +665,7 @@ class EmbeddingModelInstanceInfo(Message):
                 (path, "quantization"), "EmbeddingModelInstanceInfo", "an object", value
             )
         else:
-            new.quantization = Quantization.from_wire(value, decoding, (path, "quantization"))
+            new.quantization = _quantization_from_wire(value, decoding, (path, "quantization"))
         value = data.get("variants", UNSET)
         if value is UNSET:
             new.variants = UNSET
@@ -806,7 +807,7 @@ class EstimatedModelMemoryUsage(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["confidence"]
             if type(value) is str:
@@ -921,11 +922,11 @@ class EstimatedResourcesUsage(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["memory"]
             if value is not UNSET and value is not None:
-                new.memory = EstimatedModelMemoryUsage.from_wire(value, decoding, (path, "memory"))
+                new.memory = _estimated_model_memory_usage_from_wire(value, decoding, (path, "memory"))
             else:
                 decoding.absent((path, "memory"), "EstimatedResourcesUsage", "an object", value)
             value = data["passesGuardrails"]
@@ -1013,7 +1014,7 @@ class LlmInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "llm":
@@ -1115,7 +1116,7 @@ class LlmInfo(Message):
         elif value is None:
             new.quantization = decoding.unset((path, "quantization"), "LlmInfo", "an object", value)
         else:
-            new.quantization = Quantization.from_wire(value, decoding, (path, "quantization"))
+            new.quantization = _quantization_from_wire(value, decoding, (path, "quantization"))
         value = data.get("variants", UNSET)
         if value is UNSET:
             new.variants = UNSET
@@ -1279,7 +1280,7 @@ class LlmInstanceInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "llm":
@@ -1413,7 +1414,7 @@ class LlmInstanceInfo(Message):
         elif value is None:
             new.quantization = decoding.unset((path, "quantization"), "LlmInstanceInfo", "an object", value)
         else:
-            new.quantization = Quantization.from_wire(value, decoding, (path, "quantization"))
+            new.quantization = _quantization_from_wire(value, decoding, (path, "quantization"))
         value = data.get("variants", UNSET)
         if value is UNSET:
             new.variants = UNSET
@@ -1590,7 +1591,7 @@ class ModelProcessingState(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["status"]
             if type(value) is str:
@@ -1639,14 +1640,14 @@ class ModelSpecifierQuery(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "query":
                 decoding.absent((path, "type"), "ModelSpecifierQuery", '"query"', value)
             value = data["query"]
             if value is not UNSET and value is not None:
-                new.query = ModelQuery.from_wire(value, decoding, (path, "query"))
+                new.query = _model_query_from_wire(value, decoding, (path, "query"))
             else:
                 decoding.absent((path, "query"), "ModelSpecifierQuery", "an object", value)
         except KeyError:
@@ -1682,7 +1683,7 @@ class ModelSpecifierInstanceReference(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "instanceReference":
@@ -1739,6 +1740,10 @@ def _decode_array_of_string(data: Any, decoding: Decoding, path: Path) -> list[s
             decoding.deviation((path, index), "a string", item)
     return data
 
+
+_quantization_from_wire: Final = Quantization.from_wire
+_estimated_model_memory_usage_from_wire: Final = EstimatedModelMemoryUsage.from_wire
+_model_query_from_wire: Final = ModelQuery.from_wire
 
 _MODEL_INFO: Final[dict[str, Callable[[Any, Decoding, Path], ModelInfo]]] = {
     "llm": LlmInfo.from_wire,

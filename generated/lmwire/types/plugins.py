@@ -20,6 +20,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -74,7 +75,7 @@ class AvailablePluginInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["identifier"]
             if type(value) is str:
@@ -184,14 +185,14 @@ class PluginConfigSpecifierDirect(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "direct":
                 decoding.absent((path, "type"), "PluginConfigSpecifierDirect", '"direct"', value)
             value = data["config"]
             if value is not UNSET and value is not None:
-                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+                new.config = _kv_config_from_wire(value, decoding, (path, "config"))
             else:
                 decoding.absent((path, "config"), "PluginConfigSpecifierDirect", "an object", value)
         except KeyError:
@@ -237,7 +238,7 @@ class PluginConfigSpecifierPredictionProcess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "predictionProcess":
@@ -325,7 +326,7 @@ class PluginSandboxSettingsNotEnabled(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["enabled"]
             if value is not False:
@@ -380,7 +381,7 @@ class PluginSandboxFileSystemSettings(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if type(value) is str:
@@ -429,7 +430,7 @@ class PluginSandboxNetworkSettings(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["hosts"]
             if value is not UNSET and value is not None:
@@ -477,7 +478,7 @@ class PluginSandboxSettingsEnabled(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["enabled"]
             if value is not True:
@@ -492,7 +493,9 @@ class PluginSandboxSettingsEnabled(Message):
                 (path, "fileSystem"), "PluginSandboxSettingsEnabled", "an object", value
             )
         else:
-            new.file_system = PluginSandboxFileSystemSettings.from_wire(value, decoding, (path, "fileSystem"))
+            new.file_system = _plugin_sandbox_file_system_settings_from_wire(
+                value, decoding, (path, "fileSystem")
+            )
         value = data.get("network", UNSET)
         if value is UNSET:
             new.network = UNSET
@@ -501,7 +504,7 @@ class PluginSandboxSettingsEnabled(Message):
                 (path, "network"), "PluginSandboxSettingsEnabled", "an object", value
             )
         else:
-            new.network = PluginSandboxNetworkSettings.from_wire(value, decoding, (path, "network"))
+            new.network = _plugin_sandbox_network_settings_from_wire(value, decoding, (path, "network"))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("enabled", "fileSystem", "network")))
         return new
@@ -565,7 +568,7 @@ class PluginManifest(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "plugin":
@@ -685,7 +688,7 @@ class PluginRuntimeErrorReportUnauthorized(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "unauthorized":
@@ -755,7 +758,7 @@ class PluginRuntimeErrorReportNetworkUnavailable(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "networkUnavailable":
@@ -876,6 +879,10 @@ def _decode_array_of_artifact_dependency(
         decoding.deviation(path, "an array", data)
     return [decode_artifact_dependency(item, decoding, (path, index)) for index, item in enumerate(data)]
 
+
+_kv_config_from_wire: Final = KvConfig.from_wire
+_plugin_sandbox_file_system_settings_from_wire: Final = PluginSandboxFileSystemSettings.from_wire
+_plugin_sandbox_network_settings_from_wire: Final = PluginSandboxNetworkSettings.from_wire
 
 _PLUGIN_CONFIG_SPECIFIER: Final[dict[str, Callable[[Any, Decoding, Path], PluginConfigSpecifier]]] = {
     "direct": PluginConfigSpecifierDirect.from_wire,

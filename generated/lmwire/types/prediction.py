@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -122,7 +123,7 @@ class LlmPredictionStats(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["stopReason"]
             if type(value) is str:
@@ -319,7 +320,7 @@ class LlmCandidateToken(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["text"]
             if type(value) is str:
@@ -384,7 +385,7 @@ class LlmGenInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["indexedModelIdentifier"]
             if type(value) is str:
@@ -398,17 +399,17 @@ class LlmGenInfo(Message):
                 decoding.absent((path, "identifier"), "LlmGenInfo", "a string", value)
             value = data["loadModelConfig"]
             if value is not UNSET and value is not None:
-                new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
+                new.load_model_config = _kv_config_from_wire(value, decoding, (path, "loadModelConfig"))
             else:
                 decoding.absent((path, "loadModelConfig"), "LlmGenInfo", "an object", value)
             value = data["predictionConfig"]
             if value is not UNSET and value is not None:
-                new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
+                new.prediction_config = _kv_config_from_wire(value, decoding, (path, "predictionConfig"))
             else:
                 decoding.absent((path, "predictionConfig"), "LlmGenInfo", "an object", value)
             value = data["stats"]
             if value is not UNSET and value is not None:
-                new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
+                new.stats = _llm_prediction_stats_from_wire(value, decoding, (path, "stats"))
             else:
                 decoding.absent((path, "stats"), "LlmGenInfo", "an object", value)
         except KeyError:
@@ -487,7 +488,7 @@ class LlmToken(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["text"]
             if type(value) is str:
@@ -567,7 +568,7 @@ class LlmPredictionFragment(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["content"]
             if type(value) is str:
@@ -671,7 +672,7 @@ class LlmPredictionFragmentInputOpts(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         value = data.get("tokenCount", UNSET)
         if value is UNSET or type(value) is int:
             new.token_count = value
@@ -762,7 +763,7 @@ class PromptProcessingDetails(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["cachedTokenCount"]
             if type(value) is float or type(value) is int:
@@ -843,3 +844,7 @@ def _decode_array_of_llm_token(data: Any, decoding: Decoding, path: Path) -> lis
     if type(data) is not list:
         decoding.deviation(path, "an array", data)
     return [LlmToken.from_wire(item, decoding, (path, index)) for index, item in enumerate(data)]
+
+
+_kv_config_from_wire: Final = KvConfig.from_wire
+_llm_prediction_stats_from_wire: Final = LlmPredictionStats.from_wire

@@ -18,6 +18,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class BlockLocationBeforeId(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "beforeId":
@@ -141,7 +142,7 @@ class BlockLocationAfterId(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "afterId":
@@ -219,7 +220,7 @@ class ContentBlockStyleDefault(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "default":
@@ -267,7 +268,7 @@ class ContentBlockStyleCustomLabel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "customLabel":
@@ -333,7 +334,7 @@ class ContentBlockStyleThinking(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "thinking":
@@ -420,7 +421,7 @@ class ProcessingRequestConfirmToolCall(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "confirmToolCall":
@@ -493,7 +494,7 @@ class ProcessingRequestTextInput(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "textInput":
@@ -556,7 +557,7 @@ class ProcessingRequestResponseConfirmToolCallResultAllow(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "allow":
@@ -607,7 +608,7 @@ class ProcessingRequestResponseConfirmToolCallResultDeny(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "deny":
@@ -684,7 +685,7 @@ class ProcessingRequestResponseConfirmToolCall(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "confirmToolCall":
@@ -732,7 +733,7 @@ class ProcessingRequestResponseTextInput(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "textInput":
@@ -813,7 +814,7 @@ class StatusStepState(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["status"]
             if type(value) is str:
@@ -867,7 +868,7 @@ class ProcessingUpdateStatusCreate(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "status.create":
@@ -879,7 +880,7 @@ class ProcessingUpdateStatusCreate(Message):
                 decoding.absent((path, "id"), "ProcessingUpdateStatusCreate", "a string", value)
             value = data["state"]
             if value is not UNSET and value is not None:
-                new.state = StatusStepState.from_wire(value, decoding, (path, "state"))
+                new.state = _status_step_state_from_wire(value, decoding, (path, "state"))
             else:
                 decoding.absent((path, "state"), "ProcessingUpdateStatusCreate", "an object", value)
         except KeyError:
@@ -940,7 +941,7 @@ class ProcessingUpdateStatusUpdate(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "status.update":
@@ -952,7 +953,7 @@ class ProcessingUpdateStatusUpdate(Message):
                 decoding.absent((path, "id"), "ProcessingUpdateStatusUpdate", "a string", value)
             value = data["state"]
             if value is not UNSET and value is not None:
-                new.state = StatusStepState.from_wire(value, decoding, (path, "state"))
+                new.state = _status_step_state_from_wire(value, decoding, (path, "state"))
             else:
                 decoding.absent((path, "state"), "ProcessingUpdateStatusUpdate", "an object", value)
         except KeyError:
@@ -989,7 +990,7 @@ class ProcessingUpdateStatusRemove(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "status.remove":
@@ -1041,7 +1042,7 @@ class ProcessingUpdateCitationBlockCreate(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "citationBlock.create":
@@ -1146,7 +1147,7 @@ class ProcessingUpdateDebugInfoBlockCreate(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "debugInfoBlock.create":
@@ -1225,7 +1226,7 @@ class ProcessingUpdateContentBlockCreate(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.create":
@@ -1334,7 +1335,7 @@ class ProcessingUpdateContentBlockAppendText(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.appendText":
@@ -1429,7 +1430,7 @@ class ProcessingUpdateContentBlockAppendToolRequest(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.appendToolRequest":
@@ -1546,7 +1547,7 @@ class ProcessingUpdateContentBlockReplaceToolRequest(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.replaceToolRequest":
@@ -1664,7 +1665,7 @@ class ProcessingUpdateContentBlockAppendToolResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.appendToolResult":
@@ -1757,7 +1758,7 @@ class ProcessingUpdateContentBlockReplaceText(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.replaceText":
@@ -1813,7 +1814,7 @@ class ProcessingUpdateContentBlockSetPrefix(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.setPrefix":
@@ -1866,7 +1867,7 @@ class ProcessingUpdateContentBlockSetSuffix(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.setSuffix":
@@ -1919,7 +1920,7 @@ class ProcessingUpdateContentBlockAttachGenInfo(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.attachGenInfo":
@@ -1936,7 +1937,7 @@ class ProcessingUpdateContentBlockAttachGenInfo(Message):
                 decoding.absent((path, "id"), "ProcessingUpdateContentBlockAttachGenInfo", "a string", value)
             value = data["genInfo"]
             if value is not UNSET and value is not None:
-                new.gen_info = LlmGenInfo.from_wire(value, decoding, (path, "genInfo"))
+                new.gen_info = _llm_gen_info_from_wire(value, decoding, (path, "genInfo"))
             else:
                 decoding.absent(
                     (path, "genInfo"), "ProcessingUpdateContentBlockAttachGenInfo", "an object", value
@@ -1977,7 +1978,7 @@ class ProcessingUpdateContentBlockSetStyle(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "contentBlock.setStyle":
@@ -2032,7 +2033,7 @@ class ToolStatusStepStateStatusGeneratingToolCall(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "generatingToolCall":
@@ -2103,7 +2104,7 @@ class ToolStatusStepStateStatusToolCallGenerationFailed(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationFailed":
@@ -2157,7 +2158,7 @@ class ToolStatusStepStateStatusToolCallQueued(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallQueued":
@@ -2190,7 +2191,7 @@ class ToolStatusStepStateStatusConfirmingToolCall(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "confirmingToolCall":
@@ -2230,7 +2231,7 @@ class ToolStatusStepStateStatusToolCallDenied(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallDenied":
@@ -2272,7 +2273,7 @@ class ToolStatusStepStateStatusCallingTool(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "callingTool":
@@ -2309,7 +2310,7 @@ class ToolStatusStepStateStatusToolCallFailed(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallFailed":
@@ -2353,7 +2354,7 @@ class ToolStatusStepStateStatusToolCallSucceeded(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallSucceeded":
@@ -2437,7 +2438,7 @@ class ToolStatusStepState(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["status"]
             if value is not UNSET and value is not None:
@@ -2494,7 +2495,7 @@ class ProcessingUpdateToolStatusCreate(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolStatus.create":
@@ -2515,7 +2516,7 @@ class ProcessingUpdateToolStatusCreate(Message):
                 decoding.absent((path, "callId"), "ProcessingUpdateToolStatusCreate", "an integer", value)
             value = data["state"]
             if value is not UNSET and value is not None:
-                new.state = ToolStatusStepState.from_wire(value, decoding, (path, "state"))
+                new.state = _tool_status_step_state_from_wire(value, decoding, (path, "state"))
             else:
                 decoding.absent((path, "state"), "ProcessingUpdateToolStatusCreate", "an object", value)
         except KeyError:
@@ -2556,7 +2557,7 @@ class ProcessingUpdateToolStatusUpdate(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolStatus.update":
@@ -2570,7 +2571,7 @@ class ProcessingUpdateToolStatusUpdate(Message):
                 decoding.absent((path, "id"), "ProcessingUpdateToolStatusUpdate", "a string", value)
             value = data["state"]
             if value is not UNSET and value is not None:
-                new.state = ToolStatusStepState.from_wire(value, decoding, (path, "state"))
+                new.state = _tool_status_step_state_from_wire(value, decoding, (path, "state"))
             else:
                 decoding.absent((path, "state"), "ProcessingUpdateToolStatusUpdate", "an object", value)
         except KeyError:
@@ -2609,7 +2610,7 @@ class ProcessingUpdateToolStatusArgumentFragment(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolStatus.argumentFragment":
@@ -2665,7 +2666,7 @@ class ProcessingUpdateSetSenderName(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "setSenderName":
@@ -2747,7 +2748,7 @@ class TokenSourceIdentifierModel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "model":
@@ -2789,7 +2790,7 @@ class TokenSourceIdentifierGenerator(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "generator":
@@ -2879,6 +2880,10 @@ def _decode_array_of_string(data: Any, decoding: Decoding, path: Path) -> list[s
             decoding.deviation((path, index), "a string", item)
     return data
 
+
+_status_step_state_from_wire: Final = StatusStepState.from_wire
+_llm_gen_info_from_wire: Final = LlmGenInfo.from_wire
+_tool_status_step_state_from_wire: Final = ToolStatusStepState.from_wire
 
 _BLOCK_LOCATION: Final[dict[str, Callable[[Any, Decoding, Path], BlockLocation]]] = {
     "beforeId": BlockLocationBeforeId.from_wire,

@@ -18,6 +18,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class StreamLogsStop(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "stop":
@@ -100,14 +101,14 @@ class StreamLogsLog(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "log":
                 decoding.absent((path, "type"), "StreamLogsLog", '"log"', value)
             value = data["log"]
             if value is not UNSET and value is not None:
-                new.log = DiagnosticsLogEvent.from_wire(value, decoding, (path, "log"))
+                new.log = _diagnostics_log_event_from_wire(value, decoding, (path, "log"))
             else:
                 decoding.absent((path, "log"), "StreamLogsLog", "an object", value)
         except KeyError:
@@ -154,6 +155,8 @@ def _encode_to_server(value: StreamLogsToServer) -> Any:
 def _encode_to_client(value: StreamLogsToClient) -> Any:
     return value.to_wire()
 
+
+_diagnostics_log_event_from_wire: Final = DiagnosticsLogEvent.from_wire
 
 _STREAM_LOGS_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], StreamLogsToServer]]] = {
     "stop": StreamLogsStop.from_wire,

@@ -25,6 +25,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class GetOrLoadCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["identifier"]
             if type(value) is str:
@@ -80,7 +81,7 @@ class GetOrLoadCreation(Message):
                 decoding.absent((path, "identifier"), "GetOrLoadCreation", "a string", value)
             value = data["loadConfigStack"]
             if value is not UNSET and value is not None:
-                new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
+                new.load_config_stack = _kv_config_stack_from_wire(value, decoding, (path, "loadConfigStack"))
             else:
                 decoding.absent((path, "loadConfigStack"), "GetOrLoadCreation", "an object", value)
         except KeyError:
@@ -133,7 +134,7 @@ class GetOrLoadCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -190,14 +191,14 @@ class GetOrLoadAlreadyLoaded(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "alreadyLoaded":
                 decoding.absent((path, "type"), "GetOrLoadAlreadyLoaded", '"alreadyLoaded"', value)
             value = data["info"]
             if value is not UNSET and value is not None:
-                new.info = EmbeddingModelInstanceInfo.from_wire(value, decoding, (path, "info"))
+                new.info = _embedding_model_instance_info_from_wire(value, decoding, (path, "info"))
             else:
                 decoding.absent((path, "info"), "GetOrLoadAlreadyLoaded", "an object", value)
         except KeyError:
@@ -236,7 +237,7 @@ class GetOrLoadStartLoading(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "startLoading":
@@ -248,7 +249,7 @@ class GetOrLoadStartLoading(Message):
                 decoding.absent((path, "identifier"), "GetOrLoadStartLoading", "a string", value)
             value = data["info"]
             if value is not UNSET and value is not None:
-                new.info = EmbeddingModelInfo.from_wire(value, decoding, (path, "info"))
+                new.info = _embedding_model_info_from_wire(value, decoding, (path, "info"))
             else:
                 decoding.absent((path, "info"), "GetOrLoadStartLoading", "an object", value)
         except KeyError:
@@ -286,7 +287,7 @@ class GetOrLoadUnloadingOtherJITModel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "unloadingOtherJITModel":
@@ -331,7 +332,7 @@ class GetOrLoadLoadProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "loadProgress":
@@ -374,14 +375,14 @@ class GetOrLoadLoadSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "loadSuccess":
                 decoding.absent((path, "type"), "GetOrLoadLoadSuccess", '"loadSuccess"', value)
             value = data["info"]
             if value is not UNSET and value is not None:
-                new.info = EmbeddingModelInstanceInfo.from_wire(value, decoding, (path, "info"))
+                new.info = _embedding_model_instance_info_from_wire(value, decoding, (path, "info"))
             else:
                 decoding.absent((path, "info"), "GetOrLoadLoadSuccess", "an object", value)
         except KeyError:
@@ -435,6 +436,10 @@ def _encode_to_server(value: GetOrLoadToServer) -> Any:
 def _encode_to_client(value: GetOrLoadToClient) -> Any:
     return value.to_wire()
 
+
+_kv_config_stack_from_wire: Final = KvConfigStack.from_wire
+_embedding_model_instance_info_from_wire: Final = EmbeddingModelInstanceInfo.from_wire
+_embedding_model_info_from_wire: Final = EmbeddingModelInfo.from_wire
 
 _GET_OR_LOAD_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], GetOrLoadToServer]]] = {
     "cancel": GetOrLoadCancel.from_wire,

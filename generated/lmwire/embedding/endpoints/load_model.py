@@ -20,6 +20,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class LoadModelCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["modelKey"]
             if type(value) is str:
@@ -76,7 +77,7 @@ class LoadModelCreation(Message):
                 decoding.absent((path, "modelKey"), "LoadModelCreation", "a string", value)
             value = data["loadConfigStack"]
             if value is not UNSET and value is not None:
-                new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
+                new.load_config_stack = _kv_config_stack_from_wire(value, decoding, (path, "loadConfigStack"))
             else:
                 decoding.absent((path, "loadConfigStack"), "LoadModelCreation", "an object", value)
         except KeyError:
@@ -138,7 +139,7 @@ class LoadModelCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -198,14 +199,14 @@ class LoadModelResolved(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "resolved":
                 decoding.absent((path, "type"), "LoadModelResolved", '"resolved"', value)
             value = data["info"]
             if value is not UNSET and value is not None:
-                new.info = EmbeddingModelInfo.from_wire(value, decoding, (path, "info"))
+                new.info = _embedding_model_info_from_wire(value, decoding, (path, "info"))
             else:
                 decoding.absent((path, "info"), "LoadModelResolved", "an object", value)
         except KeyError:
@@ -250,7 +251,7 @@ class LoadModelProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "progress":
@@ -293,14 +294,14 @@ class LoadModelSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "success":
                 decoding.absent((path, "type"), "LoadModelSuccess", '"success"', value)
             value = data["info"]
             if value is not UNSET and value is not None:
-                new.info = EmbeddingModelInstanceInfo.from_wire(value, decoding, (path, "info"))
+                new.info = _embedding_model_instance_info_from_wire(value, decoding, (path, "info"))
             else:
                 decoding.absent((path, "info"), "LoadModelSuccess", "an object", value)
         except KeyError:
@@ -356,6 +357,10 @@ def _encode_to_server(value: LoadModelToServer) -> Any:
 def _encode_to_client(value: LoadModelToClient) -> Any:
     return value.to_wire()
 
+
+_kv_config_stack_from_wire: Final = KvConfigStack.from_wire
+_embedding_model_info_from_wire: Final = EmbeddingModelInfo.from_wire
+_embedding_model_instance_info_from_wire: Final = EmbeddingModelInstanceInfo.from_wire
 
 _LOAD_MODEL_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], LoadModelToServer]]] = {
     "cancel": LoadModelCancel.from_wire,

@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class TokenizeParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["specifier"]
             if value is not UNSET and value is not None:
@@ -92,7 +93,7 @@ class TokenizeResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["tokens"]
             if value is not UNSET and value is not None:

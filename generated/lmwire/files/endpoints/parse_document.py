@@ -18,6 +18,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class ParseDocumentCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["fileIdentifier"]
             if type(value) is str:
@@ -61,7 +62,7 @@ class ParseDocumentCreation(Message):
                 decoding.absent((path, "fileIdentifier"), "ParseDocumentCreation", "a string", value)
             value = data["parseOpts"]
             if value is not UNSET and value is not None:
-                new.parse_opts = DocumentParsingOpts.from_wire(value, decoding, (path, "parseOpts"))
+                new.parse_opts = _document_parsing_opts_from_wire(value, decoding, (path, "parseOpts"))
             else:
                 decoding.absent((path, "parseOpts"), "ParseDocumentCreation", "an object", value)
         except KeyError:
@@ -92,7 +93,7 @@ class ParseDocumentCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -148,14 +149,14 @@ class ParseDocumentParserLoaded(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "parserLoaded":
                 decoding.absent((path, "type"), "ParseDocumentParserLoaded", '"parserLoaded"', value)
             value = data["parser"]
             if value is not UNSET and value is not None:
-                new.parser = DocumentParsingLibraryIdentifier.from_wire(value, decoding, (path, "parser"))
+                new.parser = _document_parsing_library_identifier_from_wire(value, decoding, (path, "parser"))
             else:
                 decoding.absent((path, "parser"), "ParseDocumentParserLoaded", "an object", value)
         except KeyError:
@@ -190,7 +191,7 @@ class ParseDocumentProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "progress":
@@ -234,7 +235,7 @@ class ParseDocumentResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "result":
@@ -246,7 +247,7 @@ class ParseDocumentResult(Message):
                 decoding.absent((path, "content"), "ParseDocumentResult", "a string", value)
             value = data["parser"]
             if value is not UNSET and value is not None:
-                new.parser = DocumentParsingLibraryIdentifier.from_wire(value, decoding, (path, "parser"))
+                new.parser = _document_parsing_library_identifier_from_wire(value, decoding, (path, "parser"))
             else:
                 decoding.absent((path, "parser"), "ParseDocumentResult", "an object", value)
         except KeyError:
@@ -297,6 +298,9 @@ def _encode_to_server(value: ParseDocumentToServer) -> Any:
 def _encode_to_client(value: ParseDocumentToClient) -> Any:
     return value.to_wire()
 
+
+_document_parsing_opts_from_wire: Final = DocumentParsingOpts.from_wire
+_document_parsing_library_identifier_from_wire: Final = DocumentParsingLibraryIdentifier.from_wire
 
 _PARSE_DOCUMENT_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], ParseDocumentToServer]]] = {
     "cancel": ParseDocumentCancel.from_wire,

@@ -23,6 +23,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class RetrieveCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["query"]
             if type(value) is str:
@@ -79,7 +80,7 @@ class RetrieveCreation(Message):
                 decoding.absent((path, "fileIdentifiers"), "RetrieveCreation", "an array", value)
             value = data["config"]
             if value is not UNSET and value is not None:
-                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+                new.config = _kv_config_from_wire(value, decoding, (path, "config"))
             else:
                 decoding.absent((path, "config"), "RetrieveCreation", "an object", value)
         except KeyError:
@@ -114,7 +115,7 @@ class RetrieveStop(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "stop":
@@ -168,7 +169,7 @@ class RetrieveOnFileProcessList(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "onFileProcessList":
@@ -210,7 +211,7 @@ class RetrieveOnFileProcessingStart(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "onFileProcessingStart":
@@ -256,7 +257,7 @@ class RetrieveOnFileProcessingEnd(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "onFileProcessingEnd":
@@ -304,7 +305,7 @@ class RetrieveOnFileProcessingStepStart(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "onFileProcessingStepStart":
@@ -367,7 +368,7 @@ class RetrieveOnFileProcessingStepProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "onFileProcessingStepProgress":
@@ -438,7 +439,7 @@ class RetrieveOnFileProcessingStepEnd(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "onFileProcessingStepEnd":
@@ -491,7 +492,7 @@ class RetrieveOnSearchingStart(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "onSearchingStart":
@@ -522,7 +523,7 @@ class RetrieveOnSearchingEnd(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "onSearchingEnd":
@@ -557,14 +558,14 @@ class RetrieveResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "result":
                 decoding.absent((path, "type"), "RetrieveResult", '"result"', value)
             value = data["result"]
             if value is not UNSET and value is not None:
-                new.result = InternalRetrievalResult.from_wire(value, decoding, (path, "result"))
+                new.result = _internal_retrieval_result_from_wire(value, decoding, (path, "result"))
             else:
                 decoding.absent((path, "result"), "RetrieveResult", "an object", value)
         except KeyError:
@@ -643,6 +644,9 @@ def _encode_to_server(value: RetrieveToServer) -> Any:
 def _encode_to_client(value: RetrieveToClient) -> Any:
     return value.to_wire()
 
+
+_kv_config_from_wire: Final = KvConfig.from_wire
+_internal_retrieval_result_from_wire: Final = InternalRetrievalResult.from_wire
 
 _RETRIEVE_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], RetrieveToServer]]] = {
     "stop": RetrieveStop.from_wire,

@@ -19,6 +19,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class ApplyPromptTemplateParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["specifier"]
             if value is not UNSET and value is not None:
@@ -65,12 +66,12 @@ class ApplyPromptTemplateParameter(Message):
                 decoding.absent((path, "specifier"), "ApplyPromptTemplateParameter", "an object", value)
             value = data["history"]
             if value is not UNSET and value is not None:
-                new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
+                new.history = _chat_history_data_from_wire(value, decoding, (path, "history"))
             else:
                 decoding.absent((path, "history"), "ApplyPromptTemplateParameter", "an object", value)
             value = data["predictionConfigStack"]
             if value is not UNSET and value is not None:
-                new.prediction_config_stack = KvConfigStack.from_wire(
+                new.prediction_config_stack = _kv_config_stack_from_wire(
                     value, decoding, (path, "predictionConfigStack")
                 )
             else:
@@ -79,7 +80,7 @@ class ApplyPromptTemplateParameter(Message):
                 )
             value = data["opts"]
             if value is not UNSET and value is not None:
-                new.opts = LlmApplyPromptTemplateOpts.from_wire(value, decoding, (path, "opts"))
+                new.opts = _llm_apply_prompt_template_opts_from_wire(value, decoding, (path, "opts"))
             else:
                 decoding.absent((path, "opts"), "ApplyPromptTemplateParameter", "an object", value)
         except KeyError:
@@ -124,7 +125,7 @@ class ApplyPromptTemplateResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["formatted"]
             if type(value) is str:
@@ -144,6 +145,10 @@ class ApplyPromptTemplateResult(Message):
             data["formatted"] = value
         return data
 
+
+_chat_history_data_from_wire: Final = ChatHistoryData.from_wire
+_kv_config_stack_from_wire: Final = KvConfigStack.from_wire
+_llm_apply_prompt_template_opts_from_wire: Final = LlmApplyPromptTemplateOpts.from_wire
 
 APPLY_PROMPT_TEMPLATE: Final[
     RpcDescriptor[

@@ -21,6 +21,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class CompleteRawTextCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["modelSpecifier"]
             if value is not UNSET and value is not None:
@@ -80,7 +81,7 @@ class CompleteRawTextCreation(Message):
                 decoding.absent((path, "rawPrompt"), "CompleteRawTextCreation", "a string", value)
             value = data["predictionConfigStack"]
             if value is not UNSET and value is not None:
-                new.prediction_config_stack = KvConfigStack.from_wire(
+                new.prediction_config_stack = _kv_config_stack_from_wire(
                     value, decoding, (path, "predictionConfigStack")
                 )
             else:
@@ -151,7 +152,7 @@ class CompleteRawTextCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -208,14 +209,14 @@ class CompleteRawTextFragment(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "fragment":
                 decoding.absent((path, "type"), "CompleteRawTextFragment", '"fragment"', value)
             value = data["fragment"]
             if value is not UNSET and value is not None:
-                new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
+                new.fragment = _llm_prediction_fragment_from_wire(value, decoding, (path, "fragment"))
             else:
                 decoding.absent((path, "fragment"), "CompleteRawTextFragment", "an object", value)
         except KeyError:
@@ -254,7 +255,7 @@ class CompleteRawTextPromptProcessingProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "promptProcessingProgress":
@@ -273,7 +274,7 @@ class CompleteRawTextPromptProcessingProgress(Message):
                 )
             value = data["details"]
             if value is not UNSET and value is not None:
-                new.details = PromptProcessingDetails.from_wire(value, decoding, (path, "details"))
+                new.details = _prompt_processing_details_from_wire(value, decoding, (path, "details"))
             else:
                 decoding.absent(
                     (path, "details"), "CompleteRawTextPromptProcessingProgress", "an object", value
@@ -322,29 +323,29 @@ class CompleteRawTextSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "success":
                 decoding.absent((path, "type"), "CompleteRawTextSuccess", '"success"', value)
             value = data["stats"]
             if value is not UNSET and value is not None:
-                new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
+                new.stats = _llm_prediction_stats_from_wire(value, decoding, (path, "stats"))
             else:
                 decoding.absent((path, "stats"), "CompleteRawTextSuccess", "an object", value)
             value = data["modelInfo"]
             if value is not UNSET and value is not None:
-                new.model_info = LlmInstanceInfo.from_wire(value, decoding, (path, "modelInfo"))
+                new.model_info = _llm_instance_info_from_wire(value, decoding, (path, "modelInfo"))
             else:
                 decoding.absent((path, "modelInfo"), "CompleteRawTextSuccess", "an object", value)
             value = data["loadModelConfig"]
             if value is not UNSET and value is not None:
-                new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
+                new.load_model_config = _kv_config_from_wire(value, decoding, (path, "loadModelConfig"))
             else:
                 decoding.absent((path, "loadModelConfig"), "CompleteRawTextSuccess", "an object", value)
             value = data["predictionConfig"]
             if value is not UNSET and value is not None:
-                new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
+                new.prediction_config = _kv_config_from_wire(value, decoding, (path, "predictionConfig"))
             else:
                 decoding.absent((path, "predictionConfig"), "CompleteRawTextSuccess", "an object", value)
         except KeyError:
@@ -407,6 +408,13 @@ def _encode_to_server(value: CompleteRawTextToServer) -> Any:
 def _encode_to_client(value: CompleteRawTextToClient) -> Any:
     return value.to_wire()
 
+
+_kv_config_stack_from_wire: Final = KvConfigStack.from_wire
+_llm_prediction_fragment_from_wire: Final = LlmPredictionFragment.from_wire
+_prompt_processing_details_from_wire: Final = PromptProcessingDetails.from_wire
+_llm_prediction_stats_from_wire: Final = LlmPredictionStats.from_wire
+_llm_instance_info_from_wire: Final = LlmInstanceInfo.from_wire
+_kv_config_from_wire: Final = KvConfig.from_wire
 
 _COMPLETE_RAW_TEXT_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], CompleteRawTextToServer]]] = {
     "cancel": CompleteRawTextCancel.from_wire,

@@ -19,6 +19,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class EstimateModelUsageParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["modelKey"]
             if type(value) is str:
@@ -61,7 +62,7 @@ class EstimateModelUsageParameter(Message):
                 decoding.absent((path, "modelKey"), "EstimateModelUsageParameter", "a string", value)
             value = data["loadConfigStack"]
             if value is not UNSET and value is not None:
-                new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
+                new.load_config_stack = _kv_config_stack_from_wire(value, decoding, (path, "loadConfigStack"))
             else:
                 decoding.absent((path, "loadConfigStack"), "EstimateModelUsageParameter", "an object", value)
         except KeyError:
@@ -86,6 +87,8 @@ class EstimateModelUsageParameter(Message):
             data["deviceIdentifier"] = value
         return data
 
+
+_kv_config_stack_from_wire: Final = KvConfigStack.from_wire
 
 ESTIMATE_MODEL_USAGE: Final[
     RpcDescriptor[

@@ -19,6 +19,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class GetBasePredictionConfigParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["specifier"]
             if value is not UNSET and value is not None:

@@ -18,6 +18,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class GetLoadConfigParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["specifier"]
             if value is not UNSET and value is not None:

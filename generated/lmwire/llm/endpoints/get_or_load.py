@@ -20,6 +20,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class GetOrLoadCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["identifier"]
             if type(value) is str:
@@ -75,7 +76,7 @@ class GetOrLoadCreation(Message):
                 decoding.absent((path, "identifier"), "GetOrLoadCreation", "a string", value)
             value = data["loadConfigStack"]
             if value is not UNSET and value is not None:
-                new.load_config_stack = KvConfigStack.from_wire(value, decoding, (path, "loadConfigStack"))
+                new.load_config_stack = _kv_config_stack_from_wire(value, decoding, (path, "loadConfigStack"))
             else:
                 decoding.absent((path, "loadConfigStack"), "GetOrLoadCreation", "an object", value)
         except KeyError:
@@ -128,7 +129,7 @@ class GetOrLoadCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -185,14 +186,14 @@ class GetOrLoadAlreadyLoaded(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "alreadyLoaded":
                 decoding.absent((path, "type"), "GetOrLoadAlreadyLoaded", '"alreadyLoaded"', value)
             value = data["info"]
             if value is not UNSET and value is not None:
-                new.info = LlmInstanceInfo.from_wire(value, decoding, (path, "info"))
+                new.info = _llm_instance_info_from_wire(value, decoding, (path, "info"))
             else:
                 decoding.absent((path, "info"), "GetOrLoadAlreadyLoaded", "an object", value)
         except KeyError:
@@ -231,7 +232,7 @@ class GetOrLoadStartLoading(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "startLoading":
@@ -243,7 +244,7 @@ class GetOrLoadStartLoading(Message):
                 decoding.absent((path, "identifier"), "GetOrLoadStartLoading", "a string", value)
             value = data["info"]
             if value is not UNSET and value is not None:
-                new.info = LlmInfo.from_wire(value, decoding, (path, "info"))
+                new.info = _llm_info_from_wire(value, decoding, (path, "info"))
             else:
                 decoding.absent((path, "info"), "GetOrLoadStartLoading", "an object", value)
         except KeyError:
@@ -281,7 +282,7 @@ class GetOrLoadUnloadingOtherJITModel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "unloadingOtherJITModel":
@@ -326,7 +327,7 @@ class GetOrLoadLoadProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "loadProgress":
@@ -369,14 +370,14 @@ class GetOrLoadLoadSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "loadSuccess":
                 decoding.absent((path, "type"), "GetOrLoadLoadSuccess", '"loadSuccess"', value)
             value = data["info"]
             if value is not UNSET and value is not None:
-                new.info = LlmInstanceInfo.from_wire(value, decoding, (path, "info"))
+                new.info = _llm_instance_info_from_wire(value, decoding, (path, "info"))
             else:
                 decoding.absent((path, "info"), "GetOrLoadLoadSuccess", "an object", value)
         except KeyError:
@@ -430,6 +431,10 @@ def _encode_to_server(value: GetOrLoadToServer) -> Any:
 def _encode_to_client(value: GetOrLoadToClient) -> Any:
     return value.to_wire()
 
+
+_kv_config_stack_from_wire: Final = KvConfigStack.from_wire
+_llm_instance_info_from_wire: Final = LlmInstanceInfo.from_wire
+_llm_info_from_wire: Final = LlmInfo.from_wire
 
 _GET_OR_LOAD_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], GetOrLoadToServer]]] = {
     "cancel": GetOrLoadCancel.from_wire,

@@ -23,6 +23,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class PredictCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["modelSpecifier"]
             if value is not UNSET and value is not None:
@@ -82,12 +83,12 @@ class PredictCreation(Message):
                 decoding.absent((path, "modelSpecifier"), "PredictCreation", "an object", value)
             value = data["history"]
             if value is not UNSET and value is not None:
-                new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
+                new.history = _chat_history_data_from_wire(value, decoding, (path, "history"))
             else:
                 decoding.absent((path, "history"), "PredictCreation", "an object", value)
             value = data["predictionConfigStack"]
             if value is not UNSET and value is not None:
-                new.prediction_config_stack = KvConfigStack.from_wire(
+                new.prediction_config_stack = _kv_config_stack_from_wire(
                     value, decoding, (path, "predictionConfigStack")
                 )
             else:
@@ -156,7 +157,7 @@ class PredictCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -211,14 +212,14 @@ class PredictFragment(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "fragment":
                 decoding.absent((path, "type"), "PredictFragment", '"fragment"', value)
             value = data["fragment"]
             if value is not UNSET and value is not None:
-                new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
+                new.fragment = _llm_prediction_fragment_from_wire(value, decoding, (path, "fragment"))
             else:
                 decoding.absent((path, "fragment"), "PredictFragment", "an object", value)
         except KeyError:
@@ -257,7 +258,7 @@ class PredictPromptProcessingProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "promptProcessingProgress":
@@ -271,7 +272,7 @@ class PredictPromptProcessingProgress(Message):
                 decoding.absent((path, "progress"), "PredictPromptProcessingProgress", "a number", value)
             value = data["details"]
             if value is not UNSET and value is not None:
-                new.details = PromptProcessingDetails.from_wire(value, decoding, (path, "details"))
+                new.details = _prompt_processing_details_from_wire(value, decoding, (path, "details"))
             else:
                 decoding.absent((path, "details"), "PredictPromptProcessingProgress", "an object", value)
         except KeyError:
@@ -309,7 +310,7 @@ class PredictToolCallGenerationStart(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationStart":
@@ -356,7 +357,7 @@ class PredictToolCallGenerationNameReceived(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationNameReceived":
@@ -406,7 +407,7 @@ class PredictToolCallGenerationArgumentFragmentGenerated(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationArgumentFragmentGenerated":
@@ -459,7 +460,7 @@ class PredictToolCallGenerationEnd(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationEnd":
@@ -516,7 +517,7 @@ class PredictToolCallGenerationFailed(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationFailed":
@@ -525,7 +526,7 @@ class PredictToolCallGenerationFailed(Message):
                 )
             value = data["error"]
             if value is not UNSET and value is not None:
-                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+                new.error = _serialized_lms_extended_error_from_wire(value, decoding, (path, "error"))
             else:
                 decoding.absent((path, "error"), "PredictToolCallGenerationFailed", "an object", value)
         except KeyError:
@@ -579,29 +580,29 @@ class PredictSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "success":
                 decoding.absent((path, "type"), "PredictSuccess", '"success"', value)
             value = data["stats"]
             if value is not UNSET and value is not None:
-                new.stats = LlmPredictionStats.from_wire(value, decoding, (path, "stats"))
+                new.stats = _llm_prediction_stats_from_wire(value, decoding, (path, "stats"))
             else:
                 decoding.absent((path, "stats"), "PredictSuccess", "an object", value)
             value = data["modelInfo"]
             if value is not UNSET and value is not None:
-                new.model_info = LlmInstanceInfo.from_wire(value, decoding, (path, "modelInfo"))
+                new.model_info = _llm_instance_info_from_wire(value, decoding, (path, "modelInfo"))
             else:
                 decoding.absent((path, "modelInfo"), "PredictSuccess", "an object", value)
             value = data["loadModelConfig"]
             if value is not UNSET and value is not None:
-                new.load_model_config = KvConfig.from_wire(value, decoding, (path, "loadModelConfig"))
+                new.load_model_config = _kv_config_from_wire(value, decoding, (path, "loadModelConfig"))
             else:
                 decoding.absent((path, "loadModelConfig"), "PredictSuccess", "an object", value)
             value = data["predictionConfig"]
             if value is not UNSET and value is not None:
-                new.prediction_config = KvConfig.from_wire(value, decoding, (path, "predictionConfig"))
+                new.prediction_config = _kv_config_from_wire(value, decoding, (path, "predictionConfig"))
             else:
                 decoding.absent((path, "predictionConfig"), "PredictSuccess", "an object", value)
         except KeyError:
@@ -670,6 +671,15 @@ def _encode_to_server(value: PredictToServer) -> Any:
 def _encode_to_client(value: PredictToClient) -> Any:
     return value.to_wire()
 
+
+_chat_history_data_from_wire: Final = ChatHistoryData.from_wire
+_kv_config_stack_from_wire: Final = KvConfigStack.from_wire
+_llm_prediction_fragment_from_wire: Final = LlmPredictionFragment.from_wire
+_prompt_processing_details_from_wire: Final = PromptProcessingDetails.from_wire
+_serialized_lms_extended_error_from_wire: Final = SerializedLMSExtendedError.from_wire
+_llm_prediction_stats_from_wire: Final = LlmPredictionStats.from_wire
+_llm_instance_info_from_wire: Final = LlmInstanceInfo.from_wire
+_kv_config_from_wire: Final = KvConfig.from_wire
 
 _PREDICT_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], PredictToServer]]] = {
     "cancel": PredictCancel.from_wire,

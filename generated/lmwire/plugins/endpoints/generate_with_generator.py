@@ -27,6 +27,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -71,7 +72,7 @@ class GenerateWithGeneratorCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["pluginIdentifier"]
             if type(value) is str:
@@ -96,7 +97,7 @@ class GenerateWithGeneratorCreation(Message):
                 decoding.absent((path, "tools"), "GenerateWithGeneratorCreation", "an array", value)
             value = data["history"]
             if value is not UNSET and value is not None:
-                new.history = ChatHistoryData.from_wire(value, decoding, (path, "history"))
+                new.history = _chat_history_data_from_wire(value, decoding, (path, "history"))
             else:
                 decoding.absent((path, "history"), "GenerateWithGeneratorCreation", "an object", value)
         except KeyError:
@@ -137,7 +138,7 @@ class GenerateWithGeneratorCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -195,14 +196,14 @@ class GenerateWithGeneratorFragment(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "fragment":
                 decoding.absent((path, "type"), "GenerateWithGeneratorFragment", '"fragment"', value)
             value = data["fragment"]
             if value is not UNSET and value is not None:
-                new.fragment = LlmPredictionFragment.from_wire(value, decoding, (path, "fragment"))
+                new.fragment = _llm_prediction_fragment_from_wire(value, decoding, (path, "fragment"))
             else:
                 decoding.absent((path, "fragment"), "GenerateWithGeneratorFragment", "an object", value)
         except KeyError:
@@ -241,7 +242,7 @@ class GenerateWithGeneratorPromptProcessingProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "promptProcessingProgress":
@@ -268,7 +269,7 @@ class GenerateWithGeneratorPromptProcessingProgress(Message):
                 (path, "details"), "GenerateWithGeneratorPromptProcessingProgress", "an object", value
             )
         else:
-            new.details = PromptProcessingDetails.from_wire(value, decoding, (path, "details"))
+            new.details = _prompt_processing_details_from_wire(value, decoding, (path, "details"))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("details", "progress", "type")))
         return new
@@ -303,7 +304,7 @@ class GenerateWithGeneratorToolCallGenerationStart(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationStart":
@@ -354,7 +355,7 @@ class GenerateWithGeneratorToolCallGenerationNameReceived(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationNameReceived":
@@ -407,7 +408,7 @@ class GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationArgumentFragmentGenerated":
@@ -461,7 +462,7 @@ class GenerateWithGeneratorToolCallGenerationEnd(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationEnd":
@@ -511,7 +512,7 @@ class GenerateWithGeneratorToolCallGenerationFailed(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationFailed":
@@ -547,7 +548,7 @@ class GenerateWithGeneratorSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "success":
@@ -612,6 +613,10 @@ def _encode_to_server(value: GenerateWithGeneratorToServer) -> Any:
 def _encode_to_client(value: GenerateWithGeneratorToClient) -> Any:
     return value.to_wire()
 
+
+_chat_history_data_from_wire: Final = ChatHistoryData.from_wire
+_llm_prediction_fragment_from_wire: Final = LlmPredictionFragment.from_wire
+_prompt_processing_details_from_wire: Final = PromptProcessingDetails.from_wire
 
 _GENERATE_WITH_GENERATOR_TO_SERVER: Final[
     dict[str, Callable[[Any, Decoding, Path], GenerateWithGeneratorToServer]]

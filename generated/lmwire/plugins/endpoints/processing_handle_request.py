@@ -22,6 +22,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class ProcessingHandleRequestParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["pci"]
             if type(value) is str:
@@ -103,7 +104,7 @@ class ProcessingHandleRequestResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["response"]
             if value is not UNSET and value is not None:

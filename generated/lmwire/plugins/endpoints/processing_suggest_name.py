@@ -16,6 +16,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class ProcessingSuggestNameParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["pci"]
             if type(value) is str:

@@ -19,6 +19,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ class RegisterDevelopmentPluginCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["manifest"]
             if value is not UNSET and value is not None:
-                new.manifest = PluginManifest.from_wire(value, decoding, (path, "manifest"))
+                new.manifest = _plugin_manifest_from_wire(value, decoding, (path, "manifest"))
             else:
                 decoding.absent((path, "manifest"), "RegisterDevelopmentPluginCreation", "an object", value)
         except KeyError:
@@ -82,7 +83,7 @@ class RegisterDevelopmentPluginEnd(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "end":
@@ -148,7 +149,7 @@ class RegisterDevelopmentPluginReady(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "ready":
@@ -237,6 +238,8 @@ def _encode_to_server(value: RegisterDevelopmentPluginToServer) -> Any:
 def _encode_to_client(value: RegisterDevelopmentPluginToClient) -> Any:
     return value.to_wire()
 
+
+_plugin_manifest_from_wire: Final = PluginManifest.from_wire
 
 _REGISTER_DEVELOPMENT_PLUGIN_TO_SERVER: Final[
     dict[str, Callable[[Any, Decoding, Path], RegisterDevelopmentPluginToServer]]

@@ -28,6 +28,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -68,7 +69,7 @@ class SetGeneratorComplete(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "complete":
@@ -110,7 +111,7 @@ class SetGeneratorAborted(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "aborted":
@@ -154,7 +155,7 @@ class SetGeneratorError(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "error":
@@ -166,7 +167,7 @@ class SetGeneratorError(Message):
                 decoding.absent((path, "taskId"), "SetGeneratorError", "a string", value)
             value = data["error"]
             if value is not UNSET and value is not None:
-                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+                new.error = _serialized_lms_extended_error_from_wire(value, decoding, (path, "error"))
             else:
                 decoding.absent((path, "error"), "SetGeneratorError", "an object", value)
         except KeyError:
@@ -207,7 +208,7 @@ class SetGeneratorFragmentGenerated(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "fragmentGenerated":
@@ -224,7 +225,7 @@ class SetGeneratorFragmentGenerated(Message):
                 decoding.absent((path, "content"), "SetGeneratorFragmentGenerated", "a string", value)
             value = data["opts"]
             if value is not UNSET and value is not None:
-                new.opts = LlmPredictionFragmentInputOpts.from_wire(value, decoding, (path, "opts"))
+                new.opts = _llm_prediction_fragment_input_opts_from_wire(value, decoding, (path, "opts"))
             else:
                 decoding.absent((path, "opts"), "SetGeneratorFragmentGenerated", "an object", value)
         except KeyError:
@@ -269,7 +270,7 @@ class SetGeneratorToolCallGenerationStarted(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationStarted":
@@ -329,7 +330,7 @@ class SetGeneratorToolCallGenerationNameReceived(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationNameReceived":
@@ -393,7 +394,7 @@ class SetGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationArgumentFragmentGenerated":
@@ -461,7 +462,7 @@ class SetGeneratorToolCallGenerationEnded(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationEnded":
@@ -520,7 +521,7 @@ class SetGeneratorToolCallGenerationFailed(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallGenerationFailed":
@@ -537,7 +538,7 @@ class SetGeneratorToolCallGenerationFailed(Message):
                 decoding.absent((path, "taskId"), "SetGeneratorToolCallGenerationFailed", "a string", value)
             value = data["error"]
             if value is not UNSET and value is not None:
-                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+                new.error = _serialized_lms_extended_error_from_wire(value, decoding, (path, "error"))
             else:
                 decoding.absent((path, "error"), "SetGeneratorToolCallGenerationFailed", "an object", value)
         except KeyError:
@@ -616,7 +617,7 @@ class SetGeneratorGenerate(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "generate":
@@ -628,17 +629,17 @@ class SetGeneratorGenerate(Message):
                 decoding.absent((path, "taskId"), "SetGeneratorGenerate", "a string", value)
             value = data["input"]
             if value is not UNSET and value is not None:
-                new.input = ChatHistoryData.from_wire(value, decoding, (path, "input"))
+                new.input = _chat_history_data_from_wire(value, decoding, (path, "input"))
             else:
                 decoding.absent((path, "input"), "SetGeneratorGenerate", "an object", value)
             value = data["pluginConfig"]
             if value is not UNSET and value is not None:
-                new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
+                new.plugin_config = _kv_config_from_wire(value, decoding, (path, "pluginConfig"))
             else:
                 decoding.absent((path, "pluginConfig"), "SetGeneratorGenerate", "an object", value)
             value = data["globalPluginConfig"]
             if value is not UNSET and value is not None:
-                new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
+                new.global_plugin_config = _kv_config_from_wire(value, decoding, (path, "globalPluginConfig"))
             else:
                 decoding.absent((path, "globalPluginConfig"), "SetGeneratorGenerate", "an object", value)
             value = data["toolDefinitions"]
@@ -724,7 +725,7 @@ class SetGeneratorAbort(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "abort":
@@ -784,6 +785,11 @@ def _encode_to_server(value: SetGeneratorToServer) -> Any:
 def _encode_to_client(value: SetGeneratorToClient) -> Any:
     return value.to_wire()
 
+
+_serialized_lms_extended_error_from_wire: Final = SerializedLMSExtendedError.from_wire
+_llm_prediction_fragment_input_opts_from_wire: Final = LlmPredictionFragmentInputOpts.from_wire
+_chat_history_data_from_wire: Final = ChatHistoryData.from_wire
+_kv_config_from_wire: Final = KvConfig.from_wire
 
 _SET_GENERATOR_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], SetGeneratorToServer]]] = {
     "complete": SetGeneratorComplete.from_wire,

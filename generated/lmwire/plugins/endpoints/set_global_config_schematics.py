@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ class SetGlobalConfigSchematicsParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["schematics"]
             if value is not UNSET and value is not None:
-                new.schematics = SerializedKVConfigSchematics.from_wire(value, decoding, (path, "schematics"))
+                new.schematics = _serialized_kv_config_schematics_from_wire(
+                    value, decoding, (path, "schematics")
+                )
             else:
                 decoding.absent(
                     (path, "schematics"), "SetGlobalConfigSchematicsParameter", "an object", value
@@ -65,6 +68,8 @@ class SetGlobalConfigSchematicsParameter(Message):
             data["schematics"] = value.to_wire()
         return data
 
+
+_serialized_kv_config_schematics_from_wire: Final = SerializedKVConfigSchematics.from_wire
 
 SET_GLOBAL_CONFIG_SCHEMATICS: Final[
     RpcDescriptor[

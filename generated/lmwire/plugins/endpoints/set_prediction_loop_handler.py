@@ -20,6 +20,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
     encode_list,
 )
 
@@ -56,7 +57,7 @@ class SetPredictionLoopHandlerComplete(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "complete":
@@ -100,7 +101,7 @@ class SetPredictionLoopHandlerAborted(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "aborted":
@@ -144,7 +145,7 @@ class SetPredictionLoopHandlerError(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "error":
@@ -156,7 +157,7 @@ class SetPredictionLoopHandlerError(Message):
                 decoding.absent((path, "taskId"), "SetPredictionLoopHandlerError", "a string", value)
             value = data["error"]
             if value is not UNSET and value is not None:
-                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+                new.error = _serialized_lms_extended_error_from_wire(value, decoding, (path, "error"))
             else:
                 decoding.absent((path, "error"), "SetPredictionLoopHandlerError", "an object", value)
         except KeyError:
@@ -237,7 +238,7 @@ class SetPredictionLoopHandlerHandlePredictionLoop(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "handlePredictionLoop":
@@ -256,21 +257,21 @@ class SetPredictionLoopHandlerHandlePredictionLoop(Message):
                 )
             value = data["config"]
             if value is not UNSET and value is not None:
-                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+                new.config = _kv_config_from_wire(value, decoding, (path, "config"))
             else:
                 decoding.absent(
                     (path, "config"), "SetPredictionLoopHandlerHandlePredictionLoop", "an object", value
                 )
             value = data["pluginConfig"]
             if value is not UNSET and value is not None:
-                new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
+                new.plugin_config = _kv_config_from_wire(value, decoding, (path, "pluginConfig"))
             else:
                 decoding.absent(
                     (path, "pluginConfig"), "SetPredictionLoopHandlerHandlePredictionLoop", "an object", value
                 )
             value = data["globalPluginConfig"]
             if value is not UNSET and value is not None:
-                new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
+                new.global_plugin_config = _kv_config_from_wire(value, decoding, (path, "globalPluginConfig"))
             else:
                 decoding.absent(
                     (path, "globalPluginConfig"),
@@ -393,7 +394,7 @@ class SetPredictionLoopHandlerAbort(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "abort":
@@ -459,6 +460,9 @@ def _encode_to_server(value: SetPredictionLoopHandlerToServer) -> Any:
 def _encode_to_client(value: SetPredictionLoopHandlerToClient) -> Any:
     return value.to_wire()
 
+
+_serialized_lms_extended_error_from_wire: Final = SerializedLMSExtendedError.from_wire
+_kv_config_from_wire: Final = KvConfig.from_wire
 
 _SET_PREDICTION_LOOP_HANDLER_TO_SERVER: Final[
     dict[str, Callable[[Any, Decoding, Path], SetPredictionLoopHandlerToServer]]

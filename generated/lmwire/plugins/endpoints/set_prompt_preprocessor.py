@@ -21,6 +21,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
     encode_list,
 )
 
@@ -57,7 +58,7 @@ class SetPromptPreprocessorComplete(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "complete":
@@ -106,7 +107,7 @@ class SetPromptPreprocessorAborted(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "aborted":
@@ -150,7 +151,7 @@ class SetPromptPreprocessorError(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "error":
@@ -162,7 +163,7 @@ class SetPromptPreprocessorError(Message):
                 decoding.absent((path, "taskId"), "SetPromptPreprocessorError", "a string", value)
             value = data["error"]
             if value is not UNSET and value is not None:
-                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+                new.error = _serialized_lms_extended_error_from_wire(value, decoding, (path, "error"))
             else:
                 decoding.absent((path, "error"), "SetPromptPreprocessorError", "an object", value)
         except KeyError:
@@ -242,7 +243,7 @@ class SetPromptPreprocessorPreprocess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "preprocess":
@@ -259,17 +260,17 @@ class SetPromptPreprocessorPreprocess(Message):
                 decoding.absent((path, "input"), "SetPromptPreprocessorPreprocess", "an object", value)
             value = data["config"]
             if value is not UNSET and value is not None:
-                new.config = KvConfig.from_wire(value, decoding, (path, "config"))
+                new.config = _kv_config_from_wire(value, decoding, (path, "config"))
             else:
                 decoding.absent((path, "config"), "SetPromptPreprocessorPreprocess", "an object", value)
             value = data["pluginConfig"]
             if value is not UNSET and value is not None:
-                new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
+                new.plugin_config = _kv_config_from_wire(value, decoding, (path, "pluginConfig"))
             else:
                 decoding.absent((path, "pluginConfig"), "SetPromptPreprocessorPreprocess", "an object", value)
             value = data["globalPluginConfig"]
             if value is not UNSET and value is not None:
-                new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
+                new.global_plugin_config = _kv_config_from_wire(value, decoding, (path, "globalPluginConfig"))
             else:
                 decoding.absent(
                     (path, "globalPluginConfig"), "SetPromptPreprocessorPreprocess", "an object", value
@@ -386,7 +387,7 @@ class SetPromptPreprocessorAbort(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "abort":
@@ -452,6 +453,9 @@ def _encode_to_server(value: SetPromptPreprocessorToServer) -> Any:
 def _encode_to_client(value: SetPromptPreprocessorToClient) -> Any:
     return value.to_wire()
 
+
+_serialized_lms_extended_error_from_wire: Final = SerializedLMSExtendedError.from_wire
+_kv_config_from_wire: Final = KvConfig.from_wire
 
 _SET_PROMPT_PREPROCESSOR_TO_SERVER: Final[
     dict[str, Callable[[Any, Decoding, Path], SetPromptPreprocessorToServer]]

@@ -20,6 +20,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
     encode_list,
 )
 
@@ -63,7 +64,7 @@ class SetToolsProviderSessionInitialized(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "sessionInitialized":
@@ -122,7 +123,7 @@ class SetToolsProviderSessionInitializationFailed(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "sessionInitializationFailed":
@@ -141,7 +142,7 @@ class SetToolsProviderSessionInitializationFailed(Message):
                 )
             value = data["error"]
             if value is not UNSET and value is not None:
-                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+                new.error = _serialized_lms_extended_error_from_wire(value, decoding, (path, "error"))
             else:
                 decoding.absent(
                     (path, "error"), "SetToolsProviderSessionInitializationFailed", "an object", value
@@ -186,7 +187,7 @@ class SetToolsProviderToolCallComplete(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallComplete":
@@ -250,7 +251,7 @@ class SetToolsProviderToolCallError(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallError":
@@ -267,7 +268,7 @@ class SetToolsProviderToolCallError(Message):
                 decoding.absent((path, "callId"), "SetToolsProviderToolCallError", "a string", value)
             value = data["error"]
             if value is not UNSET and value is not None:
-                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+                new.error = _serialized_lms_extended_error_from_wire(value, decoding, (path, "error"))
             else:
                 decoding.absent((path, "error"), "SetToolsProviderToolCallError", "an object", value)
         except KeyError:
@@ -314,7 +315,7 @@ class SetToolsProviderToolCallStatus(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallStatus":
@@ -376,7 +377,7 @@ class SetToolsProviderToolCallWarn(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallWarn":
@@ -469,19 +470,19 @@ class SetToolsProviderInitSession(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "initSession":
                 decoding.absent((path, "type"), "SetToolsProviderInitSession", '"initSession"', value)
             value = data["pluginConfig"]
             if value is not UNSET and value is not None:
-                new.plugin_config = KvConfig.from_wire(value, decoding, (path, "pluginConfig"))
+                new.plugin_config = _kv_config_from_wire(value, decoding, (path, "pluginConfig"))
             else:
                 decoding.absent((path, "pluginConfig"), "SetToolsProviderInitSession", "an object", value)
             value = data["globalPluginConfig"]
             if value is not UNSET and value is not None:
-                new.global_plugin_config = KvConfig.from_wire(value, decoding, (path, "globalPluginConfig"))
+                new.global_plugin_config = _kv_config_from_wire(value, decoding, (path, "globalPluginConfig"))
             else:
                 decoding.absent(
                     (path, "globalPluginConfig"), "SetToolsProviderInitSession", "an object", value
@@ -550,7 +551,7 @@ class SetToolsProviderDiscardSession(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "discardSession":
@@ -598,7 +599,7 @@ class SetToolsProviderCallTool(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "callTool":
@@ -669,7 +670,7 @@ class SetToolsProviderAbortToolCall(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "abortToolCall":
@@ -742,6 +743,9 @@ def _encode_to_server(value: SetToolsProviderToServer) -> Any:
 def _encode_to_client(value: SetToolsProviderToClient) -> Any:
     return value.to_wire()
 
+
+_serialized_lms_extended_error_from_wire: Final = SerializedLMSExtendedError.from_wire
+_kv_config_from_wire: Final = KvConfig.from_wire
 
 _SET_TOOLS_PROVIDER_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], SetToolsProviderToServer]]] = {
     "sessionInitialized": SetToolsProviderSessionInitialized.from_wire,

@@ -20,6 +20,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
     encode_list,
 )
 
@@ -59,7 +60,7 @@ class StartToolUseSessionCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["pluginIdentifier"]
             if type(value) is str:
@@ -113,7 +114,7 @@ class StartToolUseSessionCallTool(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "callTool":
@@ -173,7 +174,7 @@ class StartToolUseSessionAbortToolCall(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "abortToolCall":
@@ -213,7 +214,7 @@ class StartToolUseSessionDiscardSession(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "discardSession":
@@ -280,7 +281,7 @@ class StartToolUseSessionSessionReady(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "sessionReady":
@@ -328,7 +329,7 @@ class StartToolUseSessionToolCallComplete(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallComplete":
@@ -383,7 +384,7 @@ class StartToolUseSessionToolCallError(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallError":
@@ -395,7 +396,7 @@ class StartToolUseSessionToolCallError(Message):
                 decoding.absent((path, "callId"), "StartToolUseSessionToolCallError", "a number", value)
             value = data["error"]
             if value is not UNSET and value is not None:
-                new.error = SerializedLMSExtendedError.from_wire(value, decoding, (path, "error"))
+                new.error = _serialized_lms_extended_error_from_wire(value, decoding, (path, "error"))
             else:
                 decoding.absent((path, "error"), "StartToolUseSessionToolCallError", "an object", value)
         except KeyError:
@@ -436,7 +437,7 @@ class StartToolUseSessionToolCallStatus(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallStatus":
@@ -491,7 +492,7 @@ class StartToolUseSessionToolCallWarn(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "toolCallWarn":
@@ -567,6 +568,8 @@ def _encode_to_server(value: StartToolUseSessionToServer) -> Any:
 def _encode_to_client(value: StartToolUseSessionToClient) -> Any:
     return value.to_wire()
 
+
+_serialized_lms_extended_error_from_wire: Final = SerializedLMSExtendedError.from_wire
 
 _START_TOOL_USE_SESSION_TO_SERVER: Final[
     dict[str, Callable[[Any, Decoding, Path], StartToolUseSessionToServer]]

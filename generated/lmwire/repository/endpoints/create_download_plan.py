@@ -26,6 +26,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -74,7 +75,7 @@ class CreateDownloadPlanCreationTargetArtifact(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "artifact":
@@ -135,7 +136,7 @@ class CreateDownloadPlanCreationTargetModel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "model":
@@ -204,7 +205,7 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "fileName":
@@ -258,7 +259,7 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "quantName":
@@ -342,7 +343,7 @@ class CreateDownloadPlanCreationOpts(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         value = data.get("resolutionPreference", UNSET)
         if value is UNSET:
             new.resolution_preference = UNSET
@@ -398,7 +399,7 @@ class CreateDownloadPlanCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["target"]
             if value is not UNSET and value is not None:
@@ -413,7 +414,7 @@ class CreateDownloadPlanCreation(Message):
         elif value is None:
             new.opts = decoding.unset((path, "opts"), "CreateDownloadPlanCreation", "an object", value)
         else:
-            new.opts = CreateDownloadPlanCreationOpts.from_wire(value, decoding, (path, "opts"))
+            new.opts = _create_download_plan_creation_opts_from_wire(value, decoding, (path, "opts"))
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("opts", "target")))
         return new
@@ -442,7 +443,7 @@ class CreateDownloadPlanCancelDownload(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancelDownload":
@@ -483,7 +484,7 @@ class CreateDownloadPlanSetSelectedDownloadOptionIndex(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "setSelectedDownloadOptionIndex":
@@ -571,7 +572,7 @@ class CreateDownloadPlanCommit(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "commit":
@@ -604,7 +605,7 @@ class CreateDownloadPlanCancelPlan(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancelPlan":
@@ -670,14 +671,14 @@ class CreateDownloadPlanPlanUpdated(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "planUpdated":
                 decoding.absent((path, "type"), "CreateDownloadPlanPlanUpdated", '"planUpdated"', value)
             value = data["plan"]
             if value is not UNSET and value is not None:
-                new.plan = ArtifactDownloadPlan.from_wire(value, decoding, (path, "plan"))
+                new.plan = _artifact_download_plan_from_wire(value, decoding, (path, "plan"))
             else:
                 decoding.absent((path, "plan"), "CreateDownloadPlanPlanUpdated", "an object", value)
         except KeyError:
@@ -714,14 +715,14 @@ class CreateDownloadPlanPlanReady(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "planReady":
                 decoding.absent((path, "type"), "CreateDownloadPlanPlanReady", '"planReady"', value)
             value = data["plan"]
             if value is not UNSET and value is not None:
-                new.plan = ArtifactDownloadPlan.from_wire(value, decoding, (path, "plan"))
+                new.plan = _artifact_download_plan_from_wire(value, decoding, (path, "plan"))
             else:
                 decoding.absent((path, "plan"), "CreateDownloadPlanPlanReady", "an object", value)
         except KeyError:
@@ -758,7 +759,7 @@ class CreateDownloadPlanDownloadProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "downloadProgress":
@@ -767,7 +768,7 @@ class CreateDownloadPlanDownloadProgress(Message):
                 )
             value = data["update"]
             if value is not UNSET and value is not None:
-                new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
+                new.update = _download_progress_update_from_wire(value, decoding, (path, "update"))
             else:
                 decoding.absent((path, "update"), "CreateDownloadPlanDownloadProgress", "an object", value)
         except KeyError:
@@ -800,7 +801,7 @@ class CreateDownloadPlanStartFinalizing(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "startFinalizing":
@@ -833,7 +834,7 @@ class CreateDownloadPlanSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "success":
@@ -918,6 +919,10 @@ def _encode_to_server(value: CreateDownloadPlanToServer) -> Any:
 def _encode_to_client(value: CreateDownloadPlanToClient) -> Any:
     return value.to_wire()
 
+
+_create_download_plan_creation_opts_from_wire: Final = CreateDownloadPlanCreationOpts.from_wire
+_artifact_download_plan_from_wire: Final = ArtifactDownloadPlan.from_wire
+_download_progress_update_from_wire: Final = DownloadProgressUpdate.from_wire
 
 _CREATE_DOWNLOAD_PLAN_CREATION_TARGET: Final[
     dict[str, Callable[[Any, Decoding, Path], CreateDownloadPlanCreationTarget]]

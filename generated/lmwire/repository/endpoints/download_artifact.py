@@ -19,6 +19,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class DownloadArtifactCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["artifactOwner"]
             if type(value) is str:
@@ -129,7 +130,7 @@ class DownloadArtifactCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -187,7 +188,7 @@ class DownloadArtifactDownloadProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "downloadProgress":
@@ -196,7 +197,7 @@ class DownloadArtifactDownloadProgress(Message):
                 )
             value = data["update"]
             if value is not UNSET and value is not None:
-                new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
+                new.update = _download_progress_update_from_wire(value, decoding, (path, "update"))
             else:
                 decoding.absent((path, "update"), "DownloadArtifactDownloadProgress", "an object", value)
         except KeyError:
@@ -229,7 +230,7 @@ class DownloadArtifactStartFinalizing(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "startFinalizing":
@@ -260,7 +261,7 @@ class DownloadArtifactSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "success":
@@ -309,6 +310,8 @@ def _encode_to_server(value: DownloadArtifactToServer) -> Any:
 def _encode_to_client(value: DownloadArtifactToClient) -> Any:
     return value.to_wire()
 
+
+_download_progress_update_from_wire: Final = DownloadProgressUpdate.from_wire
 
 _DOWNLOAD_ARTIFACT_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], DownloadArtifactToServer]]] = {
     "cancel": DownloadArtifactCancel.from_wire,

@@ -18,6 +18,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class DownloadModelCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["downloadIdentifier"]
             if type(value) is str:
@@ -83,7 +84,7 @@ class DownloadModelCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -141,14 +142,14 @@ class DownloadModelDownloadProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "downloadProgress":
                 decoding.absent((path, "type"), "DownloadModelDownloadProgress", '"downloadProgress"', value)
             value = data["update"]
             if value is not UNSET and value is not None:
-                new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
+                new.update = _download_progress_update_from_wire(value, decoding, (path, "update"))
             else:
                 decoding.absent((path, "update"), "DownloadModelDownloadProgress", "an object", value)
         except KeyError:
@@ -181,7 +182,7 @@ class DownloadModelStartFinalizing(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "startFinalizing":
@@ -216,7 +217,7 @@ class DownloadModelSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "success":
@@ -272,6 +273,8 @@ def _encode_to_server(value: DownloadModelToServer) -> Any:
 def _encode_to_client(value: DownloadModelToClient) -> Any:
     return value.to_wire()
 
+
+_download_progress_update_from_wire: Final = DownloadProgressUpdate.from_wire
 
 _DOWNLOAD_MODEL_TO_SERVER: Final[dict[str, Callable[[Any, Decoding, Path], DownloadModelToServer]]] = {
     "cancel": DownloadModelCancel.from_wire,

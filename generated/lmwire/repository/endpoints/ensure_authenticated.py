@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class EnsureAuthenticatedAuthenticationCode(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "authenticationCode":
@@ -114,7 +115,7 @@ class EnsureAuthenticatedAuthenticated(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "authenticated":

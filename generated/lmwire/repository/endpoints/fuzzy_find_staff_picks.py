@@ -19,6 +19,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -52,7 +53,7 @@ class FuzzyFindStaffPicksParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         value = data.get("searchTerm", UNSET)
         if value is UNSET or type(value) is str:
             new.search_term = value
@@ -123,7 +124,7 @@ class FuzzyFindStaffPicksResultResultsItem(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["owner"]
             if type(value) is str:
@@ -222,7 +223,7 @@ class FuzzyFindStaffPicksResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["results"]
             if value is not UNSET and value is not None:

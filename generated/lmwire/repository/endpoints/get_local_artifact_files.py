@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class GetLocalArtifactFilesParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["path"]
             if type(value) is str:
@@ -80,11 +81,11 @@ class GetLocalArtifactFilesResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["fileList"]
             if value is not UNSET and value is not None:
-                new.file_list = LocalArtifactFileList.from_wire(value, decoding, (path, "fileList"))
+                new.file_list = _local_artifact_file_list_from_wire(value, decoding, (path, "fileList"))
             else:
                 decoding.absent((path, "fileList"), "GetLocalArtifactFilesResult", "an object", value)
         except KeyError:
@@ -100,6 +101,8 @@ class GetLocalArtifactFilesResult(Message):
             data["fileList"] = value.to_wire()
         return data
 
+
+_local_artifact_file_list_from_wire: Final = LocalArtifactFileList.from_wire
 
 GET_LOCAL_ARTIFACT_FILES: Final[
     RpcDescriptor[

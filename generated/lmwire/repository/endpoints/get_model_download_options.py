@@ -21,6 +21,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
     encode_list,
 )
 
@@ -49,7 +50,7 @@ class GetModelDownloadOptionsParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["modelSearchResultIdentifier"]
             if value is not UNSET and value is not None:
@@ -92,7 +93,7 @@ class GetModelDownloadOptionsResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["results"]
             if value is not UNSET and value is not None:

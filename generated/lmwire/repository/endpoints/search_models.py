@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
     encode_list,
 )
 
@@ -45,11 +46,11 @@ class SearchModelsParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["opts"]
             if value is not UNSET and value is not None:
-                new.opts = ModelSearchOpts.from_wire(value, decoding, (path, "opts"))
+                new.opts = _model_search_opts_from_wire(value, decoding, (path, "opts"))
             else:
                 decoding.absent((path, "opts"), "SearchModelsParameter", "an object", value)
         except KeyError:
@@ -81,7 +82,7 @@ class SearchModelsResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["results"]
             if value is not UNSET and value is not None:
@@ -113,6 +114,8 @@ def _decode_array_of_model_search_result_entry_data(
         ModelSearchResultEntryData.from_wire(item, decoding, (path, index)) for index, item in enumerate(data)
     ]
 
+
+_model_search_opts_from_wire: Final = ModelSearchOpts.from_wire
 
 SEARCH_MODELS: Final[
     RpcDescriptor[

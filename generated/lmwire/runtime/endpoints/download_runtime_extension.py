@@ -18,6 +18,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unknown,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class DownloadRuntimeExtensionCreation(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["name"]
             if type(value) is str:
@@ -107,7 +108,7 @@ class DownloadRuntimeExtensionCancel(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "cancel":
@@ -167,7 +168,7 @@ class DownloadRuntimeExtensionDownloadProgress(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "downloadProgress":
@@ -176,7 +177,7 @@ class DownloadRuntimeExtensionDownloadProgress(Message):
                 )
             value = data["update"]
             if value is not UNSET and value is not None:
-                new.update = DownloadProgressUpdate.from_wire(value, decoding, (path, "update"))
+                new.update = _download_progress_update_from_wire(value, decoding, (path, "update"))
             else:
                 decoding.absent(
                     (path, "update"), "DownloadRuntimeExtensionDownloadProgress", "an object", value
@@ -211,7 +212,7 @@ class DownloadRuntimeExtensionStartFinalizing(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "startFinalizing":
@@ -246,7 +247,7 @@ class DownloadRuntimeExtensionSuccess(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["type"]
             if value != "success":
@@ -300,6 +301,8 @@ def _encode_to_server(value: DownloadRuntimeExtensionToServer) -> Any:
 def _encode_to_client(value: DownloadRuntimeExtensionToClient) -> Any:
     return value.to_wire()
 
+
+_download_progress_update_from_wire: Final = DownloadProgressUpdate.from_wire
 
 _DOWNLOAD_RUNTIME_EXTENSION_TO_SERVER: Final[
     dict[str, Callable[[Any, Decoding, Path], DownloadRuntimeExtensionToServer]]

@@ -18,6 +18,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unset,
+    blank,
     encode_list,
 )
 
@@ -50,7 +51,7 @@ class SearchRuntimeExtensionsParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["query"]
             if type(value) is str:
@@ -108,7 +109,7 @@ class SearchRuntimeExtensionsResult(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["extensions"]
             if value is not UNSET and value is not None:

@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class SelectEngineParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["engine"]
             if value is not UNSET and value is not None:
-                new.engine = RuntimeExtensionSpecifier.from_wire(value, decoding, (path, "engine"))
+                new.engine = _runtime_extension_specifier_from_wire(value, decoding, (path, "engine"))
             else:
                 decoding.absent((path, "engine"), "SelectEngineParameter", "an object", value)
             value = data["modelFormatName"]
@@ -76,6 +77,8 @@ class SelectEngineParameter(Message):
             data["modelFormatName"] = value
         return data
 
+
+_runtime_extension_specifier_from_wire: Final = RuntimeExtensionSpecifier.from_wire
 
 SELECT_ENGINE: Final[
     RpcDescriptor[

@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     Decoding,
     Path,
     Unset,
+    blank,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class NotifyParameter(Message):
         """Decode parsed JSON; ``Decoding`` says what deviations do, the worst of them is a DecodeError."""
         if type(data) is not dict:
             decoding.deviation(path, "an object", data)
-        new = object.__new__(cls)
+        new = blank(cls)
         try:
             value = data["title"]
             if type(value) is str:
