@@ -5,25 +5,14 @@ from __future__ import annotations
 import statistics
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import report
-from benchmarks.figures import FIGURES, Figure
+from benchmarks.figures import FIGURES
 from benchmarks.running import PEERS, blast_server, run_peer, unavailable
-
-
-def _scaled(figure: Figure, quick: bool) -> tuple[dict[str, Any], int]:
-    """Return options and rounds; a quick run shows that everything works, not how fast."""
-    options = dict(figure.options)
-    if quick:
-        for name, least in (("count", 200), ("runs", 2), ("rounds", 1), ("streams", 1)):
-            if name in options:
-                options[name] = max(least, options[name] // 50)
-    return options, 1 if quick else figure.rounds
 
 
 def measure(names: list[str], host: str, *, quick: bool, progress: Progress) -> dict[str, dict[str, float]]:
@@ -34,11 +23,11 @@ def measure(names: list[str], host: str, *, quick: bool, progress: Progress) -> 
     measured = {}
     for name in progress.track(names, description="measuring"):
         figure = FIGURES[name]
-        options, rounds = _scaled(figure, quick)
         peers = {peer: scenario for peer, scenario in figure.scenarios.items() if peer not in absent}
         numbers: dict[str, list[float]] = {peer: [] for peer in peers}
-        for _ in range(rounds):
+        for _ in range(1 if quick else figure.rounds):
             for peer, scenario in peers.items():
+                options = figure.options_of(peer, quick=quick)
                 numbers[peer].append(figure.reading(run_peer(peer, scenario, host, options), options))
         measured[name] = {peer: statistics.median(all_of) for peer, all_of in numbers.items()}
     return measured

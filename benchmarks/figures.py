@@ -37,6 +37,7 @@ class Figure:
         unit: Of the number.
         scenarios: For each peer the scenario that it runs.
         options: The scenario's options.
+        shorter: Options of peers for whom these would take minutes.
         reading: Makes the number of what a scenario printed.
         goals: How far lmwire should reach.
         limit: What lmwire's number should not exceed.
@@ -47,10 +48,19 @@ class Figure:
     unit: str
     scenarios: Mapping[str, str]
     options: Mapping[str, Any] = attrs.field(factory=dict)
+    shorter: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     reading: Reading
     goals: Sequence[Goal] = ()
     limit: float | None = None
     rounds: int = 3
+
+    def options_of(self, peer: str, *, quick: bool) -> dict[str, Any]:
+        """Return the options with which a peer is run; a quick run shows that everything works, not how fast."""
+        options = {**self.options, **self.shorter.get(peer, {})}
+        least = {"count": 200, "runs": 2, "rounds": 1, "streams": 1} if quick else {}
+        return options | {
+            name: max(at_least, options[name] // 50) for name, at_least in least.items() if name in options
+        }
 
 
 def _each(samples: Any, count: float) -> float:
@@ -92,6 +102,7 @@ def _same(scenario: str, *peers: str) -> dict[str, str]:
 
 _NODE: Final = {"node-1.5.0": "stream-async", "node-2.0.0": "stream-async"}
 _STREAM: Final = {"count": 100_000, "runs": 5}
+_SHORTER_STREAM: Final = {"count": 10_000, "runs": 3}
 _PACED: Final = {"count": 1500, "seconds": 0.002}
 _CALLS: Final = {"count": 2000, "runs": 5}
 
@@ -116,6 +127,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
         unit="us",
         scenarios={**_same("stream", "lmwire", "lmstudio", "floor"), **_NODE},
         options=_STREAM,
+        shorter={"lmstudio": _SHORTER_STREAM},
         reading=_per_fragment,
         goals=[Goal("lmstudio", 25), Goal("floor", 0.7), Goal("node-1.5.0", 0.9), Goal("node-2.0.0", 0.9)],
     ),
@@ -124,6 +136,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
         unit="us",
         scenarios={**_same("stream-async", "lmwire", "lmstudio", "floor"), **_NODE},
         options=_STREAM,
+        shorter={"lmstudio": _SHORTER_STREAM},
         reading=_per_fragment,
         goals=[Goal("lmstudio", 9), Goal("floor", 0.7), Goal("node-1.5.0", 0.9), Goal("node-2.0.0", 0.9)],
     ),
