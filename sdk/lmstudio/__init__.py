@@ -5,8 +5,8 @@
 >>> for content_fragment in llm.complete_stream("My name is"):
 ...     print(content_fragment, end="", flush=True)
 
-The module-level functions share one default client, made on first use. What this package does not have yet (chat,
-agents, embedding, files) raises an AttributeError that says so; the official ``lmstudio`` has it.
+The module-level functions share one default client, made on first use. What this package does not have yet (agents,
+files, plugins) raises an AttributeError that says so; the official ``lmstudio`` has it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from lmstudio._clients import (
 )
 from lmstudio._default import (
     configure_default_client,
+    embedding_model,
     find_default_local_api_host,
     get_default_client,
     is_valid_api_host,
@@ -31,7 +32,13 @@ from lmstudio._default import (
     list_loaded_models,
     llm,
 )
-from lmstudio._downloads import AsyncDownloadedLlm, DownloadedLlm
+from lmstudio._downloads import (
+    AsyncDownloadedEmbeddingModel,
+    AsyncDownloadedLlm,
+    DownloadedEmbeddingModel,
+    DownloadedLlm,
+)
+from lmstudio._embedding import AsyncEmbeddingModel, EmbeddingModel
 from lmstudio._later import LATER_NAMES, refuse
 from lmstudio._timeouts import get_sync_api_timeout, set_sync_api_timeout
 from lmstudio._types import (
@@ -39,7 +46,6 @@ from lmstudio._types import (
     AnyDownloadedModel,
     AnyLoadConfig,
     AnyModelSpecifier,
-    AssistantResponse,
     DictObject,
     DictSchema,
     ModelInfo,
@@ -74,6 +80,29 @@ from lmstudio.exceptions import (
     SerializedLMSExtendedError,
     ValidationError,
 )
+from lmstudio.history import (
+    AnyChatMessage,
+    AnyChatMessageDict,
+    AssistantResponse,
+    AssistantResponseContent,
+    Chat,
+    ChatHistoryData,
+    ChatHistoryDataDict,
+    FileHandle,
+    FileHandleDict,
+    FileHandleInput,
+    FileType,
+    SystemPrompt,
+    SystemPromptContent,
+    TextData,
+    TextDataDict,
+    ToolCallRequest,
+    ToolCallResultData,
+    ToolResultMessage,
+    UserMessage,
+    UserMessageContent,
+    UserMessageDict,
+)
 from lmwire import BaseModel
 from lmwire.config import (
     EmbeddingLoadModelConfig,
@@ -93,25 +122,39 @@ from lmwire.llm import (
 )
 
 __all__ = [
-    "LLM",
     "AnyAsyncDownloadedModel",
+    "AnyChatMessage",
+    "AnyChatMessageDict",
     "AnyDownloadedModel",
     "AnyLoadConfig",
     "AnyModelSpecifier",
     "AssistantResponse",
+    "AssistantResponseContent",
     "AsyncClient",
+    "AsyncDownloadedEmbeddingModel",
     "AsyncDownloadedLlm",
+    "AsyncEmbeddingModel",
     "AsyncLLM",
     "AsyncPredictionStream",
     "BaseModel",
+    "Chat",
+    "ChatHistoryData",
+    "ChatHistoryDataDict",
     "Client",
     "DictObject",
     "DictSchema",
+    "DownloadedEmbeddingModel",
     "DownloadedLlm",
     "EmbeddingLoadModelConfig",
     "EmbeddingLoadModelConfigDict",
+    "EmbeddingModel",
     "EmbeddingModelInfo",
     "EmbeddingModelInstanceInfo",
+    "FileHandle",
+    "FileHandleDict",
+    "FileHandleInput",
+    "FileType",
+    "LLM",
     "LMStudioCancelledError",
     "LMStudioChannelClosedError",
     "LMStudioClientError",
@@ -151,8 +194,19 @@ __all__ = [
     "ResponseSchema",
     "SerializedLMSExtendedError",
     "SyncModelHandle",
+    "SystemPrompt",
+    "SystemPromptContent",
+    "TextData",
+    "TextDataDict",
+    "ToolCallRequest",
+    "ToolCallResultData",
+    "ToolResultMessage",
+    "UserMessage",
+    "UserMessageContent",
+    "UserMessageDict",
     "ValidationError",
     "configure_default_client",
+    "embedding_model",
     "find_default_local_api_host",
     "get_default_client",
     "get_sync_api_timeout",

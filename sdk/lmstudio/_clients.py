@@ -9,17 +9,29 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import lmwire
 from lmstudio import _timeouts
 from lmstudio._absence import with_none
-from lmstudio._downloads import AsyncDownloadedLlm, DownloadedLlm, check_namespace
-from lmstudio._later import LacksChat, LacksFiles
+from lmstudio._downloads import (
+    AsyncDownloadedEmbeddingModel,
+    AsyncDownloadedLlm,
+    DownloadedEmbeddingModel,
+    DownloadedLlm,
+    namespaces_of,
+)
+from lmstudio._embedding import (
+    AsyncEmbeddingModel,
+    AsyncEmbeddingModels,
+    EmbeddingModel,
+    EmbeddingModels,
+)
+from lmstudio._later import LacksAgents, LacksFiles
+from lmstudio._specifiers import AnyModelSpecifier, known, specifier_of
 from lmstudio._translation import speaks_lmstudio
 from lmwire import llm
-from lmwire.llm import LlmInfo, LlmInstanceInfo, ModelQuery, ModelSpecifier
+from lmwire.llm import LlmInstanceInfo
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lmwire.config import LlmLoadModelConfig, LlmLoadModelConfigDict
-    from lmwire.embedding.stubs import AsyncEmbeddingNamespace, EmbeddingNamespace
     from lmwire.files.stubs import AsyncFilesNamespace, FilesNamespace
     from lmwire.repository.stubs import AsyncRepositoryNamespace, RepositoryNamespace
     from lmwire.system.stubs import AsyncSystemNamespace, SystemNamespace
@@ -73,10 +85,11 @@ else:
 
 
 @speaks_lmstudio
-class LLM(llm.LLM, LacksChat):
+class LLM(llm.LLM, LacksAgents):
     """A loaded language model."""
 
     complete_stream_class = PredictionStream
+    respond_stream_class = PredictionStream
 
     def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; None for what it does not say."""
@@ -94,10 +107,11 @@ class LLM(llm.LLM, LacksChat):
 
 
 @speaks_lmstudio
-class AsyncLLM(llm.AsyncLLM, LacksChat):
+class AsyncLLM(llm.AsyncLLM, LacksAgents):
     """A loaded language model, for asyncio."""
 
     complete_stream_class = AsyncPredictionStream
+    respond_stream_class = AsyncPredictionStream
 
     async def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; None for what it does not say."""
@@ -115,13 +129,23 @@ class AsyncLLM(llm.AsyncLLM, LacksChat):
 
 
 @speaks_lmstudio
+class LLMLoad(llm.LLMLoad):
+    """The load of a model."""
+
+
+@speaks_lmstudio
+class AsyncLLMLoad(llm.AsyncLLMLoad):
+    """The load of a model, for asyncio."""
+
+
+@speaks_lmstudio
 class LlmModels(llm.LlmModels):
     """The namespace ``llm``."""
 
     handle_class = LLM
+    load_class = LLMLoad
 
     if TYPE_CHECKING:
-        client: lmwire.Client
 
         def model(
             self,
@@ -151,17 +175,16 @@ class LlmModels(llm.LlmModels):
         """Unload the model that is loaded under this identifier."""
         super().unload(model_identifier, timeout=timeout)
 
-    def list_downloaded(self) -> list[DownloadedLlm]:
+    def list_downloaded(  # type: ignore[override]
+        self, *, timeout: Timeout = lmwire.UNSET
+    ) -> list[DownloadedLlm]:
         """Return the language models on the server's disk."""
-        found = self.client.system.rpc.list_downloaded_models()
-        return [DownloadedLlm(with_none(info), self) for info in found if isinstance(info, LlmInfo)]
+        return [DownloadedLlm(with_none(info), self) for info in super().list_downloaded(timeout=timeout)]
 
-    def get_model_info(
-        self, model_specifier: str | ModelSpecifier | ModelQuery | Mapping[str, Any]
-    ) -> LlmInstanceInfo:
+    def get_model_info(self, model_specifier: AnyModelSpecifier) -> LlmInstanceInfo:
         """Return what the server knows of a loaded model: one with this identifier, or that fits a query."""
-        info = self.rpc.get_model_info(specifier=_specifier(model_specifier), throw_if_not_found=True)
-        return _known(info, model_specifier)
+        info = self.rpc.get_model_info(specifier=specifier_of(model_specifier), throw_if_not_found=True)
+        return known(info, model_specifier)
 
 
 @speaks_lmstudio
@@ -169,9 +192,9 @@ class AsyncLlmModels(llm.AsyncLlmModels):
     """The namespace ``llm``, for asyncio."""
 
     handle_class = AsyncLLM
+    load_class = AsyncLLMLoad
 
     if TYPE_CHECKING:
-        client: lmwire.AsyncClient
 
         async def model(
             self,
@@ -201,17 +224,17 @@ class AsyncLlmModels(llm.AsyncLlmModels):
         """Unload the model that is loaded under this identifier."""
         await super().unload(model_identifier, timeout=timeout)
 
-    async def list_downloaded(self) -> list[AsyncDownloadedLlm]:
+    async def list_downloaded(  # type: ignore[override]
+        self, *, timeout: Timeout = lmwire.UNSET
+    ) -> list[AsyncDownloadedLlm]:
         """Return the language models on the server's disk."""
-        found = await self.client.system.rpc.list_downloaded_models()
-        return [AsyncDownloadedLlm(with_none(info), self) for info in found if isinstance(info, LlmInfo)]
+        found = await super().list_downloaded(timeout=timeout)
+        return [AsyncDownloadedLlm(with_none(info), self) for info in found]
 
-    async def get_model_info(
-        self, model_specifier: str | ModelSpecifier | ModelQuery | Mapping[str, Any]
-    ) -> LlmInstanceInfo:
+    async def get_model_info(self, model_specifier: AnyModelSpecifier) -> LlmInstanceInfo:
         """Return what the server knows of a loaded model: one with this identifier, or that fits a query."""
-        info = await self.rpc.get_model_info(specifier=_specifier(model_specifier), throw_if_not_found=True)
-        return _known(info, model_specifier)
+        info = await self.rpc.get_model_info(specifier=specifier_of(model_specifier), throw_if_not_found=True)
+        return known(info, model_specifier)
 
 
 @speaks_lmstudio
@@ -249,11 +272,9 @@ class Client(lmwire.Client, LacksFiles):
         return LlmModels(self)
 
     @cached_property
-    def embedding(self) -> EmbeddingNamespace:
-        """The namespace ``embedding``: lmwire's own stubs so far."""
-        from lmstudio import _namespaces
-
-        return _namespaces.Embedding(self)
+    def embedding(self) -> EmbeddingModels:
+        """Embedding models."""
+        return EmbeddingModels(self)
 
     @cached_property
     def files(self) -> FilesNamespace:
@@ -276,15 +297,21 @@ class Client(lmwire.Client, LacksFiles):
 
         return _namespaces.System(self)
 
-    def list_loaded_models(self, namespace: str | None = None) -> list[LLM]:
-        """Return a handle for each loaded language model."""
-        check_namespace(namespace)
-        return self.llm.list_loaded()
+    def list_loaded_models(self, namespace: str | None = None) -> list[LLM | EmbeddingModel]:
+        """Return a handle for each loaded model, of the namespace ``llm`` or ``embedding`` if one is named."""
+        found: list[LLM | EmbeddingModel] = []
+        for name in namespaces_of(namespace):
+            found += (self.llm if name == "llm" else self.embedding).list_loaded()
+        return found
 
-    def list_downloaded_models(self, namespace: str | None = None) -> list[DownloadedLlm]:
-        """Return the language models on the server's disk."""
-        check_namespace(namespace)
-        return self.llm.list_downloaded()
+    def list_downloaded_models(
+        self, namespace: str | None = None
+    ) -> list[DownloadedLlm | DownloadedEmbeddingModel]:
+        """Return the models on the server's disk, of the namespace ``llm`` or ``embedding`` if one is named."""
+        found: list[DownloadedLlm | DownloadedEmbeddingModel] = []
+        for name in namespaces_of(namespace):
+            found += (self.llm if name == "llm" else self.embedding).list_downloaded()
+        return found
 
 
 @speaks_lmstudio
@@ -312,11 +339,9 @@ class AsyncClient(lmwire.AsyncClient, LacksFiles):
         return AsyncLlmModels(self)
 
     @cached_property
-    def embedding(self) -> AsyncEmbeddingNamespace:
-        """The namespace ``embedding``: lmwire's own stubs so far."""
-        from lmstudio import _namespaces
-
-        return _namespaces.AsyncEmbedding(self)
+    def embedding(self) -> AsyncEmbeddingModels:
+        """Embedding models."""
+        return AsyncEmbeddingModels(self)
 
     @cached_property
     def files(self) -> AsyncFilesNamespace:
@@ -339,15 +364,21 @@ class AsyncClient(lmwire.AsyncClient, LacksFiles):
 
         return _namespaces.AsyncSystem(self)
 
-    async def list_loaded_models(self, namespace: str | None = None) -> list[AsyncLLM]:
-        """Return a handle for each loaded language model."""
-        check_namespace(namespace)
-        return await self.llm.list_loaded()
+    async def list_loaded_models(self, namespace: str | None = None) -> list[AsyncLLM | AsyncEmbeddingModel]:
+        """Return a handle for each loaded model, of the namespace ``llm`` or ``embedding`` if one is named."""
+        found: list[AsyncLLM | AsyncEmbeddingModel] = []
+        for name in namespaces_of(namespace):
+            found += await (self.llm if name == "llm" else self.embedding).list_loaded()
+        return found
 
-    async def list_downloaded_models(self, namespace: str | None = None) -> list[AsyncDownloadedLlm]:
-        """Return the language models on the server's disk."""
-        check_namespace(namespace)
-        return await self.llm.list_downloaded()
+    async def list_downloaded_models(
+        self, namespace: str | None = None
+    ) -> list[AsyncDownloadedLlm | AsyncDownloadedEmbeddingModel]:
+        """Return the models on the server's disk, of the namespace ``llm`` or ``embedding`` if one is named."""
+        found: list[AsyncDownloadedLlm | AsyncDownloadedEmbeddingModel] = []
+        for name in namespaces_of(namespace):
+            found += await (self.llm if name == "llm" else self.embedding).list_downloaded()
+        return found
 
 
 def _resolved(api_host: str | None) -> str:
@@ -356,25 +387,3 @@ def _resolved(api_host: str | None) -> str:
             "the server has not been looked for yet; enter the client, or call a model first"
         )
     return api_host
-
-
-def _specifier(given: Any) -> ModelSpecifier:
-    if isinstance(given, (llm.ModelSpecifierQuery, llm.ModelSpecifierInstanceReference)):
-        return given
-    if isinstance(given, str):
-        given = ModelQuery(identifier=given)
-    if isinstance(given, ModelQuery):
-        return llm.ModelSpecifierQuery(query=given)
-    if not isinstance(given, Mapping):
-        raise lmwire.UsageError(f"a model is named by its identifier, a query or a specifier; got {given!r}")
-    if given.get("type") == "instanceReference":
-        return llm.ModelSpecifierInstanceReference.from_wire(dict(given))
-    if given.get("type") == "query":
-        return llm.ModelSpecifierQuery.from_wire(dict(given))
-    return llm.ModelSpecifierQuery(query=ModelQuery.from_wire(dict(given)))
-
-
-def _known(info: LlmInstanceInfo | None, wanted: Any) -> LlmInstanceInfo:
-    if info is None:
-        raise lmwire.NoModelLoadedError(f"no model is loaded that is {wanted!r}")
-    return with_none(info)

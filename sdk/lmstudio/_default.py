@@ -11,13 +11,20 @@ from typing import Any
 
 import lmwire
 from lmstudio._clients import LLM, Client
-from lmstudio._downloads import DownloadedLlm
+from lmstudio._downloads import DownloadedEmbeddingModel, DownloadedLlm
+from lmstudio._embedding import EmbeddingModel
 from lmstudio._translation import translated
 from lmstudio.exceptions import LMStudioClientError
-from lmwire.config import LlmLoadModelConfig, LlmLoadModelConfigDict
+from lmwire.config import (
+    EmbeddingLoadModelConfig,
+    EmbeddingLoadModelConfigDict,
+    LlmLoadModelConfig,
+    LlmLoadModelConfigDict,
+)
 
 __all__ = [
     "configure_default_client",
+    "embedding_model",
     "find_default_local_api_host",
     "get_default_client",
     "is_valid_api_host",
@@ -100,13 +107,28 @@ def llm(
     return models.model(model_key, ttl=ttl, config=config, on_load_progress=on_load_progress)
 
 
-def list_loaded_models(namespace: str | None = None) -> list[LLM]:
-    """Return a handle for each language model that the default client's server has loaded."""
+def embedding_model(
+    model_key: str | None = None,
+    /,
+    *,
+    ttl: float | None = 3600,
+    config: EmbeddingLoadModelConfig | EmbeddingLoadModelConfigDict | Mapping[str, Any] | None = None,
+    on_load_progress: Callable[[float], Any] | None = None,
+) -> EmbeddingModel:
+    """Return a handle of an embedding model of the default client: any loaded one, or the one named, loading it if need
+    be. Everything else is as for ``llm``.
+    """
+    models = get_default_client().embedding
+    return models.model(model_key, ttl=ttl, config=config, on_load_progress=on_load_progress)
+
+
+def list_loaded_models(namespace: str | None = None) -> list[LLM | EmbeddingModel]:
+    """Return a handle for each model that the default client's server has loaded, of one namespace if one is named."""
     return get_default_client().list_loaded_models(namespace)
 
 
-def list_downloaded_models(namespace: str | None = None) -> list[DownloadedLlm]:
-    """Return the language models on the disk of the default client's server."""
+def list_downloaded_models(namespace: str | None = None) -> list[DownloadedLlm | DownloadedEmbeddingModel]:
+    """Return the models on the disk of the default client's server, of one namespace if one is named."""
     return get_default_client().list_downloaded_models(namespace)
 
 

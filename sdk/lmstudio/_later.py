@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-__all__ = ["LATER_NAMES", "LacksChat", "LacksFiles", "LacksNamespaceMethods", "refuse"]
+__all__ = ["LATER_NAMES", "LacksAgents", "LacksFiles", "LacksNamespaceMethods", "refuse"]
 
 _GROUPS: Final[Mapping[str, Iterable[str]]] = {
-    "chat": (
-        "AnyChatMessage", "AnyChatMessageDict", "AssistantResponseContent", "Chat", "ChatHistoryData",
-        "ChatHistoryDataDict", "SystemPrompt", "SystemPromptContent", "TextData", "TextDataDict", "UserMessage",
-        "UserMessageContent", "UserMessageDict", "history",
-    ),
     "agents": (
-        "ActResult", "PredictionRoundResult", "ToolCallRequest", "ToolCallResultData", "ToolDefinition",
-        "ToolFunctionDef", "ToolFunctionDefDict", "ToolResultMessage",
+        "ActResult", "PredictionRoundResult", "ToolDefinition", "ToolFunctionDef", "ToolFunctionDefDict",
     ),
-    "embedding": (
-        "AsyncDownloadedEmbeddingModel", "AsyncEmbeddingModel", "DownloadedEmbeddingModel", "EmbeddingModel",
-        "embedding_model",
-    ),
-    "files": (
-        "FileHandle", "FileHandleDict", "FileHandleInput", "FileType", "LocalFileInput", "prepare_image",
-    ),
+    "files": ("LocalFileInput", "prepare_image"),
     "downloads": ("DownloadFinalizedCallback", "DownloadProgressCallback", "DownloadProgressUpdate"),
     "plugins": ("plugin",),
 }  # fmt: skip
@@ -31,23 +19,12 @@ _GROUPS: Final[Mapping[str, Iterable[str]]] = {
 LATER_NAMES: Final[Mapping[str, str]] = {name: group for group, names in _GROUPS.items() for name in names}
 """Name -> what it belongs to."""
 
-_CHAT_METHODS: Final[Mapping[str, str]] = {
-    "act": "agents",
-    "apply_prompt_template": "chat",
-    "respond": "chat",
-    "respond_stream": "chat",
-}
+_AGENT_METHODS: Final[Mapping[str, str]] = {"act": "agents"}
 _FILE_METHODS: Final[Mapping[str, str]] = {"prepare_image": "files"}
 _NAMESPACE_METHODS: Final[Mapping[str, str]] = {
-    "get_model_info": "embedding",
-    "list_downloaded": "embedding",
     "list_downloaded_models": "system",
-    "list_loaded": "embedding",
-    "load_new_instance": "embedding",
-    "model": "embedding",
     "prepare_image": "files",
     "search_models": "repository",
-    "unload": "embedding",
 }
 
 
@@ -56,19 +33,19 @@ def refuse(owner: str, name: str, group: str | None) -> NoReturn:
     message = f"{owner} has no attribute {name!r}"
     if group is not None:
         message += (
-            f": {group} is later work in lmwire, whose lmstudio has text completion; LM Studio's own SDK has it"
+            f": {group} is later work in lmwire, LM Studio's own SDK has it"
             " (in an environment of its own: pip install lmstudio)"
         )
     raise AttributeError(message, name=name)
 
 
-class LacksChat:
-    """Base of handles, whose official namesakes also chat."""
+class LacksAgents:
+    """Base of handles, whose official namesakes also call tools."""
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            refuse(f"{type(self).__name__!r} object", name, _CHAT_METHODS.get(name))
+            refuse(f"{type(self).__name__!r} object", name, _AGENT_METHODS.get(name))
 
 
 class LacksNamespaceMethods:

@@ -6,29 +6,18 @@ Apart from the clients, because the stubs are imported on first use.
 from __future__ import annotations
 
 from lmstudio._later import LacksNamespaceMethods
-from lmwire.embedding.stubs import AsyncEmbeddingNamespace, EmbeddingNamespace
 from lmwire.files.stubs import AsyncFilesNamespace, FilesNamespace
 from lmwire.repository.stubs import AsyncRepositoryNamespace, RepositoryNamespace
 from lmwire.system.stubs import AsyncSystemNamespace, SystemNamespace
 
 __all__ = [
-    "AsyncEmbedding",
     "AsyncFiles",
     "AsyncRepository",
     "AsyncSystem",
-    "Embedding",
     "Files",
     "Repository",
     "System",
 ]
-
-
-class Embedding(LacksNamespaceMethods, EmbeddingNamespace):
-    """The namespace ``embedding``."""
-
-
-class AsyncEmbedding(LacksNamespaceMethods, AsyncEmbeddingNamespace):
-    """The namespace ``embedding``, for asyncio."""
 
 
 class Files(LacksNamespaceMethods, FilesNamespace):

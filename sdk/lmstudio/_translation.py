@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PROTOCOLS: Final = frozenset({"__aenter__", "__aiter__", "__enter__", "__init__", "__iter__", "_fragments"})
 # What the iterator of an asynchronous stream reads from. In a synchronous one `_fragments` is around it, and has to
 # see lmwire's own error where the server lacks an endpoint: then it tries another one.
-_WITHOUT_FRAGMENTS: Final = frozenset({"_fragments_of"})
+_WITHOUT_FRAGMENTS: Final = frozenset({"_events_of", "_fragments_of"})
 
 
 def translated(function: F) -> F:

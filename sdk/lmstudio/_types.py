@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias, TypedDict, runtime_checkable
 
 from lmstudio._clients import LLM
-from lmstudio._downloads import AsyncDownloadedLlm, DownloadedLlm
+from lmstudio._downloads import (
+    AsyncDownloadedEmbeddingModel,
+    AsyncDownloadedLlm,
+    DownloadedEmbeddingModel,
+    DownloadedLlm,
+)
+from lmstudio._embedding import EmbeddingModel
+from lmstudio.history import AssistantResponse
 from lmwire.config import (
     EmbeddingLoadModelConfig,
     LlmLoadModelConfig,
@@ -15,7 +22,6 @@ from lmwire.config import (
 )
 from lmwire.embedding import EmbeddingModelInfo, EmbeddingModelInstanceInfo
 from lmwire.llm import (
-    ChatMessageDataAssistant,
     LlmInfo,
     LlmInstanceInfo,
     LlmPredictionFragment,
@@ -29,7 +35,6 @@ __all__ = [
     "AnyDownloadedModel",
     "AnyLoadConfig",
     "AnyModelSpecifier",
-    "AssistantResponse",
     "DictObject",
     "DictSchema",
     "ModelInfo",
@@ -84,14 +89,13 @@ class ModelSpecifierDict(_SpecifierDict, total=False):
 
 
 AnyLoadConfig: TypeAlias = EmbeddingLoadModelConfig | LlmLoadModelConfig
-AnyDownloadedModel: TypeAlias = DownloadedLlm
-AnyAsyncDownloadedModel: TypeAlias = AsyncDownloadedLlm
-AssistantResponse: TypeAlias = ChatMessageDataAssistant
+AnyDownloadedModel: TypeAlias = DownloadedLlm | DownloadedEmbeddingModel
+AnyAsyncDownloadedModel: TypeAlias = AsyncDownloadedLlm | AsyncDownloadedEmbeddingModel
 ModelInfo: TypeAlias = LlmInfo | EmbeddingModelInfo
 ModelInstanceInfo: TypeAlias = LlmInstanceInfo | EmbeddingModelInstanceInfo
 ModelSpecifier: TypeAlias = ModelSpecifierQuery | ModelSpecifierInstanceReference
 AnyModelSpecifier: TypeAlias = str | ModelSpecifier | ModelQuery | DictObject
-SyncModelHandle: TypeAlias = LLM
+SyncModelHandle: TypeAlias = LLM | EmbeddingModel
 ResponseSchema: TypeAlias = (
     DictSchema | LlmStructuredPredictionSetting | LlmStructuredPredictionSettingDict | type[ModelSchema]
 )

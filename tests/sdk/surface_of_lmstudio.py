@@ -10,16 +10,28 @@ import lmstudio
 
 CLASSES = (
     "AsyncClient",
+    "AsyncDownloadedEmbeddingModel",
     "AsyncDownloadedLlm",
+    "AsyncEmbeddingModel",
     "AsyncLLM",
     "AsyncPredictionStream",
+    "Chat",
     "Client",
+    "DownloadedEmbeddingModel",
     "DownloadedLlm",
+    "EmbeddingModel",
     "LLM",
     "PredictionStream",
 )
 RECORDS = (
     "AssistantResponse",
+    "ChatHistoryData",
+    "EmbeddingLoadModelConfig",
+    "EmbeddingLoadModelConfigDict",
+    "EmbeddingModelInfo",
+    "EmbeddingModelInstanceInfo",
+    "FileHandle",
+    "FileHandleDict",
     "LlmInfo",
     "LlmInstanceInfo",
     "LlmLoadModelConfig",
@@ -32,6 +44,12 @@ RECORDS = (
     "ModelQueryDict",
     "PredictionResult",
     "SerializedLMSExtendedError",
+    "SystemPrompt",
+    "TextData",
+    "TextDataDict",
+    "ToolCallResultData",
+    "ToolResultMessage",
+    "UserMessage",
 )
 
 
@@ -72,12 +90,12 @@ def fields(kind: Any) -> list[str]:
     return sorted(named)
 
 
-def models(client: Any) -> type:
-    """The class of ``client.llm``."""
-    member: Any = inspect.getattr_static(client, "llm")
+def models(client: Any, namespace: str) -> type:
+    """The class of ``client.llm`` and the like."""
+    member: Any = inspect.getattr_static(client, namespace)
     getter = getattr(member, "fget", None) or member.func
     name = str(getter.__annotations__["return"]).rpartition(".")[2].strip("'\"<>")
-    for module in ("sync_api", "async_api", "_clients"):
+    for module in ("sync_api", "async_api", "_clients", "_embedding"):
         found = getattr(getattr(lmstudio, module, None), name, None)
         if found is not None:
             return found  # type: ignore[no-any-return]
@@ -102,8 +120,11 @@ print(
             },
             "classes": {
                 **{name: methods(getattr(lmstudio, name)) for name in CLASSES},
-                "client.llm": methods(models(lmstudio.Client)),
-                "async client.llm": methods(models(lmstudio.AsyncClient)),
+                **{
+                    f"{shell}client.{namespace}": methods(models(client, namespace))
+                    for shell, client in (("", lmstudio.Client), ("async ", lmstudio.AsyncClient))
+                    for namespace in ("llm", "embedding")
+                },
             },
             "records": {name: fields(getattr(lmstudio, name)) for name in RECORDS},
             "errors": {name: [base.__name__ for base in value.__mro__] for name, value in errors.items()},

@@ -246,16 +246,15 @@ async def test_an_error_in_an_asynchronous_loop_is_translated() -> None:
     assert fragments == [" a"]
 
 
-@pytest.mark.parametrize("name", ["Chat", "embedding_model", "prepare_image", "ToolFunctionDef"])
+@pytest.mark.parametrize("name", ["ActResult", "prepare_image", "ToolFunctionDef", "DownloadProgressUpdate"])
 def test_later_work_says_so(name: str) -> None:
     with pytest.raises(AttributeError, match=rf"no attribute '{name}': \w+ is later work in lmwire"):
         getattr(lmstudio, name)
 
 
 def test_later_methods_say_so(model: LLM) -> None:
-    for method in ("respond", "respond_stream", "act", "apply_prompt_template"):
-        with pytest.raises(AttributeError, match=f"'LLM' object has no attribute '{method}': .* later work"):
-            getattr(model, method)
+    with pytest.raises(AttributeError, match="'LLM' object has no attribute 'act': agents is later work"):
+        _ = model.act
     with pytest.raises(AttributeError, match="prepare_image': files is later work"):
         _ = lmstudio.Client("127.0.0.1:9").prepare_image  # type: ignore[attr-defined]
     for missing in (lmstudio, model):
@@ -267,8 +266,6 @@ def test_later_methods_say_so(model: LLM) -> None:
 @pytest.mark.parametrize(
     ("namespace", "method"),
     [
-        ("embedding", "model"),
-        ("embedding", "list_downloaded"),
         ("system", "list_downloaded_models"),
         ("files", "prepare_image"),
         ("repository", "search_models"),
@@ -290,10 +287,8 @@ def test_unloading_what_is_not_loaded(model: LLM) -> None:
         model.unload()
 
 
-def test_embedding_models_are_refused_in_words() -> None:
-    with pytest.raises(lmstudio.LMStudioValueError, match="embedding models are later work"):
-        lmstudio.Client("127.0.0.1:9").list_loaded_models("embedding")
-    with pytest.raises(lmstudio.LMStudioValueError, match="namespace must be 'llm'"):
+def test_a_namespace_that_has_no_models_is_refused() -> None:
+    with pytest.raises(lmstudio.LMStudioValueError, match="namespace must be 'llm', 'embedding'"):
         lmstudio.Client("127.0.0.1:9").list_downloaded_models("lmm")
 
 

@@ -1,0 +1,216 @@
+"""Chats, as the official SDK has them: a ``Chat`` collects messages, ``respond`` and ``apply_prompt_template`` take it.
+
+The messages are lmwire's own classes under the official names. What is added is held against the protocol at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, TypedDict, cast
+
+from lmstudio._translation import speaks_lmstudio
+from lmwire import StateError, UsageError
+from lmwire.llm import (
+    ChatHistoryData,
+    ChatMessageDataAssistant,
+    ChatMessageDataSystem,
+    ChatMessageDataTool,
+    ChatMessageDataUser,
+    ChatMessagePartFileData,
+    ChatMessagePartTextData,
+    ChatMessagePartToolCallRequestData,
+    ChatMessagePartToolCallResultData,
+    FileType,
+    FunctionToolCallRequest,
+)
+from lmwire.llm.plans import CHAT
+
+__all__ = [
+    "AnyChatMessage",
+    "AnyChatMessageDict",
+    "AssistantResponse",
+    "AssistantResponseContent",
+    "Chat",
+    "ChatHistoryData",
+    "ChatHistoryDataDict",
+    "FileHandle",
+    "FileHandleDict",
+    "FileHandleInput",
+    "FileType",
+    "SystemPrompt",
+    "SystemPromptContent",
+    "TextData",
+    "TextDataDict",
+    "ToolCallRequest",
+    "ToolCallResultData",
+    "ToolResultMessage",
+    "UserMessage",
+    "UserMessageContent",
+    "UserMessageDict",
+]
+
+AssistantResponse: TypeAlias = ChatMessageDataAssistant
+UserMessage: TypeAlias = ChatMessageDataUser
+SystemPrompt: TypeAlias = ChatMessageDataSystem
+ToolResultMessage: TypeAlias = ChatMessageDataTool
+AnyChatMessage: TypeAlias = AssistantResponse | UserMessage | SystemPrompt | ToolResultMessage
+TextData: TypeAlias = ChatMessagePartTextData
+FileHandle: TypeAlias = ChatMessagePartFileData
+ToolCallRequest: TypeAlias = FunctionToolCallRequest
+ToolCallRequestData: TypeAlias = ChatMessagePartToolCallRequestData
+ToolCallResultData: TypeAlias = ChatMessagePartToolCallResultData
+AssistantResponseContent: TypeAlias = TextData | FileHandle
+UserMessageContent: TypeAlias = TextData | FileHandle
+SystemPromptContent: TypeAlias = TextData
+
+
+class TextDataDict(TypedDict):
+    """Text in a message; ``type`` is ``text``."""
+
+    type: str
+    text: str
+
+
+class FileHandleDict(TypedDict):
+    """A file that the server has; ``type`` is ``file``."""
+
+    type: str
+    name: str
+    identifier: str
+    sizeBytes: int
+    fileType: FileType
+
+
+class AnyChatMessageDict(TypedDict):
+    """A message; ``role`` is ``user``, ``assistant``, ``system`` or ``tool``, ``content`` a text or a list of parts."""
+
+    role: str
+    content: Any
+
+
+UserMessageDict: TypeAlias = AnyChatMessageDict
+
+
+class ChatHistoryDataDict(TypedDict):
+    """A whole chat."""
+
+    messages: Sequence[AnyChatMessageDict]
+
+
+FileHandleInput: TypeAlias = FileHandle | FileHandleDict
+PartInput: TypeAlias = str | TextData | FileHandle | TextDataDict | FileHandleDict | Mapping[str, Any]
+HistoryInput: TypeAlias = (
+    "str | Chat | ChatHistoryData | ChatHistoryDataDict | Mapping[str, Any] | Iterable[Any]"
+)
+
+
+class _Response(Protocol):
+    """What a prediction results in."""
+
+    @property
+    def content(self) -> str: ...
+
+
+@speaks_lmstudio
+class Chat:
+    """The messages of a conversation, in order.
+
+    Args:
+        initial_prompt: The system prompt, if there is one.
+
+    Raises:
+        LMStudioValueError: A message is not as the protocol has it.
+    """
+
+    def __init__(self, initial_prompt: str | TextData | TextDataDict | None = None) -> None:
+        self._messages: list[Any] = []
+        if initial_prompt is not None:
+            self.add_system_prompt(initial_prompt)
+
+    @classmethod
+    def from_history(cls, history: HistoryInput) -> Chat:
+        """Make a chat of a text (one user message), a list of messages, ``{"messages": [...]}``, or another chat."""
+        chat = cls()
+        chat._messages = ChatHistoryData.from_wire(CHAT.to_wire(history, "history")).messages
+        return chat
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the chat as plain JSON, as the protocol has it."""
+        return {"messages": [message.to_wire() for message in self._messages]}
+
+    def copy(self) -> Chat:
+        """Return a chat with the same messages; what becomes of one of the two does not change the other."""
+        return type(self).from_history(self)
+
+    def append(self, message: AnyChatMessage | AnyChatMessageDict | Mapping[str, Any]) -> AnyChatMessage:
+        """Add a copy of a message, for instance one that ``on_message`` was called with."""
+        return cast("AnyChatMessage", self._add(message))
+
+    def add_entry(self, role: str, content: Any) -> AnyChatMessage:
+        """Add a message of a role: ``user``, ``assistant``, ``system`` or ``tool``."""
+        return cast("AnyChatMessage", self._add({"role": role, "content": content}))
+
+    def add_system_prompt(self, prompt: str | TextData | TextDataDict) -> SystemPrompt:
+        """Add a system prompt."""
+        return cast("SystemPrompt", self._add({"role": "system", "content": prompt}))
+
+    def add_user_message(
+        self,
+        content: PartInput | Iterable[PartInput],
+        *,
+        images: Sequence[FileHandleInput] = (),
+        _files: Sequence[FileHandleInput] = (),
+    ) -> UserMessage:
+        """Add what the user says: text, images that were uploaded, or several of them."""
+        listed = isinstance(content, Iterable) and not isinstance(content, (str, Mapping))
+        parts = [*cast("Iterable[PartInput]", content)] if listed else [content]
+        return cast("UserMessage", self._add({"role": "user", "content": [*parts, *_files, *images]}))
+
+    def add_assistant_response(
+        self,
+        response: PartInput | _Response | AssistantResponse,
+        tool_call_requests: Iterable[ToolCallRequest | ToolCallRequestData | Mapping[str, Any]] = (),
+    ) -> AssistantResponse:
+        """Add what the model said: text, or the result of a prediction, with the calls of tools that it asks for."""
+        whole = getattr(response, "message", response)
+        content = getattr(whole, "content", whole)
+        parts = content if isinstance(content, list) else [content]
+        return cast(
+            "AssistantResponse", self._add({"role": "assistant", "content": [*parts, *tool_call_requests]})
+        )
+
+    def add_tool_result(self, result: ToolCallResultData | Mapping[str, Any]) -> ToolResultMessage:
+        """Add what came of a call of a tool."""
+        return self.add_tool_results([result])
+
+    def add_tool_results(
+        self, results: Iterable[ToolCallResultData | Mapping[str, Any]]
+    ) -> ToolResultMessage:
+        """Add what came of several calls."""
+        parts = [
+            {"type": "toolCallResult", **part} if isinstance(part, Mapping) else part for part in results
+        ]
+        return cast("ToolResultMessage", self._add({"role": "tool", "content": parts}))
+
+    def _add(self, given: Any) -> Any:
+        message: Any = ChatHistoryData.from_wire(CHAT.to_wire([given], "the chat")).messages[0]
+        last: Any = self._messages[-1] if self._messages else None
+        if isinstance(message, ChatMessageDataUser) and not message.content:
+            raise UsageError("a message of the user must not be empty")
+        if type(last) is not type(message):
+            self._messages.append(message)
+        elif isinstance(message, (ChatMessageDataUser, ChatMessageDataTool)):
+            # Several in a row become one, as the application shows them; of others they are a mistake.
+            last.content.extend(message.content)
+        else:
+            raise StateError(
+                f"the chat's last message is of the role {last.role!r} too; it takes one in a row"
+            )
+        return ChatHistoryData.from_wire({"messages": [self._messages[-1].to_wire()]}).messages[0]
+
+    def __str__(self) -> str:
+        return f"Chat.from_history({json.dumps(self.to_wire(), indent=2, ensure_ascii=False)})"
+
+    def __repr__(self) -> str:
+        return f"<Chat of {len(self._messages)} messages>"
