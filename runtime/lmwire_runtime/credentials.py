@@ -51,8 +51,8 @@ _TOKEN_FORM: Final = "sk-lm-, 8 letters or digits, a colon, 20 letters or digits
 _RANDOM_BYTES: Final = 18
 _LONGEST_FIELD: Final = 256
 
-_SECRET_KEY: Final = "clientPasskey"
-_SECRET_KEY_BYTES: Final = _SECRET_KEY.encode()
+_SECRET_KEYS: Final = ("clientPasskey", "privateKey")
+_SECRET_KEYS_BYTES: Final = tuple(key.encode() for key in _SECRET_KEYS)
 _ESCAPED_ASCII: Final = re.compile(rb"\\u00([0-7][0-9A-Fa-f])")
 
 
@@ -133,7 +133,7 @@ def resolve_credentials(
 
 
 def redact(frame: T) -> T:
-    """Return a parsed frame with every ``clientPasskey``, at any depth, replaced by ``REDACTED``.
+    """Return a parsed frame with every ``clientPasskey`` and ``privateKey``, at any depth, replaced by ``REDACTED``.
 
     The frame itself stays as it is. Authentication packets have a passkey, so have answers that give out one.
     """
@@ -144,7 +144,7 @@ def redact(frame: T) -> T:
         container, place = pending.pop()
         value = container[place]
         if isinstance(value, dict):
-            copied: Any = {key: REDACTED if key == _SECRET_KEY else item for key, item in value.items()}
+            copied: Any = {key: REDACTED if key in _SECRET_KEYS else item for key, item in value.items()}
             places: list[Any] = list(copied)
         elif isinstance(value, list):
             copied, places = value.copy(), list(range(len(value)))
@@ -157,14 +157,14 @@ def redact(frame: T) -> T:
 
 
 def redact_text(text: bytes | bytearray | memoryview) -> bytes:
-    """Return a frame's JSON text with every ``clientPasskey`` replaced by ``REDACTED``.
+    """Return a frame's JSON text with every ``clientPasskey`` and ``privateKey`` replaced by ``REDACTED``.
 
-    Text without that key comes back as it is. Of broken JSON that has it, nothing but the marker comes back.
+    Text without those keys comes back as it is. Of broken JSON that has it, nothing but the marker comes back.
     """
     data = bytes(text)
     # Names can hide behind JSON escapes.
     plain = _ESCAPED_ASCII.sub(lambda match: bytes([int(match[1], 16)]), data) if rb"\u00" in data else data
-    if _SECRET_KEY_BYTES not in plain:
+    if not any(key in plain for key in _SECRET_KEYS_BYTES):
         return data
     try:
         return json_codec.dumps(redact(json_codec.loads(data)))
