@@ -60,8 +60,8 @@ def test_a_docstring_is_one_literal_with_the_words_of_the_text(text: str, indent
     assert statement.value.value.split() == text.replace("\r", "\n").split()
 
 
-@pytest.mark.parametrize("text", [text for text in TEXTS if is_shown(text)])
-def test_hostile_text_everywhere(compiler: Compiler, tmp_path: Path, text: str) -> None:
+def hostile_schema(folder: Path, text: str) -> Path:
+    """Write a schema folder that has ``text`` wherever a schema can have text."""
     words = {"description": text, "title": text}
     thing = {
         **words,
@@ -89,13 +89,18 @@ def test_hostile_text_everywhere(compiler: Compiler, tmp_path: Path, text: str) 
         },
         channel={"watch": {"toClient": arms, "toServer": {"anyOf": [arms["anyOf"][0]]}}},
     )
-    schema = write_schema(
-        tmp_path / "schema",
+    return write_schema(
+        folder,
         types={"things": {"Thing": thing}},
         namespaces={"shop": shop},
         descriptions={"Thing.mood": text, "shop/channel/watch": text},
         repairs={"cancel_tags": [text]},
     )
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if is_shown(text)])
+def test_hostile_text_everywhere(compiler: Compiler, tmp_path: Path, text: str) -> None:
+    schema = hostile_schema(tmp_path / "schema", text)
     package = compiler.compile(schema)
     things, facade = package.module("types.things"), package.module("shop")
     for module in ("shop.stubs", "shop.handlers", "shop.descriptor", "client"):

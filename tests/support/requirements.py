@@ -109,6 +109,11 @@ TABLE: dict[str, Requirement] = {
         "install Node.js and connect to npm's registry once",
         environments.superjson_missing,
     ),
+    "asyncapi": Requirement(
+        "the npm package @asyncapi/parser",
+        "install Node.js and connect to npm's registry once",
+        environments.asyncapi_missing,
+    ),
     "other-python": Requirement(
         f"another Python than {sys.version_info.major}.{sys.version_info.minor}",
         "put python3.10 ... python3.14 on the path, two of them",

@@ -19,6 +19,7 @@ from tests.interop.environments import nodejs
 from tests.interop.environments.building import PLACE, NotBuilt, ensure, fingerprint, run
 
 __all__ = [
+    "ASYNCAPI",
     "NODE_SDKS",
     "PYTHON_SDK",
     "SUPERJSON",
@@ -32,6 +33,7 @@ __all__ = [
 PYTHON_SDK = "1.5.0"
 NODE_SDKS = ("1.5.0", "2.0.0")
 SUPERJSON = "superjson-1.13.3"
+ASYNCAPI = "asyncapi-parser-3.6.3"
 
 _HERE = Path(__file__).resolve().parent
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
@@ -146,6 +148,15 @@ def superjson_missing() -> str | None:
     """Why the npm package superjson cannot be had, or None. Installs it."""
     try:
         npm_project(SUPERJSON)
+    except NotBuilt as error:
+        return str(error)
+    return None
+
+
+def asyncapi_missing() -> str | None:
+    """Why the npm package @asyncapi/parser cannot be had, or None. Installs it."""
+    try:
+        npm_project(ASYNCAPI)
     except NotBuilt as error:
         return str(error)
     return None
