@@ -161,7 +161,7 @@ def _repairs(root: Path, problems: Problems) -> Repairs:
     place = Location("repairs.yaml")
     shapes: dict[str, tuple[type, ...]] = {
         "definitions": (dict,), "serialization": (dict,), "topics": (dict,), "tolerant": (list,),
-        "cancel_tags": (list,), "patterns": (dict,),
+        "cancel_tags": (list,), "secrets": (list,), "patterns": (dict,),
     }  # fmt: skip
     if not isinstance(content, dict):
         problems.add(place, "must be a table")
@@ -180,6 +180,7 @@ def _repairs(root: Path, problems: Problems) -> Repairs:
         },
         tolerant=frozenset(content.get("tolerant", ())),
         cancel_tags=tuple(content.get("cancel_tags", ())),
+        secrets=frozenset(content.get("secrets", ())),
         patterns=content.get("patterns", {}),
     )
 

@@ -59,8 +59,8 @@ _ALWAYS: Final = (
     *(
         f"lmwire_runtime.wire.{name}"
         for name in (
-            "LENIENT", "ROOT", "UNSET", "DecodeError", "Decoding", "Path", "Unknown", "Unset", "blank", "encode_list",
-            "encode_map",
+            "LENIENT", "ROOT", "UNSET", "DecodeError", "Decoding", "Path", "Secret", "Unknown", "Unset", "blank",
+            "encode_list", "encode_map",
         )
     ),
 )  # fmt: skip
@@ -239,7 +239,9 @@ class _ModuleWork:
             if name != _HEAD
         }
         helpers = "".join(str(self._bodies.helper(helper)) for helper in self.planner.helpers.values())
-        extra["helpers"] = helpers + encoders + str(self._bodies.bound(self.planner.bound)) + "".join(self._tables)
+        extra["helpers"] = (
+            helpers + encoders + str(self._bodies.bound(self.planner.bound)) + "".join(self._tables)
+        )
         self._add(_TAIL, {**parts, **dependencies}, kind="tail", **extra)
 
     def _descriptor(self, endpoint: Endpoint, codecs: list[_Codec]) -> dict[str, Any]:

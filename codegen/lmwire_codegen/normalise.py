@@ -311,7 +311,10 @@ class _Normaliser:
                 tags.append(TagField(wire_name=name, value=value, description=words))
                 continue
             type_ = self.type_of(child, f"{key}.{name}", self._below(names, name), where)
-            fields.append(Field(wire_name=name, type=type_, required=name in required, description=words))
+            secret = name in self._folder.repairs.secrets
+            fields.append(
+                Field(wire_name=name, type=type_, required=name in required, description=words, secret=secret)
+            )
         self._hoist(
             MessageDefinition(
                 key=key,

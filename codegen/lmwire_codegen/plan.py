@@ -71,6 +71,7 @@ class FieldPlan:
         decoder: Expression of the callable that decodes a nested value.
         encoded: Expression that encodes ``value``.
         checks: What strict mode does, on ``value``, with ``where`` for its path.
+        secret: Whether its values are shown nowhere.
     """
 
     attribute: str
@@ -86,6 +87,13 @@ class FieldPlan:
     encoded: str
     checks: tuple[Check, ...]
     description: str
+    secret: bool
+
+    @property
+    def wire_literal(self) -> str:
+        """The wire name as an expression."""
+        name = literal(self.wire_name)
+        return f"Secret({name})" if self.secret else name
 
 
 @attrs.frozen(kw_only=True)
@@ -242,6 +250,7 @@ class ModulePlanner:
             encoded=self.encoded(field.type, "value"),
             checks=self._checks(inner, "value", "where") if form == "plain" else (),
             description=field.description,
+            secret=field.secret,
         )
 
     # --- types --------------------------------------------------------------------------------------------------

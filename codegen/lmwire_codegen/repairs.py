@@ -20,6 +20,7 @@ class Repairs:
         topics: Topic -> patterns of type names, in the order in which topics may use each other.
         tolerant: Types whose ill-typed fields are dropped one by one instead of failing the whole value.
         cancel_tags: Tags of the packets by which clients end a channel early, the one to prefer first.
+        secrets: Wire names of fields whose values are shown nowhere.
         patterns: Regular expressions of the schema that Python does not understand -> what it uses instead; None if
             the value is not checked.
     """
@@ -29,4 +30,5 @@ class Repairs:
     topics: Mapping[str, tuple[str, ...]] = attrs.field(factory=lambda: {"common": ()})
     tolerant: frozenset[str] = frozenset()
     cancel_tags: tuple[str, ...] = ()
+    secrets: frozenset[str] = frozenset()
     patterns: Mapping[str, str | None] = attrs.field(factory=dict)

@@ -150,6 +150,7 @@ class Field:
     type: Type
     required: bool
     description: str = ""
+    secret: bool = False
 
 
 @attrs.frozen(kw_only=True)

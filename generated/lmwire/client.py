@@ -11,6 +11,7 @@ from lmwire.revision import REVISION
 from lmwire_runtime import discovery
 from lmwire_runtime.async_shell import AsyncClient as _AsyncClient
 from lmwire_runtime.client_core import ClientCore
+from lmwire_runtime.clock import SYSTEM_CLOCK
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS
 from lmwire_runtime.sync_shell import SyncClient as _SyncClient
 from lmwire_runtime.wrong_shell import ForTasks, ForThreads
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from lmwire.runtime.stubs import AsyncRuntimeNamespace, RuntimeNamespace
     from lmwire.system.stubs import AsyncSystemNamespace, SystemNamespace
     from lmwire_runtime.addresses import Address
+    from lmwire_runtime.clock import Clock
     from lmwire_runtime.connection import Tap
     from lmwire_runtime.credentials import Credentials
     from lmwire_runtime.limits import Limits, Timeouts
@@ -48,6 +50,7 @@ class Client(_SyncClient, ForThreads):
         strict: Raise on the first deviation from the schema, for testers.
         on_frame: A tap, called with direction, namespace and JSON text of every frame.
         ssl_context: For ``wss`` and ``https``; by default the platform's trusted certificates.
+        clock: What the timeouts are measured by; for tests.
 
     Raises:
         UsageError: An address or token is malformed. Nothing is connected yet.
@@ -63,6 +66,7 @@ class Client(_SyncClient, ForThreads):
         strict: bool = False,
         on_frame: Tap | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(
             ClientCore(
@@ -74,6 +78,7 @@ class Client(_SyncClient, ForThreads):
                 strict=strict,
                 on_frame=on_frame,
                 ssl_context=ssl_context,
+                clock=clock,
             )
         )
 
@@ -182,6 +187,7 @@ class AsyncClient(_AsyncClient, ForTasks):
         strict: Raise on the first deviation from the schema, for testers.
         on_frame: A tap, called with direction, namespace and JSON text of every frame.
         ssl_context: For ``wss`` and ``https``; by default the platform's trusted certificates.
+        clock: What the timeouts are measured by; for tests.
 
     Raises:
         UsageError: An address or token is malformed. Nothing is connected yet.
@@ -197,6 +203,7 @@ class AsyncClient(_AsyncClient, ForTasks):
         strict: bool = False,
         on_frame: Tap | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(
             ClientCore(
@@ -208,6 +215,7 @@ class AsyncClient(_AsyncClient, ForTasks):
                 strict=strict,
                 on_frame=on_frame,
                 ssl_context=ssl_context,
+                clock=clock,
             )
         )
 

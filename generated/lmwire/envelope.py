@@ -16,6 +16,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    Secret,
     Unknown,
     Unset,
     blank,
@@ -68,7 +69,7 @@ class AuthenticationPacket(Message):
     """Version of the way to authenticate; there is only one."""
     wire_names: ClassVar[Mapping[str, str]] = {
         "client_identifier": "clientIdentifier",
-        "client_passkey": "clientPasskey",
+        "client_passkey": Secret("clientPasskey"),
     }
 
     client_identifier: str
@@ -95,10 +96,14 @@ class AuthenticationPacket(Message):
             if type(value) is str:
                 new.client_passkey = value
             else:
-                decoding.absent((path, "clientPasskey"), "AuthenticationPacket", "a string", value)
+                decoding.absent((path, Secret("clientPasskey")), "AuthenticationPacket", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("authVersion", "clientIdentifier", "clientPasskey")), decoding, path
+                decoding.completed(
+                    data, ("authVersion", "clientIdentifier", "clientPasskey"), "AuthenticationPacket"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authVersion", "clientIdentifier", "clientPasskey")))
@@ -108,7 +113,7 @@ class AuthenticationPacket(Message):
                 decoding.check_text(where, value, maximum=256)
             value = new.client_passkey
             if type(value) is str:
-                where = (path, "clientPasskey")
+                where = (path, Secret("clientPasskey"))
                 decoding.check_text(where, value, maximum=256)
         return new
 
@@ -142,7 +147,9 @@ class AuthenticationAccepted(Message):
             if value is not True:
                 decoding.absent((path, "success"), "AuthenticationAccepted", "true", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("success",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("success",), "AuthenticationAccepted"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("success",)))
         return new
@@ -183,7 +190,9 @@ class AuthenticationRefused(Message):
             else:
                 decoding.absent((path, "error"), "AuthenticationRefused", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("success", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("success", "error"), "AuthenticationRefused"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "success")))
         return new
@@ -241,7 +250,7 @@ class Greeting(Message):
             else:
                 decoding.absent((path, "lmstudio"), "Greeting", "a boolean", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("lmstudio",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("lmstudio",), "Greeting"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("lmstudio",)))
         return new
@@ -286,7 +295,9 @@ class ServerStatus(Message):
             else:
                 decoding.absent((path, "version"), "ServerStatus", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("package", "version")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("package", "version"), "ServerStatus"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("package", "version")))
         return new
@@ -344,7 +355,9 @@ class RpcCall(Message):
             else:
                 decoding.absent((path, "callId"), "RpcCall", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "endpoint", "callId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "endpoint", "callId"), "RpcCall"), decoding, path
+            )
         value = data.get("parameter", UNSET)
         new.parameter = value
         if decoding.strict:
@@ -398,7 +411,7 @@ class RpcResult(Message):
             else:
                 decoding.absent((path, "callId"), "RpcResult", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "callId")), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type", "callId"), "RpcResult"), decoding, path)
         value = data.get("result", UNSET)
         new.result = value
         if decoding.strict:
@@ -455,7 +468,9 @@ class RpcError(Message):
             else:
                 decoding.absent((path, "error"), "RpcError", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "callId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "callId", "error"), "RpcError"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "error", "type")))
         return new
@@ -513,7 +528,9 @@ class ChannelCreate(Message):
             else:
                 decoding.absent((path, "channelId"), "ChannelCreate", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "endpoint", "channelId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "endpoint", "channelId"), "ChannelCreate"), decoding, path
+            )
         value = data.get("creationParameter", UNSET)
         new.creation_parameter = value
         if decoding.strict:
@@ -570,7 +587,9 @@ class ChannelSend(Message):
             else:
                 decoding.absent((path, "channelId"), "ChannelSend", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "channelId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "channelId"), "ChannelSend"), decoding, path
+            )
         value = data.get("message", UNSET)
         new.message = value
         value = data.get("ackId", UNSET)
@@ -638,7 +657,9 @@ class ChannelAck(Message):
             else:
                 decoding.absent((path, "ackId"), "ChannelAck", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "channelId", "ackId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "channelId", "ackId"), "ChannelAck"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("ackId", "channelId", "type")))
         return new
@@ -685,7 +706,9 @@ class ChannelClose(Message):
             else:
                 decoding.absent((path, "channelId"), "ChannelClose", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "channelId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "channelId"), "ChannelClose"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("channelId", "type")))
         return new
@@ -738,7 +761,9 @@ class ChannelError(Message):
             else:
                 decoding.absent((path, "error"), "ChannelError", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "channelId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "channelId", "error"), "ChannelError"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("channelId", "error", "type")))
         return new
@@ -797,7 +822,9 @@ class SignalSubscribe(Message):
                 decoding.absent((path, "subscribeId"), "SignalSubscribe", "an integer", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "endpoint", "subscribeId")), decoding, path
+                decoding.completed(data, ("type", "endpoint", "subscribeId"), "SignalSubscribe"),
+                decoding,
+                path,
             )
         value = data.get("creationParameter", UNSET)
         new.creation_parameter = value
@@ -851,7 +878,9 @@ class SignalUnsubscribe(Message):
             else:
                 decoding.absent((path, "subscribeId"), "SignalUnsubscribe", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "subscribeId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "subscribeId"), "SignalUnsubscribe"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("subscribeId", "type")))
         return new
@@ -915,7 +944,9 @@ class SignalUpdate(Message):
                 decoding.absent((path, "tags"), "SignalUpdate", "an array", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "subscribeId", "patches", "tags")), decoding, path
+                decoding.completed(data, ("type", "subscribeId", "patches", "tags"), "SignalUpdate"),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("patches", "subscribeId", "tags", "type")))
@@ -973,7 +1004,9 @@ class SignalError(Message):
             else:
                 decoding.absent((path, "error"), "SignalError", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "subscribeId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "subscribeId", "error"), "SignalError"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "subscribeId", "type")))
         return new
@@ -1032,7 +1065,9 @@ class WritableSignalSubscribe(Message):
                 decoding.absent((path, "subscribeId"), "WritableSignalSubscribe", "an integer", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "endpoint", "subscribeId")), decoding, path
+                decoding.completed(data, ("type", "endpoint", "subscribeId"), "WritableSignalSubscribe"),
+                decoding,
+                path,
             )
         value = data.get("creationParameter", UNSET)
         new.creation_parameter = value
@@ -1088,7 +1123,9 @@ class WritableSignalUnsubscribe(Message):
             else:
                 decoding.absent((path, "subscribeId"), "WritableSignalUnsubscribe", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "subscribeId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "subscribeId"), "WritableSignalUnsubscribe"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("subscribeId", "type")))
         return new
@@ -1152,7 +1189,9 @@ class WritableSignalUpdate(Message):
                 decoding.absent((path, "tags"), "WritableSignalUpdate", "an array", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "subscribeId", "patches", "tags")), decoding, path
+                decoding.completed(data, ("type", "subscribeId", "patches", "tags"), "WritableSignalUpdate"),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("patches", "subscribeId", "tags", "type")))
@@ -1210,7 +1249,11 @@ class WritableSignalError(Message):
             else:
                 decoding.absent((path, "error"), "WritableSignalError", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "subscribeId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "subscribeId", "error"), "WritableSignalError"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "subscribeId", "type")))
         return new
@@ -1245,7 +1288,7 @@ class KeepAlive(Message):
             if value != "keepAlive":
                 decoding.absent((path, "type"), "KeepAlive", '"keepAlive"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "KeepAlive"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -1276,7 +1319,7 @@ class KeepAliveAck(Message):
             if value != "keepAliveAck":
                 decoding.absent((path, "type"), "KeepAliveAck", '"keepAliveAck"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "KeepAliveAck"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -1389,7 +1432,9 @@ class CommunicationWarning(Message):
             else:
                 decoding.absent((path, "warning"), "CommunicationWarning", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "warning")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "warning"), "CommunicationWarning"), decoding, path
+            )
         value = data.get("kind", UNSET)
         if value is UNSET or type(value) is str:
             new.kind = value
@@ -1463,7 +1508,7 @@ class Patch(Message):
             else:
                 decoding.absent((path, "path"), "Patch", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("op", "path")), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("op", "path"), "Patch"), decoding, path)
         value = data.get("value", UNSET)
         new.value = value
         if decoding.strict:

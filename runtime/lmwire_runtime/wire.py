@@ -44,6 +44,7 @@ __all__ = [
     "Message",
     "MissingFieldError",
     "Path",
+    "Secret",
     "Unknown",
     "Unset",
     "WarningSink",
@@ -86,6 +87,12 @@ def pointer_of(path: Path, *segments: str | int) -> str:
     return "".join(
         "/" + str(segment).replace("~", "~0").replace("/", "~1") for segment in reversed(reversed_segments)
     )
+
+
+class Secret(str):
+    """The wire name of a field whose value is in no ``repr`` and no error message."""
+
+    __slots__ = ()
 
 
 class DecodeError(ValueError):
@@ -138,13 +145,13 @@ class WarningSink:
         self._emit = emit or logging.getLogger("lmwire").warning
         self._seen: set[tuple[str, ...]] = set()
 
-    def warn(self, kind: tuple[str, ...], text: str) -> None:
-        """Emit ``text`` unless something of the same ``kind`` was emitted before."""
+    def warn(self, kind: tuple[str, ...], text: str, *more: tuple[str, ...]) -> None:
+        """Emit ``text`` unless something of the same ``kind`` was emitted before; it speaks for ``more`` kinds too."""
         if kind in self._seen or len(self._seen) >= KINDS_REPORTED:
             return
-        self._seen.add(kind)
+        self._seen.update((kind, *more))
         self._emit(text)
-        if len(self._seen) == KINDS_REPORTED:
+        if len(self._seen) >= KINDS_REPORTED:
             self._emit("the peer deviates in too many ways to report more of them")
 
 
@@ -223,16 +230,28 @@ class Decoding:
 
     def deviation(self, path: Path, expected: str, value: Any) -> NoReturn:
         """Refuse ``value`` in both modes."""
-        raise DecodeError(pointer_of(path), expected, describe(value))
+        secret = path is not None and type(path[1]) is Secret
+        found = _WORDS.get(type(value), "something else") if secret else describe(value)
+        raise DecodeError(pointer_of(path), expected, found)
 
-    def completed(self, data: dict[str, Any], demanded: Sequence[str]) -> dict[str, Any]:
-        """Return a copy of ``data`` that has UNSET for what it lacks of ``demanded``.
+    def completed(self, data: dict[str, Any], demanded: Sequence[str], owner: str) -> dict[str, Any]:
+        """Return a copy of ``data`` that has UNSET for what it lacks of ``demanded``; one warning names all of that.
 
         For decoders that take a message for complete, until a KeyError tells them better; called while one is handled.
         """
         complete = {**dict.fromkeys(demanded, UNSET), **data}
         if len(complete) == len(data):
             raise  # the KeyError: nothing is lacking, so that it is a bug, and would come again
+        lacking = [name for name in demanded if name not in data]
+        if len(lacking) > 1 and not self.strict:
+            kinds = [_field_kind(owner, name, "left out") for name in lacking]
+            names = ", ".join(map(repr, lacking))
+            self.sink.warn(
+                kinds[0],
+                f"{owner}: the fields {names} are left out, though the schema says they are required; an older or newer"
+                " server?",
+                *kinds,
+            )
         return complete
 
     def absent(self, path: Path, owner: str, expected: str, value: Any) -> None:
@@ -319,9 +338,13 @@ class Decoding:
     def _warn_field(self, path: Path, owner: str, what: str, rule: str) -> None:
         field = "" if path is None else str(path[1])
         self.sink.warn(
-            ("field", owner, field, what),
+            _field_kind(owner, field, what),
             f"{owner}: field {field!r} is {what}, though the schema says it is {rule}; an older or newer server?",
         )
+
+
+def _field_kind(owner: str, field: str, what: str) -> tuple[str, ...]:
+    return ("field", owner, field, what)
 
 
 LENIENT: Final = Decoding()
@@ -376,8 +399,13 @@ class Message:
 
     def __repr__(self) -> str:
         values = ((name, getattr(self, name, UNSET)) for name in self.wire_names)
-        shown = ", ".join(f"{name}={value!r}" for name, value in values if value is not UNSET)
+        shown = ", ".join(
+            f"{name}={self._shown(name, value)}" for name, value in values if value is not UNSET
+        )
         return f"{type(self).__name__}({shown})"
+
+    def _shown(self, name: str, value: Any) -> str:
+        return "<redacted>" if type(self.wire_names[name]) is Secret else repr(value)
 
 
 def _restore(kind: type[Message], values: Mapping[str, Any]) -> Message:

@@ -59,7 +59,9 @@ class NoAuthenticationStatus(Message):
             if value != "none":
                 decoding.absent((path, "type"), "NoAuthenticationStatus", '"none"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "NoAuthenticationStatus"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -99,7 +101,11 @@ class LoggedInUserAuthenticationStatus(Message):
             else:
                 decoding.absent((path, "userName"), "LoggedInUserAuthenticationStatus", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "userName")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "userName"), "LoggedInUserAuthenticationStatus"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "userName")))
         return new
@@ -153,7 +159,13 @@ class ComputeDeviceAuthenticationStatus(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "ownerUsername", "ownerIsOrganization")), decoding, path
+                decoding.completed(
+                    data,
+                    ("type", "ownerUsername", "ownerIsOrganization"),
+                    "ComputeDeviceAuthenticationStatus",
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("ownerIsOrganization", "ownerUsername", "type")))
@@ -240,7 +252,9 @@ class LmLinkLastError(Message):
             else:
                 decoding.absent((path, "timestamp"), "LmLinkLastError", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("message", "timestamp")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("message", "timestamp"), "LmLinkLastError"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "timestamp")))
             value = new.timestamp
@@ -309,7 +323,9 @@ class LmLinkPeer(Message):
                 decoding.absent((path, "status"), "LmLinkPeer", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("deviceIdentifier", "deviceName", "status")), decoding, path
+                decoding.completed(data, ("deviceIdentifier", "deviceName", "status"), "LmLinkPeer"),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceIdentifier", "deviceName", "status")))
@@ -403,7 +419,11 @@ class LmLinkStatusResult(Message):
                 decoding.absent((path, "deviceName"), "LmLinkStatusResult", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("status", "issues", "peers", "deviceIdentifier", "deviceName")),
+                decoding.completed(
+                    data,
+                    ("status", "issues", "peers", "deviceIdentifier", "deviceName"),
+                    "LmLinkStatusResult",
+                ),
                 decoding,
                 path,
             )

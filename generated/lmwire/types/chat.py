@@ -79,7 +79,9 @@ class ChatMessagePartTextData(Message):
             else:
                 decoding.absent((path, "text"), "ChatMessagePartTextData", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "text")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "text"), "ChatMessagePartTextData"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("text", "type")))
         return new
@@ -167,7 +169,9 @@ class ChatMessagePartFileData(Message):
                 decoding.absent((path, "fileType"), "ChatMessagePartFileData", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "name", "identifier", "sizeBytes", "fileType")),
+                decoding.completed(
+                    data, ("type", "name", "identifier", "sizeBytes", "fileType"), "ChatMessagePartFileData"
+                ),
                 decoding,
                 path,
             )
@@ -231,7 +235,9 @@ class FunctionToolCallRequest(Message):
             else:
                 decoding.absent((path, "name"), "FunctionToolCallRequest", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "name")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "name"), "FunctionToolCallRequest"), decoding, path
+            )
         value = data.get("id", UNSET)
         if value is UNSET or type(value) is str:
             new.id = value
@@ -313,7 +319,11 @@ class ChatMessagePartToolCallRequestData(Message):
                     (path, "toolCallRequest"), "ChatMessagePartToolCallRequestData", "an object", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "toolCallRequest")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "toolCallRequest"), "ChatMessagePartToolCallRequestData"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("toolCallRequest", "type")))
         return new
@@ -383,7 +393,9 @@ class ChatMessageDataAssistant(Message):
             else:
                 decoding.absent((path, "content"), "ChatMessageDataAssistant", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("role", "content")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("role", "content"), "ChatMessageDataAssistant"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -451,7 +463,9 @@ class ChatMessageDataUser(Message):
             else:
                 decoding.absent((path, "content"), "ChatMessageDataUser", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("role", "content")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("role", "content"), "ChatMessageDataUser"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -519,7 +533,9 @@ class ChatMessageDataSystem(Message):
             else:
                 decoding.absent((path, "content"), "ChatMessageDataSystem", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("role", "content")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("role", "content"), "ChatMessageDataSystem"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -570,7 +586,11 @@ class ChatMessagePartToolCallResultData(Message):
             else:
                 decoding.absent((path, "content"), "ChatMessagePartToolCallResultData", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "content")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "content"), "ChatMessagePartToolCallResultData"),
+                decoding,
+                path,
+            )
         value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
@@ -631,7 +651,9 @@ class ChatMessageDataTool(Message):
             else:
                 decoding.absent((path, "content"), "ChatMessageDataTool", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("role", "content")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("role", "content"), "ChatMessageDataTool"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "role")))
         return new
@@ -691,7 +713,7 @@ class ChatHistoryData(Message):
             else:
                 decoding.absent((path, "messages"), "ChatHistoryData", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("messages",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("messages",), "ChatHistoryData"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("messages",)))
         return new
@@ -741,7 +763,9 @@ class LlmToolParametersObject(Message):
             else:
                 decoding.absent((path, "properties"), "LlmToolParametersObject", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "properties")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "properties"), "LlmToolParametersObject"), decoding, path
+            )
         value = data.get("required", UNSET)
         if value is UNSET:
             new.required = UNSET
@@ -831,7 +855,9 @@ class LlmToolFunctionFunction(Message):
             else:
                 decoding.absent((path, "name"), "LlmToolFunctionFunction", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("name",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("name",), "LlmToolFunctionFunction"), decoding, path
+            )
         value = data.get("description", UNSET)
         if value is UNSET or type(value) is str:
             new.description = value
@@ -892,7 +918,9 @@ class LlmToolFunction(Message):
             else:
                 decoding.absent((path, "function"), "LlmToolFunction", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "function")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "function"), "LlmToolFunction"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("function", "type")))
         return new

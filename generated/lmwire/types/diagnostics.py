@@ -89,7 +89,13 @@ class DiagnosticsLogEventDataLlmPredictionInput(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "input", "modelPath", "modelIdentifier")), decoding, path
+                decoding.completed(
+                    data,
+                    ("type", "input", "modelPath", "modelIdentifier"),
+                    "DiagnosticsLogEventDataLlmPredictionInput",
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("input", "modelIdentifier", "modelPath", "type")))
@@ -155,7 +161,11 @@ class DiagnosticsLogEventDataLlmPredictionOutput(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "output", "modelIdentifier")), decoding, path
+                decoding.completed(
+                    data, ("type", "output", "modelIdentifier"), "DiagnosticsLogEventDataLlmPredictionOutput"
+                ),
+                decoding,
+                path,
             )
         value = data.get("stats", UNSET)
         if value is UNSET:
@@ -232,7 +242,11 @@ class DiagnosticsLogEventDataServerLog(Message):
             else:
                 decoding.absent((path, "level"), "DiagnosticsLogEventDataServerLog", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "content", "level")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "content", "level"), "DiagnosticsLogEventDataServerLog"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "level", "type")))
             value = new.level
@@ -316,7 +330,9 @@ class DiagnosticsLogRuntimeEventData(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("type", "level", "message", "engineName", "engineVersion", "engineType")
+                    data,
+                    ("type", "level", "message", "engineName", "engineVersion", "engineType"),
+                    "DiagnosticsLogRuntimeEventData",
                 ),
                 decoding,
                 path,
@@ -447,7 +463,9 @@ class DiagnosticsLogEvent(Message):
             else:
                 decoding.absent((path, "data"), "DiagnosticsLogEvent", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("timestamp", "data")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("timestamp", "data"), "DiagnosticsLogEvent"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("data", "timestamp")))
         return new

@@ -123,7 +123,9 @@ class ArtifactArtifactDependency(Message):
                 decoding.absent((path, "name"), "ArtifactArtifactDependency", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "purpose", "owner", "name")), decoding, path
+                decoding.completed(data, ("type", "purpose", "owner", "name"), "ArtifactArtifactDependency"),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "owner", "purpose", "type")))
@@ -189,7 +191,11 @@ class HuggingFaceModelDownloadSource(Message):
             else:
                 decoding.absent((path, "repo"), "HuggingFaceModelDownloadSource", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "user", "repo")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "user", "repo"), "HuggingFaceModelDownloadSource"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("repo", "type", "user")))
             value = new.user
@@ -289,7 +295,11 @@ class ArtifactModelDependency(Message):
                 decoding.absent((path, "sources"), "ArtifactModelDependency", "an array", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "purpose", "modelKeys", "sources")), decoding, path
+                decoding.completed(
+                    data, ("type", "purpose", "modelKeys", "sources"), "ArtifactModelDependency"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelKeys", "purpose", "sources", "type")))
@@ -420,7 +430,11 @@ class ArtifactDownloadPlanNodeArtifact(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "owner", "name", "state", "dependencyNodes")),
+                decoding.completed(
+                    data,
+                    ("type", "owner", "name", "state", "dependencyNodes"),
+                    "ArtifactDownloadPlanNodeArtifact",
+                ),
                 decoding,
                 path,
             )
@@ -528,7 +542,11 @@ class ArtifactDownloadPlanModelInfo(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("displayName", "sizeBytes", "compatibilityType")), decoding, path
+                decoding.completed(
+                    data, ("displayName", "sizeBytes", "compatibilityType"), "ArtifactDownloadPlanModelInfo"
+                ),
+                decoding,
+                path,
             )
         value = data.get("quantName", UNSET)
         if value is UNSET or type(value) is str:
@@ -670,7 +688,9 @@ class ArtifactDownloadPlanDownloadOptionInfo(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("displayName", "sizeBytes", "compatibilityType", "fitEstimation", "availability")
+                    data,
+                    ("displayName", "sizeBytes", "compatibilityType", "fitEstimation", "availability"),
+                    "ArtifactDownloadPlanDownloadOptionInfo",
                 ),
                 decoding,
                 path,
@@ -790,7 +810,11 @@ class ArtifactDownloadPlanNodeModel(Message):
                 decoding.absent((path, "dependencyLabel"), "ArtifactDownloadPlanNodeModel", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "state", "dependencyLabel")), decoding, path
+                decoding.completed(
+                    data, ("type", "state", "dependencyLabel"), "ArtifactDownloadPlanNodeModel"
+                ),
+                decoding,
+                path,
             )
         value = data.get("resolvedSources", UNSET)
         if value is UNSET or type(value) is int:
@@ -995,7 +1019,9 @@ class ArtifactDownloadPlan(Message):
                 decoding.absent((path, "version"), "ArtifactDownloadPlan", "an integer", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("nodes", "downloadSizeBytes", "downloadAction", "version")),
+                decoding.completed(
+                    data, ("nodes", "downloadSizeBytes", "downloadAction", "version"), "ArtifactDownloadPlan"
+                ),
                 decoding,
                 path,
             )
@@ -1078,7 +1104,9 @@ class DownloadProgressUpdate(Message):
                 decoding.absent((path, "speedBytesPerSecond"), "DownloadProgressUpdate", "a number", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("downloadedBytes", "totalBytes", "speedBytesPerSecond")),
+                decoding.completed(
+                    data, ("downloadedBytes", "totalBytes", "speedBytesPerSecond"), "DownloadProgressUpdate"
+                ),
                 decoding,
                 path,
             )
@@ -1196,6 +1224,7 @@ class HubModelMetadataLlm(Message):
                         "reasoning",
                         "contextLengths",
                     ),
+                    "HubModelMetadataLlm",
                 ),
                 decoding,
                 path,
@@ -1312,6 +1341,7 @@ class HubModelMetadataEmbedding(Message):
                         "minMemoryUsageBytes",
                         "contextLengths",
                     ),
+                    "HubModelMetadataEmbedding",
                 ),
                 decoding,
                 path,
@@ -1436,7 +1466,9 @@ class HubModel(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("type", "owner", "name", "description", "downloads", "likeCount", "metadata")
+                    data,
+                    ("type", "owner", "name", "description", "downloads", "likeCount", "metadata"),
+                    "HubModel",
                 ),
                 decoding,
                 path,
@@ -1519,7 +1551,11 @@ class LocalArtifactFileEntry(Message):
             else:
                 decoding.absent((path, "sizeBytes"), "LocalArtifactFileEntry", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("relativePath", "sizeBytes")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("relativePath", "sizeBytes"), "LocalArtifactFileEntry"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("relativePath", "sizeBytes")))
         return new
@@ -1564,7 +1600,9 @@ class LocalArtifactFileList(Message):
             else:
                 decoding.absent((path, "usedIgnoreFile"), "LocalArtifactFileList", "a string or null", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("files", "usedIgnoreFile")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("files", "usedIgnoreFile"), "LocalArtifactFileList"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("files", "usedIgnoreFile")))
         return new
@@ -1743,6 +1781,7 @@ class ModelSearchResultDownloadOptionData(Message):
                         "indexedModelIdentifier",
                         "compatibilityType",
                     ),
+                    "ModelSearchResultDownloadOptionData",
                 ),
                 decoding,
                 path,
@@ -1839,7 +1878,11 @@ class ModelSearchResultIdentifierCatalog(Message):
             else:
                 decoding.absent((path, "identifier"), "ModelSearchResultIdentifierCatalog", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "identifier")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "identifier"), "ModelSearchResultIdentifierCatalog"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "type")))
         return new
@@ -1881,7 +1924,11 @@ class ModelSearchResultIdentifierHf(Message):
             else:
                 decoding.absent((path, "identifier"), "ModelSearchResultIdentifierHf", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "identifier")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "identifier"), "ModelSearchResultIdentifierHf"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "type")))
         return new
@@ -1955,7 +2002,9 @@ class ModelSearchResultEntryData(Message):
             else:
                 decoding.absent((path, "identifier"), "ModelSearchResultEntryData", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("name", "identifier")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("name", "identifier"), "ModelSearchResultEntryData"), decoding, path
+            )
         value = data.get("exact", UNSET)
         if value is UNSET or type(value) is bool:
             new.exact = value

@@ -91,7 +91,7 @@ class CpuInfo(Message):
             else:
                 decoding.absent((path, "architecture"), "CpuInfo", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("architecture",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("architecture",), "CpuInfo"), decoding, path)
         value = data.get("instructionSetExtensions", UNSET)
         if value is UNSET:
             new.instruction_set_extensions = UNSET
@@ -267,6 +267,7 @@ class DownloadableRuntimeEngineExtension(Message):
                         "supportedModelFormatNames",
                         "localVersions",
                     ),
+                    "DownloadableRuntimeEngineExtension",
                 ),
                 decoding,
                 path,
@@ -392,7 +393,9 @@ class DownloadableRuntimeFrameworkExtension(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("type", "name", "version", "package", "platform", "cpu", "localVersions")
+                    data,
+                    ("type", "name", "version", "package", "platform", "cpu", "localVersions"),
+                    "DownloadableRuntimeFrameworkExtension",
                 ),
                 decoding,
                 path,
@@ -525,7 +528,9 @@ class RuntimeEngineInfo(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("name", "version", "engine", "platform", "cpu", "supportedModelFormatNames")
+                    data,
+                    ("name", "version", "engine", "platform", "cpu", "supportedModelFormatNames"),
+                    "RuntimeEngineInfo",
                 ),
                 decoding,
                 path,
@@ -597,7 +602,9 @@ class RuntimeExtensionSpecifier(Message):
             else:
                 decoding.absent((path, "version"), "RuntimeExtensionSpecifier", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("name", "version")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("name", "version"), "RuntimeExtensionSpecifier"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "version")))
         return new
@@ -677,7 +684,9 @@ class RuntimeHardwareCpuInfo(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("architecture", "supportedInstructionSetExtensions")),
+                decoding.completed(
+                    data, ("architecture", "supportedInstructionSetExtensions"), "RuntimeHardwareCpuInfo"
+                ),
                 decoding,
                 path,
             )
@@ -755,7 +764,11 @@ class RuntimeHardwareSurveyResultInfo(Message):
             else:
                 decoding.absent((path, "message"), "RuntimeHardwareSurveyResultInfo", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("code", "message")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("code", "message"), "RuntimeHardwareSurveyResultInfo"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "message")))
             value = new.code
@@ -799,7 +812,9 @@ class RuntimeHardwareCpuSurveyResult(Message):
             else:
                 decoding.absent((path, "result"), "RuntimeHardwareCpuSurveyResult", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("result",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("result",), "RuntimeHardwareCpuSurveyResult"), decoding, path
+            )
         value = data.get("cpuInfo", UNSET)
         if value is UNSET:
             new.cpu_info = UNSET
@@ -946,6 +961,7 @@ class RuntimeHardwareGpuInfo(Message):
                         "detectionPlatformVersion",
                         "otherInfo",
                     ),
+                    "RuntimeHardwareGpuInfo",
                 ),
                 decoding,
                 path,
@@ -1029,7 +1045,11 @@ class RuntimeHardwareGpuSurveyResult(Message):
             else:
                 decoding.absent((path, "gpuInfo"), "RuntimeHardwareGpuSurveyResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("result", "gpuInfo")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("result", "gpuInfo"), "RuntimeHardwareGpuSurveyResult"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("gpuInfo", "result")))
         return new
@@ -1118,7 +1138,9 @@ class RuntimeHardwareSurveyCompatibility(Message):
             else:
                 decoding.absent((path, "status"), "RuntimeHardwareSurveyCompatibility", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("status",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("status",), "RuntimeHardwareSurveyCompatibility"), decoding, path
+            )
         value = data.get("message", UNSET)
         if value is UNSET or type(value) is str:
             new.message = value
@@ -1183,7 +1205,11 @@ class RuntimeHardwareSurveyHardware(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("gpuSurveyResult", "cpuSurveyResult")), decoding, path
+                decoding.completed(
+                    data, ("gpuSurveyResult", "cpuSurveyResult"), "RuntimeHardwareSurveyHardware"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("cpuSurveyResult", "gpuSurveyResult")))
@@ -1237,7 +1263,11 @@ class RuntimeHardwareSurveyMemoryInfo(Message):
                 decoding.absent((path, "totalMemory"), "RuntimeHardwareSurveyMemoryInfo", "a number", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("ramCapacity", "vramCapacity", "totalMemory")), decoding, path
+                decoding.completed(
+                    data, ("ramCapacity", "vramCapacity", "totalMemory"), "RuntimeHardwareSurveyMemoryInfo"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("ramCapacity", "totalMemory", "vramCapacity")))
@@ -1289,7 +1319,13 @@ class RuntimeHardwareSurveyVisibleDevicesConfig(Message):
                     (path, "changesOrder"), "RuntimeHardwareSurveyVisibleDevicesConfig", "a boolean", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("visibleDevices", "changesOrder")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("visibleDevices", "changesOrder"), "RuntimeHardwareSurveyVisibleDevicesConfig"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("changesOrder", "visibleDevices")))
         return new
@@ -1401,6 +1437,7 @@ class RuntimeHardwareSurveyEngine(Message):
                         "hardwareSurvey",
                         "memoryInfo",
                     ),
+                    "RuntimeHardwareSurveyEngine",
                 ),
                 decoding,
                 path,
@@ -1504,7 +1541,9 @@ class RuntimeHardwareSurveyResult(Message):
             else:
                 decoding.absent((path, "engines"), "RuntimeHardwareSurveyResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("status", "engines")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("status", "engines"), "RuntimeHardwareSurveyResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engines", "status")))
             value = new.status
@@ -1541,7 +1580,9 @@ class RuntimeHardwareSurveyScopeSelected(Message):
             if value != "selected":
                 decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeSelected", '"selected"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "RuntimeHardwareSurveyScopeSelected"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -1572,7 +1613,9 @@ class RuntimeHardwareSurveyScopeAll(Message):
             if value != "all":
                 decoding.absent((path, "type"), "RuntimeHardwareSurveyScopeAll", '"all"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "RuntimeHardwareSurveyScopeAll"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -1612,7 +1655,11 @@ class RuntimeHardwareSurveyScopeCustom(Message):
             else:
                 decoding.absent((path, "engines"), "RuntimeHardwareSurveyScopeCustom", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "engines")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "engines"), "RuntimeHardwareSurveyScopeCustom"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engines", "type")))
         return new

@@ -64,7 +64,11 @@ class ErrorDisplayDataGenericSpecificModelUnloaded(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("code",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("code",), "ErrorDisplayDataGenericSpecificModelUnloaded"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code",)))
         return new
@@ -143,7 +147,11 @@ class ErrorDisplayDataGenericNoModelMatchingQuery(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("code", "query", "loadedModelsSample", "totalLoadedModels")),
+                decoding.completed(
+                    data,
+                    ("code", "query", "loadedModelsSample", "totalLoadedModels"),
+                    "ErrorDisplayDataGenericNoModelMatchingQuery",
+                ),
                 decoding,
                 path,
             )
@@ -222,7 +230,11 @@ class ErrorDisplayDataGenericPathNotFound(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("code", "path", "availablePathsSample", "totalModels")),
+                decoding.completed(
+                    data,
+                    ("code", "path", "availablePathsSample", "totalModels"),
+                    "ErrorDisplayDataGenericPathNotFound",
+                ),
                 decoding,
                 path,
             )
@@ -312,7 +324,11 @@ class ErrorDisplayDataGenericIdentifierNotFound(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("code", "identifier", "loadedModelsSample", "totalLoadedModels")),
+                decoding.completed(
+                    data,
+                    ("code", "identifier", "loadedModelsSample", "totalLoadedModels"),
+                    "ErrorDisplayDataGenericIdentifierNotFound",
+                ),
                 decoding,
                 path,
             )
@@ -387,7 +403,13 @@ class ErrorDisplayDataGenericDomainMismatch(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("code", "path", "actualDomain", "expectedDomain")), decoding, path
+                decoding.completed(
+                    data,
+                    ("code", "path", "actualDomain", "expectedDomain"),
+                    "ErrorDisplayDataGenericDomainMismatch",
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("actualDomain", "code", "expectedDomain", "path")))
@@ -506,6 +528,7 @@ class ErrorDisplayDataGenericEngineDoesNotSupportFeature(Message):
                 decoding.completed(
                     data,
                     ("code", "feature", "engineName", "engineType", "installedVersion", "supportedVersion"),
+                    "ErrorDisplayDataGenericEngineDoesNotSupportFeature",
                 ),
                 decoding,
                 path,
@@ -561,7 +584,11 @@ class ErrorDisplayDataGenericMissingRuntimeExtension(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("code",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("code",), "ErrorDisplayDataGenericMissingRuntimeExtension"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code",)))
         return new
@@ -616,7 +643,15 @@ class ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("identifier", "name")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    ("identifier", "name"),
+                    "ErrorDisplayDataGenericPresetNotFoundAvailablePresetsSampleItem",
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "name")))
         return new
@@ -705,6 +740,7 @@ class ErrorDisplayDataGenericPresetNotFound(Message):
                         "availablePresetsSample",
                         "totalAvailablePresets",
                     ),
+                    "ErrorDisplayDataGenericPresetNotFound",
                 ),
                 decoding,
                 path,

@@ -63,7 +63,11 @@ class DocumentParsingLibraryIdentifier(Message):
             else:
                 decoding.absent((path, "version"), "DocumentParsingLibraryIdentifier", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("library", "version")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("library", "version"), "DocumentParsingLibraryIdentifier"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("library", "version")))
         return new
@@ -159,7 +163,9 @@ class InternalRetrievalResultEntry(Message):
                 decoding.absent((path, "sourceIndex"), "InternalRetrievalResultEntry", "an integer", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("content", "score", "sourceIndex")), decoding, path
+                decoding.completed(data, ("content", "score", "sourceIndex"), "InternalRetrievalResultEntry"),
+                decoding,
+                path,
             )
         value = data.get("pageNumber", UNSET)
         if value is UNSET:
@@ -230,7 +236,9 @@ class InternalRetrievalResult(Message):
             else:
                 decoding.absent((path, "entries"), "InternalRetrievalResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("entries",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("entries",), "InternalRetrievalResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("entries",)))
         return new

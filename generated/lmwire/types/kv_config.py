@@ -62,7 +62,7 @@ class KvConfigField(Message):
             else:
                 decoding.absent((path, "key"), "KvConfigField", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("key",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("key",), "KvConfigField"), decoding, path)
         value = data.get("value", UNSET)
         new.value = value
         if decoding.strict:
@@ -103,7 +103,7 @@ class KvConfig(Message):
             else:
                 decoding.absent((path, "fields"), "KvConfig", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("fields",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("fields",), "KvConfig"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fields",)))
         return new
@@ -191,7 +191,9 @@ class KvConfigStackLayer(Message):
             else:
                 decoding.absent((path, "config"), "KvConfigStackLayer", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("layerName", "config")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("layerName", "config"), "KvConfigStackLayer"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("config", "layerName")))
             value = new.layer_name
@@ -234,7 +236,7 @@ class KvConfigStack(Message):
             else:
                 decoding.absent((path, "layers"), "KvConfigStack", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("layers",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("layers",), "KvConfigStack"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("layers",)))
         return new
@@ -306,7 +308,11 @@ class SerializedKVConfigSchematicsField(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("shortKey", "fullKey", "typeKey", "typeParams", "defaultValue")),
+                decoding.completed(
+                    data,
+                    ("shortKey", "fullKey", "typeKey", "typeParams", "defaultValue"),
+                    "SerializedKVConfigSchematicsField",
+                ),
                 decoding,
                 path,
             )
@@ -361,7 +367,9 @@ class SerializedKVConfigSchematics(Message):
             else:
                 decoding.absent((path, "fields"), "SerializedKVConfigSchematics", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("fields",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("fields",), "SerializedKVConfigSchematics"), decoding, path
+            )
         value = data.get("extensionPrefixes", UNSET)
         if value is UNSET:
             new.extension_prefixes = UNSET

@@ -210,7 +210,7 @@ class Quantization(Message):
             else:
                 decoding.absent((path, "bits"), "Quantization", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("name", "bits")), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("name", "bits"), "Quantization"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("bits", "name")))
         return new
@@ -353,6 +353,7 @@ class EmbeddingModelInfo(Message):
                         "deviceIdentifier",
                         "maxContextLength",
                     ),
+                    "EmbeddingModelInfo",
                 ),
                 decoding,
                 path,
@@ -639,6 +640,7 @@ class EmbeddingModelInstanceInfo(Message):
                         "maxContextLength",
                         "contextLength",
                     ),
+                    "EmbeddingModelInstanceInfo",
                 ),
                 decoding,
                 path,
@@ -857,6 +859,7 @@ class EstimatedModelMemoryUsage(Message):
                         "contextBytes",
                         "totalBytes",
                     ),
+                    "EstimatedModelMemoryUsage",
                 ),
                 decoding,
                 path,
@@ -935,7 +938,11 @@ class EstimatedResourcesUsage(Message):
             else:
                 decoding.absent((path, "passesGuardrails"), "EstimatedResourcesUsage", "a boolean", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("memory", "passesGuardrails")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("memory", "passesGuardrails"), "EstimatedResourcesUsage"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("memory", "passesGuardrails")))
         return new
@@ -1096,6 +1103,7 @@ class LlmInfo(Message):
                         "trainedForToolUse",
                         "maxContextLength",
                     ),
+                    "LlmInfo",
                 ),
                 decoding,
                 path,
@@ -1394,6 +1402,7 @@ class LlmInstanceInfo(Message):
                         "maxContextLength",
                         "contextLength",
                     ),
+                    "LlmInstanceInfo",
                 ),
                 decoding,
                 path,
@@ -1604,7 +1613,9 @@ class ModelProcessingState(Message):
             else:
                 decoding.absent((path, "queued"), "ModelProcessingState", "a number", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("status", "queued")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("status", "queued"), "ModelProcessingState"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("queued", "status")))
             value = new.status
@@ -1651,7 +1662,9 @@ class ModelSpecifierQuery(Message):
             else:
                 decoding.absent((path, "query"), "ModelSpecifierQuery", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "query")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "query"), "ModelSpecifierQuery"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("query", "type")))
         return new
@@ -1698,7 +1711,11 @@ class ModelSpecifierInstanceReference(Message):
                     (path, "instanceReference"), "ModelSpecifierInstanceReference", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "instanceReference")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "instanceReference"), "ModelSpecifierInstanceReference"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("instanceReference", "type")))
         return new

@@ -125,6 +125,7 @@ class AvailablePluginInfo(Message):
                         "hasToolsProvider",
                         "hasGenerator",
                     ),
+                    "AvailablePluginInfo",
                 ),
                 decoding,
                 path,
@@ -196,7 +197,9 @@ class PluginConfigSpecifierDirect(Message):
             else:
                 decoding.absent((path, "config"), "PluginConfigSpecifierDirect", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "config")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "config"), "PluginConfigSpecifierDirect"), decoding, path
+            )
         value = data.get("workingDirectoryPath", UNSET)
         if value is UNSET or type(value) is str:
             new.working_directory_path = value
@@ -256,7 +259,11 @@ class PluginConfigSpecifierPredictionProcess(Message):
             else:
                 decoding.absent((path, "token"), "PluginConfigSpecifierPredictionProcess", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "pci", "token")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "pci", "token"), "PluginConfigSpecifierPredictionProcess"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token", "type")))
         return new
@@ -337,7 +344,11 @@ class PluginSandboxSettingsNotEnabled(Message):
             else:
                 decoding.absent((path, "reason"), "PluginSandboxSettingsNotEnabled", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("enabled", "reason")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("enabled", "reason"), "PluginSandboxSettingsNotEnabled"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("enabled", "reason")))
         return new
@@ -394,7 +405,11 @@ class PluginSandboxFileSystemSettings(Message):
             else:
                 decoding.absent((path, "reason"), "PluginSandboxFileSystemSettings", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "reason")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "reason"), "PluginSandboxFileSystemSettings"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("reason", "type")))
             value = new.type
@@ -445,7 +460,9 @@ class PluginSandboxNetworkSettings(Message):
             else:
                 decoding.absent((path, "reason"), "PluginSandboxNetworkSettings", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("hosts", "reason")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("hosts", "reason"), "PluginSandboxNetworkSettings"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("hosts", "reason")))
         return new
@@ -484,7 +501,9 @@ class PluginSandboxSettingsEnabled(Message):
             if value is not True:
                 decoding.absent((path, "enabled"), "PluginSandboxSettingsEnabled", "true", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("enabled",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("enabled",), "PluginSandboxSettingsEnabled"), decoding, path
+            )
         value = data.get("fileSystem", UNSET)
         if value is UNSET:
             new.file_system = UNSET
@@ -590,7 +609,9 @@ class PluginManifest(Message):
                 decoding.absent((path, "name"), "PluginManifest", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "runner", "owner", "name")), decoding, path
+                decoding.completed(data, ("type", "runner", "owner", "name"), "PluginManifest"),
+                decoding,
+                path,
             )
         value = data.get("sandbox", UNSET)
         if value is UNSET:
@@ -716,7 +737,13 @@ class PluginRuntimeErrorReportUnauthorized(Message):
                 decoding.absent((path, "message"), "PluginRuntimeErrorReportUnauthorized", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "pluginRunId", "serverUrl", "message")), decoding, path
+                decoding.completed(
+                    data,
+                    ("type", "pluginRunId", "serverUrl", "message"),
+                    "PluginRuntimeErrorReportUnauthorized",
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "pluginRunId", "serverUrl", "type")))
@@ -791,7 +818,13 @@ class PluginRuntimeErrorReportNetworkUnavailable(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "pluginRunId", "serverUrl", "message")), decoding, path
+                decoding.completed(
+                    data,
+                    ("type", "pluginRunId", "serverUrl", "message"),
+                    "PluginRuntimeErrorReportNetworkUnavailable",
+                ),
+                decoding,
+                path,
             )
         value = data.get("unavailableHost", UNSET)
         if value is UNSET or type(value) is str:

@@ -131,7 +131,9 @@ class LlmPredictionStats(Message):
             else:
                 decoding.absent((path, "stopReason"), "LlmPredictionStats", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("stopReason",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("stopReason",), "LlmPredictionStats"), decoding, path
+            )
         value = data.get("stopString", UNSET)
         if value is UNSET or type(value) is str:
             new.stop_string = value
@@ -340,7 +342,9 @@ class LlmCandidateToken(Message):
             else:
                 decoding.absent((path, "logProb"), "LlmCandidateToken", "a number", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("text", "id", "logProb")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("text", "id", "logProb"), "LlmCandidateToken"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "logProb", "text")))
         return new
@@ -417,6 +421,7 @@ class LlmGenInfo(Message):
                 decoding.completed(
                     data,
                     ("indexedModelIdentifier", "identifier", "loadModelConfig", "predictionConfig", "stats"),
+                    "LlmGenInfo",
                 ),
                 decoding,
                 path,
@@ -503,7 +508,7 @@ class LlmToken(Message):
             else:
                 decoding.absent((path, "id"), "LlmToken", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("text", "id")), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("text", "id"), "LlmToken"), decoding, path)
         value = data.get("logProb", UNSET)
         if value is UNSET or type(value) is float or type(value) is int:
             new.log_prob = value
@@ -600,7 +605,9 @@ class LlmPredictionFragment(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("content", "tokensCount", "containsDrafted", "reasoningType", "isStructural")
+                    data,
+                    ("content", "tokensCount", "containsDrafted", "reasoningType", "isStructural"),
+                    "LlmPredictionFragment",
                 ),
                 decoding,
                 path,
@@ -799,6 +806,7 @@ class PromptProcessingDetails(Message):
                         "processedPromptTokenCount",
                         "unprocessedPromptTokenCount",
                     ),
+                    "PromptProcessingDetails",
                 ),
                 decoding,
                 path,

@@ -111,7 +111,9 @@ class BlockLocationBeforeId(Message):
             else:
                 decoding.absent((path, "id"), "BlockLocationBeforeId", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id"), "BlockLocationBeforeId"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "type")))
         return new
@@ -153,7 +155,9 @@ class BlockLocationAfterId(Message):
             else:
                 decoding.absent((path, "id"), "BlockLocationAfterId", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id"), "BlockLocationAfterId"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "type")))
         return new
@@ -226,7 +230,9 @@ class ContentBlockStyleDefault(Message):
             if value != "default":
                 decoding.absent((path, "type"), "ContentBlockStyleDefault", '"default"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "ContentBlockStyleDefault"), decoding, path
+            )
         value = data.get("forceRenderAsPlainText", UNSET)
         if value is UNSET or type(value) is bool:
             new.force_render_as_plain_text = value
@@ -279,7 +285,9 @@ class ContentBlockStyleCustomLabel(Message):
             else:
                 decoding.absent((path, "label"), "ContentBlockStyleCustomLabel", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "label")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "label"), "ContentBlockStyleCustomLabel"), decoding, path
+            )
         value = data.get("color", UNSET)
         if value is UNSET or type(value) is str:
             new.color = value
@@ -340,7 +348,9 @@ class ContentBlockStyleThinking(Message):
             if value != "thinking":
                 decoding.absent((path, "type"), "ContentBlockStyleThinking", '"thinking"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "ContentBlockStyleThinking"), decoding, path
+            )
         value = data.get("ended", UNSET)
         if value is UNSET or type(value) is bool:
             new.ended = value
@@ -447,7 +457,11 @@ class ProcessingRequestConfirmToolCall(Message):
                 decoding.absent((path, "parameters"), "ProcessingRequestConfirmToolCall", "an object", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "callId", "name", "parameters")), decoding, path
+                decoding.completed(
+                    data, ("type", "callId", "name", "parameters"), "ProcessingRequestConfirmToolCall"
+                ),
+                decoding,
+                path,
             )
         value = data.get("pluginIdentifier", UNSET)
         if value is UNSET or type(value) is str:
@@ -505,7 +519,9 @@ class ProcessingRequestTextInput(Message):
             else:
                 decoding.absent((path, "prompt"), "ProcessingRequestTextInput", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "prompt")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "prompt"), "ProcessingRequestTextInput"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("prompt", "type")))
         return new
@@ -565,7 +581,11 @@ class ProcessingRequestResponseConfirmToolCallResultAllow(Message):
                     (path, "type"), "ProcessingRequestResponseConfirmToolCallResultAllow", '"allow"', value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "ProcessingRequestResponseConfirmToolCallResultAllow"),
+                decoding,
+                path,
+            )
         value = data.get("toolArgsOverride", UNSET)
         if value is UNSET:
             new.tool_args_override = UNSET
@@ -616,7 +636,11 @@ class ProcessingRequestResponseConfirmToolCallResultDeny(Message):
                     (path, "type"), "ProcessingRequestResponseConfirmToolCallResultDeny", '"deny"', value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "ProcessingRequestResponseConfirmToolCallResultDeny"),
+                decoding,
+                path,
+            )
         value = data.get("denyReason", UNSET)
         if value is UNSET or type(value) is str:
             new.deny_reason = value
@@ -702,7 +726,11 @@ class ProcessingRequestResponseConfirmToolCall(Message):
                     (path, "result"), "ProcessingRequestResponseConfirmToolCall", "an object", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "result")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "result"), "ProcessingRequestResponseConfirmToolCall"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("result", "type")))
         return new
@@ -744,7 +772,11 @@ class ProcessingRequestResponseTextInput(Message):
             else:
                 decoding.absent((path, "result"), "ProcessingRequestResponseTextInput", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "result")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "result"), "ProcessingRequestResponseTextInput"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("result", "type")))
         return new
@@ -827,7 +859,9 @@ class StatusStepState(Message):
             else:
                 decoding.absent((path, "text"), "StatusStepState", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("status", "text")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("status", "text"), "StatusStepState"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("status", "text")))
             value = new.status
@@ -884,7 +918,11 @@ class ProcessingUpdateStatusCreate(Message):
             else:
                 decoding.absent((path, "state"), "ProcessingUpdateStatusCreate", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "state")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "state"), "ProcessingUpdateStatusCreate"),
+                decoding,
+                path,
+            )
         value = data.get("location", UNSET)
         if value is UNSET:
             new.location = UNSET
@@ -957,7 +995,11 @@ class ProcessingUpdateStatusUpdate(Message):
             else:
                 decoding.absent((path, "state"), "ProcessingUpdateStatusUpdate", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "state")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "state"), "ProcessingUpdateStatusUpdate"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "state", "type")))
         return new
@@ -1001,7 +1043,9 @@ class ProcessingUpdateStatusRemove(Message):
             else:
                 decoding.absent((path, "id"), "ProcessingUpdateStatusRemove", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id"), "ProcessingUpdateStatusRemove"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "type")))
         return new
@@ -1073,7 +1117,11 @@ class ProcessingUpdateCitationBlockCreate(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "id", "citedText", "fileName", "fileIdentifier")),
+                decoding.completed(
+                    data,
+                    ("type", "id", "citedText", "fileName", "fileIdentifier"),
+                    "ProcessingUpdateCitationBlockCreate",
+                ),
                 decoding,
                 path,
             )
@@ -1167,7 +1215,11 @@ class ProcessingUpdateDebugInfoBlockCreate(Message):
                     (path, "debugInfo"), "ProcessingUpdateDebugInfoBlockCreate", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "debugInfo")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "debugInfo"), "ProcessingUpdateDebugInfoBlockCreate"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("debugInfo", "id", "type")))
         return new
@@ -1246,7 +1298,13 @@ class ProcessingUpdateContentBlockCreate(Message):
                     (path, "includeInContext"), "ProcessingUpdateContentBlockCreate", "a boolean", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "includeInContext")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "id", "includeInContext"), "ProcessingUpdateContentBlockCreate"
+                ),
+                decoding,
+                path,
+            )
         value = data.get("roleOverride", UNSET)
         if value is UNSET or type(value) is str:
             new.role_override = value
@@ -1356,7 +1414,11 @@ class ProcessingUpdateContentBlockAppendText(Message):
             else:
                 decoding.absent((path, "text"), "ProcessingUpdateContentBlockAppendText", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "text")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "text"), "ProcessingUpdateContentBlockAppendText"),
+                decoding,
+                path,
+            )
         value = data.get("tokensCount", UNSET)
         if value is UNSET or type(value) is int:
             new.tokens_count = value
@@ -1472,7 +1534,13 @@ class ProcessingUpdateContentBlockAppendToolRequest(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "id", "callId", "name", "parameters")), decoding, path
+                decoding.completed(
+                    data,
+                    ("type", "id", "callId", "name", "parameters"),
+                    "ProcessingUpdateContentBlockAppendToolRequest",
+                ),
+                decoding,
+                path,
             )
         value = data.get("toolCallRequestId", UNSET)
         if value is UNSET or type(value) is str:
@@ -1589,7 +1657,13 @@ class ProcessingUpdateContentBlockReplaceToolRequest(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "id", "callId", "name", "parameters")), decoding, path
+                decoding.completed(
+                    data,
+                    ("type", "id", "callId", "name", "parameters"),
+                    "ProcessingUpdateContentBlockReplaceToolRequest",
+                ),
+                decoding,
+                path,
             )
         value = data.get("toolCallRequestId", UNSET)
         if value is UNSET or type(value) is str:
@@ -1700,7 +1774,11 @@ class ProcessingUpdateContentBlockAppendToolResult(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "id", "callId", "content")), decoding, path
+                decoding.completed(
+                    data, ("type", "id", "callId", "content"), "ProcessingUpdateContentBlockAppendToolResult"
+                ),
+                decoding,
+                path,
             )
         value = data.get("toolCallRequestId", UNSET)
         if value is UNSET or type(value) is str:
@@ -1779,7 +1857,11 @@ class ProcessingUpdateContentBlockReplaceText(Message):
             else:
                 decoding.absent((path, "text"), "ProcessingUpdateContentBlockReplaceText", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "text")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "text"), "ProcessingUpdateContentBlockReplaceText"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "text", "type")))
         return new
@@ -1832,7 +1914,11 @@ class ProcessingUpdateContentBlockSetPrefix(Message):
             else:
                 decoding.absent((path, "prefix"), "ProcessingUpdateContentBlockSetPrefix", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "prefix")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "prefix"), "ProcessingUpdateContentBlockSetPrefix"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "prefix", "type")))
         return new
@@ -1885,7 +1971,11 @@ class ProcessingUpdateContentBlockSetSuffix(Message):
             else:
                 decoding.absent((path, "suffix"), "ProcessingUpdateContentBlockSetSuffix", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "suffix")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "suffix"), "ProcessingUpdateContentBlockSetSuffix"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "suffix", "type")))
         return new
@@ -1943,7 +2033,13 @@ class ProcessingUpdateContentBlockAttachGenInfo(Message):
                     (path, "genInfo"), "ProcessingUpdateContentBlockAttachGenInfo", "an object", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "genInfo")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "id", "genInfo"), "ProcessingUpdateContentBlockAttachGenInfo"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("genInfo", "id", "type")))
         return new
@@ -1996,7 +2092,11 @@ class ProcessingUpdateContentBlockSetStyle(Message):
             else:
                 decoding.absent((path, "style"), "ProcessingUpdateContentBlockSetStyle", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "style")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "style"), "ProcessingUpdateContentBlockSetStyle"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "style", "type")))
         return new
@@ -2044,7 +2144,11 @@ class ToolStatusStepStateStatusGeneratingToolCall(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "ToolStatusStepStateStatusGeneratingToolCall"),
+                decoding,
+                path,
+            )
         value = data.get("name", UNSET)
         if value is UNSET or type(value) is str:
             new.name = value
@@ -2122,7 +2226,13 @@ class ToolStatusStepStateStatusToolCallGenerationFailed(Message):
                     (path, "error"), "ToolStatusStepStateStatusToolCallGenerationFailed", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "error"), "ToolStatusStepStateStatusToolCallGenerationFailed"
+                ),
+                decoding,
+                path,
+            )
         value = data.get("rawContent", UNSET)
         if value is UNSET or type(value) is str:
             new.raw_content = value
@@ -2166,7 +2276,9 @@ class ToolStatusStepStateStatusToolCallQueued(Message):
                     (path, "type"), "ToolStatusStepStateStatusToolCallQueued", '"toolCallQueued"', value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "ToolStatusStepStateStatusToolCallQueued"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -2202,7 +2314,11 @@ class ToolStatusStepStateStatusConfirmingToolCall(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "ToolStatusStepStateStatusConfirmingToolCall"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -2239,7 +2355,9 @@ class ToolStatusStepStateStatusToolCallDenied(Message):
                     (path, "type"), "ToolStatusStepStateStatusToolCallDenied", '"toolCallDenied"', value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "ToolStatusStepStateStatusToolCallDenied"), decoding, path
+            )
         value = data.get("denyReason", UNSET)
         if value is UNSET or type(value) is str:
             new.deny_reason = value
@@ -2281,7 +2399,9 @@ class ToolStatusStepStateStatusCallingTool(Message):
                     (path, "type"), "ToolStatusStepStateStatusCallingTool", '"callingTool"', value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "ToolStatusStepStateStatusCallingTool"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -2323,7 +2443,11 @@ class ToolStatusStepStateStatusToolCallFailed(Message):
             else:
                 decoding.absent((path, "error"), "ToolStatusStepStateStatusToolCallFailed", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "error"), "ToolStatusStepStateStatusToolCallFailed"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "type")))
         return new
@@ -2371,7 +2495,11 @@ class ToolStatusStepStateStatusToolCallSucceeded(Message):
                     (path, "timeMs"), "ToolStatusStepStateStatusToolCallSucceeded", "an integer", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "timeMs")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "timeMs"), "ToolStatusStepStateStatusToolCallSucceeded"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("timeMs", "type")))
         return new
@@ -2457,7 +2585,9 @@ class ToolStatusStepState(Message):
                 decoding.absent((path, "customWarnings"), "ToolStatusStepState", "an array", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("status", "customStatus", "customWarnings")), decoding, path
+                decoding.completed(data, ("status", "customStatus", "customWarnings"), "ToolStatusStepState"),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("customStatus", "customWarnings", "status")))
@@ -2520,7 +2650,13 @@ class ProcessingUpdateToolStatusCreate(Message):
             else:
                 decoding.absent((path, "state"), "ProcessingUpdateToolStatusCreate", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "callId", "state")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "id", "callId", "state"), "ProcessingUpdateToolStatusCreate"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "id", "state", "type")))
         return new
@@ -2575,7 +2711,11 @@ class ProcessingUpdateToolStatusUpdate(Message):
             else:
                 decoding.absent((path, "state"), "ProcessingUpdateToolStatusUpdate", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "state")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "id", "state"), "ProcessingUpdateToolStatusUpdate"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("id", "state", "type")))
         return new
@@ -2633,7 +2773,13 @@ class ProcessingUpdateToolStatusArgumentFragment(Message):
                     (path, "content"), "ProcessingUpdateToolStatusArgumentFragment", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "id", "content")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "id", "content"), "ProcessingUpdateToolStatusArgumentFragment"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "id", "type")))
         return new
@@ -2677,7 +2823,9 @@ class ProcessingUpdateSetSenderName(Message):
             else:
                 decoding.absent((path, "name"), "ProcessingUpdateSetSenderName", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "name")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "name"), "ProcessingUpdateSetSenderName"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "type")))
         return new
@@ -2759,7 +2907,9 @@ class TokenSourceIdentifierModel(Message):
             else:
                 decoding.absent((path, "identifier"), "TokenSourceIdentifierModel", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "identifier")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "identifier"), "TokenSourceIdentifierModel"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "type")))
         return new
@@ -2803,7 +2953,11 @@ class TokenSourceIdentifierGenerator(Message):
                     (path, "pluginIdentifier"), "TokenSourceIdentifierGenerator", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "pluginIdentifier")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "pluginIdentifier"), "TokenSourceIdentifierGenerator"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginIdentifier", "type")))
         return new

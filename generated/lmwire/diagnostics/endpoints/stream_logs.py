@@ -51,7 +51,7 @@ class StreamLogsStop(Message):
             if value != "stop":
                 decoding.absent((path, "type"), "StreamLogsStop", '"stop"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "StreamLogsStop"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -112,7 +112,7 @@ class StreamLogsLog(Message):
             else:
                 decoding.absent((path, "log"), "StreamLogsLog", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "log")), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type", "log"), "StreamLogsLog"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("log", "type")))
         return new

@@ -62,7 +62,11 @@ class EmbedStringParameter(Message):
             else:
                 decoding.absent((path, "inputString"), "EmbedStringParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("modelSpecifier", "inputString")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("modelSpecifier", "inputString"), "EmbedStringParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("inputString", "modelSpecifier")))
         return new
@@ -101,7 +105,9 @@ class EmbedStringResult(Message):
             else:
                 decoding.absent((path, "embedding"), "EmbedStringResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("embedding",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("embedding",), "EmbedStringResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("embedding",)))
         return new

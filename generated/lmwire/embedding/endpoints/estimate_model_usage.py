@@ -66,7 +66,11 @@ class EstimateModelUsageParameter(Message):
             else:
                 decoding.absent((path, "loadConfigStack"), "EstimateModelUsageParameter", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("modelKey", "loadConfigStack")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("modelKey", "loadConfigStack"), "EstimateModelUsageParameter"),
+                decoding,
+                path,
+            )
         value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value

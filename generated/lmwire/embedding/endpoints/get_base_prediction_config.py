@@ -58,7 +58,9 @@ class GetBasePredictionConfigParameter(Message):
             else:
                 decoding.absent((path, "specifier"), "GetBasePredictionConfigParameter", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("specifier",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("specifier",), "GetBasePredictionConfigParameter"), decoding, path
+            )
         value = data.get("ignoreServerSessionConfig", UNSET)
         if value is UNSET or type(value) is bool:
             new.ignore_server_session_config = value

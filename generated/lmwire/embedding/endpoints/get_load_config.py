@@ -54,7 +54,9 @@ class GetLoadConfigParameter(Message):
             else:
                 decoding.absent((path, "specifier"), "GetLoadConfigParameter", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("specifier",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("specifier",), "GetLoadConfigParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("specifier",)))
         return new

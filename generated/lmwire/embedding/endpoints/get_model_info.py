@@ -61,7 +61,11 @@ class GetModelInfoParameter(Message):
             else:
                 decoding.absent((path, "throwIfNotFound"), "GetModelInfoParameter", "a boolean", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("specifier", "throwIfNotFound")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("specifier", "throwIfNotFound"), "GetModelInfoParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("specifier", "throwIfNotFound")))
         return new

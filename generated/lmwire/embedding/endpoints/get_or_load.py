@@ -85,7 +85,11 @@ class GetOrLoadCreation(Message):
             else:
                 decoding.absent((path, "loadConfigStack"), "GetOrLoadCreation", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("identifier", "loadConfigStack")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("identifier", "loadConfigStack"), "GetOrLoadCreation"),
+                decoding,
+                path,
+            )
         value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value
@@ -140,7 +144,7 @@ class GetOrLoadCancel(Message):
             if value != "cancel":
                 decoding.absent((path, "type"), "GetOrLoadCancel", '"cancel"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "GetOrLoadCancel"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -202,7 +206,9 @@ class GetOrLoadAlreadyLoaded(Message):
             else:
                 decoding.absent((path, "info"), "GetOrLoadAlreadyLoaded", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "info"), "GetOrLoadAlreadyLoaded"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new
@@ -253,7 +259,11 @@ class GetOrLoadStartLoading(Message):
             else:
                 decoding.absent((path, "info"), "GetOrLoadStartLoading", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "identifier", "info")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "identifier", "info"), "GetOrLoadStartLoading"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("identifier", "info", "type")))
         return new
@@ -300,7 +310,9 @@ class GetOrLoadUnloadingOtherJITModel(Message):
             else:
                 decoding.absent((path, "info"), "GetOrLoadUnloadingOtherJITModel", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "info"), "GetOrLoadUnloadingOtherJITModel"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new
@@ -343,7 +355,9 @@ class GetOrLoadLoadProgress(Message):
             else:
                 decoding.absent((path, "progress"), "GetOrLoadLoadProgress", "a number", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "progress")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "progress"), "GetOrLoadLoadProgress"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("progress", "type")))
         return new
@@ -386,7 +400,9 @@ class GetOrLoadLoadSuccess(Message):
             else:
                 decoding.absent((path, "info"), "GetOrLoadLoadSuccess", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "info"), "GetOrLoadLoadSuccess"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new

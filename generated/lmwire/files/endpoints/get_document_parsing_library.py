@@ -54,7 +54,11 @@ class GetDocumentParsingLibraryParameter(Message):
                     (path, "fileIdentifier"), "GetDocumentParsingLibraryParameter", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("fileIdentifier",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("fileIdentifier",), "GetDocumentParsingLibraryParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileIdentifier",)))
         return new
@@ -97,7 +101,11 @@ class GetDocumentParsingLibraryResult(Message):
             else:
                 decoding.absent((path, "version"), "GetDocumentParsingLibraryResult", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("library", "version")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("library", "version"), "GetDocumentParsingLibraryResult"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("library", "version")))
         return new

@@ -52,7 +52,9 @@ class GetLocalFileAbsolutePathParameter(Message):
             else:
                 decoding.absent((path, "fileName"), "GetLocalFileAbsolutePathParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("fileName",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("fileName",), "GetLocalFileAbsolutePathParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileName",)))
         return new
@@ -88,7 +90,9 @@ class GetLocalFileAbsolutePathResult(Message):
             else:
                 decoding.absent((path, "path"), "GetLocalFileAbsolutePathResult", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("path",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("path",), "GetLocalFileAbsolutePathResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("path",)))
         return new

@@ -66,7 +66,11 @@ class ParseDocumentCreation(Message):
             else:
                 decoding.absent((path, "parseOpts"), "ParseDocumentCreation", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("fileIdentifier", "parseOpts")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("fileIdentifier", "parseOpts"), "ParseDocumentCreation"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileIdentifier", "parseOpts")))
         return new
@@ -99,7 +103,7 @@ class ParseDocumentCancel(Message):
             if value != "cancel":
                 decoding.absent((path, "type"), "ParseDocumentCancel", '"cancel"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "ParseDocumentCancel"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -160,7 +164,9 @@ class ParseDocumentParserLoaded(Message):
             else:
                 decoding.absent((path, "parser"), "ParseDocumentParserLoaded", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "parser")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "parser"), "ParseDocumentParserLoaded"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("parser", "type")))
         return new
@@ -202,7 +208,9 @@ class ParseDocumentProgress(Message):
             else:
                 decoding.absent((path, "progress"), "ParseDocumentProgress", "a number", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "progress")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "progress"), "ParseDocumentProgress"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("progress", "type")))
         return new
@@ -251,7 +259,9 @@ class ParseDocumentResult(Message):
             else:
                 decoding.absent((path, "parser"), "ParseDocumentResult", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "content", "parser")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "content", "parser"), "ParseDocumentResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "parser", "type")))
         return new

@@ -85,7 +85,9 @@ class RetrieveCreation(Message):
                 decoding.absent((path, "config"), "RetrieveCreation", "an object", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("query", "fileIdentifiers", "config")), decoding, path
+                decoding.completed(data, ("query", "fileIdentifiers", "config"), "RetrieveCreation"),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("config", "fileIdentifiers", "query")))
@@ -121,7 +123,7 @@ class RetrieveStop(Message):
             if value != "stop":
                 decoding.absent((path, "type"), "RetrieveStop", '"stop"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "RetrieveStop"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -180,7 +182,9 @@ class RetrieveOnFileProcessList(Message):
             else:
                 decoding.absent((path, "indices"), "RetrieveOnFileProcessList", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "indices")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "indices"), "RetrieveOnFileProcessList"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("indices", "type")))
         return new
@@ -226,7 +230,9 @@ class RetrieveOnFileProcessingStart(Message):
             else:
                 decoding.absent((path, "index"), "RetrieveOnFileProcessingStart", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "index")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "index"), "RetrieveOnFileProcessingStart"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "type")))
         return new
@@ -270,7 +276,9 @@ class RetrieveOnFileProcessingEnd(Message):
             else:
                 decoding.absent((path, "index"), "RetrieveOnFileProcessingEnd", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "index")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "index"), "RetrieveOnFileProcessingEnd"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "type")))
         return new
@@ -325,7 +333,11 @@ class RetrieveOnFileProcessingStepStart(Message):
             else:
                 decoding.absent((path, "step"), "RetrieveOnFileProcessingStepStart", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "index", "step")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "index", "step"), "RetrieveOnFileProcessingStepStart"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "step", "type")))
             value = new.step
@@ -397,7 +409,11 @@ class RetrieveOnFileProcessingStepProgress(Message):
                 decoding.absent((path, "progress"), "RetrieveOnFileProcessingStepProgress", "a number", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "index", "step", "progress")), decoding, path
+                decoding.completed(
+                    data, ("type", "index", "step", "progress"), "RetrieveOnFileProcessingStepProgress"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "progress", "step", "type")))
@@ -459,7 +475,11 @@ class RetrieveOnFileProcessingStepEnd(Message):
             else:
                 decoding.absent((path, "step"), "RetrieveOnFileProcessingStepEnd", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "index", "step")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "index", "step"), "RetrieveOnFileProcessingStepEnd"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "step", "type")))
             value = new.step
@@ -498,7 +518,9 @@ class RetrieveOnSearchingStart(Message):
             if value != "onSearchingStart":
                 decoding.absent((path, "type"), "RetrieveOnSearchingStart", '"onSearchingStart"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "RetrieveOnSearchingStart"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -529,7 +551,9 @@ class RetrieveOnSearchingEnd(Message):
             if value != "onSearchingEnd":
                 decoding.absent((path, "type"), "RetrieveOnSearchingEnd", '"onSearchingEnd"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "RetrieveOnSearchingEnd"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -569,7 +593,9 @@ class RetrieveResult(Message):
             else:
                 decoding.absent((path, "result"), "RetrieveResult", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "result")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "result"), "RetrieveResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("result", "type")))
         return new

@@ -62,7 +62,11 @@ class UploadFileBase64Parameter(Message):
             else:
                 decoding.absent((path, "contentBase64"), "UploadFileBase64Parameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("name", "contentBase64")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("name", "contentBase64"), "UploadFileBase64Parameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("contentBase64", "name")))
         return new
@@ -117,7 +121,9 @@ class UploadFileBase64Result(Message):
                 decoding.absent((path, "sizeBytes"), "UploadFileBase64Result", "an integer", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("identifier", "fileType", "sizeBytes")), decoding, path
+                decoding.completed(data, ("identifier", "fileType", "sizeBytes"), "UploadFileBase64Result"),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileType", "identifier", "sizeBytes")))

@@ -85,7 +85,11 @@ class ApplyPromptTemplateParameter(Message):
                 decoding.absent((path, "opts"), "ApplyPromptTemplateParameter", "an object", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("specifier", "history", "predictionConfigStack", "opts")),
+                decoding.completed(
+                    data,
+                    ("specifier", "history", "predictionConfigStack", "opts"),
+                    "ApplyPromptTemplateParameter",
+                ),
                 decoding,
                 path,
             )
@@ -133,7 +137,9 @@ class ApplyPromptTemplateResult(Message):
             else:
                 decoding.absent((path, "formatted"), "ApplyPromptTemplateResult", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("formatted",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("formatted",), "ApplyPromptTemplateResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("formatted",)))
         return new

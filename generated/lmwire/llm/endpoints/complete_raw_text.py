@@ -90,7 +90,9 @@ class CompleteRawTextCreation(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("modelSpecifier", "rawPrompt", "predictionConfigStack")),
+                decoding.completed(
+                    data, ("modelSpecifier", "rawPrompt", "predictionConfigStack"), "CompleteRawTextCreation"
+                ),
                 decoding,
                 path,
             )
@@ -158,7 +160,7 @@ class CompleteRawTextCancel(Message):
             if value != "cancel":
                 decoding.absent((path, "type"), "CompleteRawTextCancel", '"cancel"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "CompleteRawTextCancel"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -220,7 +222,9 @@ class CompleteRawTextFragment(Message):
             else:
                 decoding.absent((path, "fragment"), "CompleteRawTextFragment", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "fragment")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "fragment"), "CompleteRawTextFragment"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fragment", "type")))
         return new
@@ -280,7 +284,13 @@ class CompleteRawTextPromptProcessingProgress(Message):
                     (path, "details"), "CompleteRawTextPromptProcessingProgress", "an object", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "progress", "details")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "progress", "details"), "CompleteRawTextPromptProcessingProgress"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("details", "progress", "type")))
         return new
@@ -351,7 +361,9 @@ class CompleteRawTextSuccess(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("type", "stats", "modelInfo", "loadModelConfig", "predictionConfig")
+                    data,
+                    ("type", "stats", "modelInfo", "loadModelConfig", "predictionConfig"),
+                    "CompleteRawTextSuccess",
                 ),
                 decoding,
                 path,

@@ -62,7 +62,9 @@ class CountTokensParameter(Message):
             else:
                 decoding.absent((path, "inputString"), "CountTokensParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("specifier", "inputString")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("specifier", "inputString"), "CountTokensParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("inputString", "specifier")))
         return new
@@ -103,7 +105,9 @@ class CountTokensResult(Message):
             else:
                 decoding.absent((path, "tokenCount"), "CountTokensResult", "an integer", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("tokenCount",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("tokenCount",), "CountTokensResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("tokenCount",)))
         return new

@@ -65,7 +65,13 @@ class GetInstanceProcessingStateParameter(Message):
                     (path, "throwIfNotFound"), "GetInstanceProcessingStateParameter", "a boolean", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("specifier", "throwIfNotFound")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("specifier", "throwIfNotFound"), "GetInstanceProcessingStateParameter"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("specifier", "throwIfNotFound")))
         return new

@@ -81,7 +81,9 @@ class LoadModelCreation(Message):
             else:
                 decoding.absent((path, "loadConfigStack"), "LoadModelCreation", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("modelKey", "loadConfigStack")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("modelKey", "loadConfigStack"), "LoadModelCreation"), decoding, path
+            )
         value = data.get("identifier", UNSET)
         if value is UNSET or type(value) is str:
             new.identifier = value
@@ -145,7 +147,7 @@ class LoadModelCancel(Message):
             if value != "cancel":
                 decoding.absent((path, "type"), "LoadModelCancel", '"cancel"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "LoadModelCancel"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -210,7 +212,9 @@ class LoadModelResolved(Message):
             else:
                 decoding.absent((path, "info"), "LoadModelResolved", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "info"), "LoadModelResolved"), decoding, path
+            )
         value = data.get("ambiguous", UNSET)
         if value is UNSET:
             new.ambiguous = UNSET
@@ -262,7 +266,9 @@ class LoadModelProgress(Message):
             else:
                 decoding.absent((path, "progress"), "LoadModelProgress", "a number", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "progress")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "progress"), "LoadModelProgress"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("progress", "type")))
         return new
@@ -305,7 +311,9 @@ class LoadModelSuccess(Message):
             else:
                 decoding.absent((path, "info"), "LoadModelSuccess", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "info")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "info"), "LoadModelSuccess"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("info", "type")))
         return new

@@ -95,7 +95,9 @@ class PredictCreation(Message):
                 decoding.absent((path, "predictionConfigStack"), "PredictCreation", "an object", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("modelSpecifier", "history", "predictionConfigStack")),
+                decoding.completed(
+                    data, ("modelSpecifier", "history", "predictionConfigStack"), "PredictCreation"
+                ),
                 decoding,
                 path,
             )
@@ -163,7 +165,7 @@ class PredictCancel(Message):
             if value != "cancel":
                 decoding.absent((path, "type"), "PredictCancel", '"cancel"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "PredictCancel"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -223,7 +225,9 @@ class PredictFragment(Message):
             else:
                 decoding.absent((path, "fragment"), "PredictFragment", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "fragment")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "fragment"), "PredictFragment"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fragment", "type")))
         return new
@@ -276,7 +280,11 @@ class PredictPromptProcessingProgress(Message):
             else:
                 decoding.absent((path, "details"), "PredictPromptProcessingProgress", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "progress", "details")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "progress", "details"), "PredictPromptProcessingProgress"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("details", "progress", "type")))
         return new
@@ -318,7 +326,9 @@ class PredictToolCallGenerationStart(Message):
                     (path, "type"), "PredictToolCallGenerationStart", '"toolCallGenerationStart"', value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "PredictToolCallGenerationStart"), decoding, path
+            )
         value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
@@ -373,7 +383,11 @@ class PredictToolCallGenerationNameReceived(Message):
             else:
                 decoding.absent((path, "name"), "PredictToolCallGenerationNameReceived", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "name")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "name"), "PredictToolCallGenerationNameReceived"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "type")))
         return new
@@ -425,7 +439,13 @@ class PredictToolCallGenerationArgumentFragmentGenerated(Message):
                     (path, "content"), "PredictToolCallGenerationArgumentFragmentGenerated", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "content")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "content"), "PredictToolCallGenerationArgumentFragmentGenerated"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "type")))
         return new
@@ -473,7 +493,11 @@ class PredictToolCallGenerationEnd(Message):
             else:
                 decoding.absent((path, "toolCallRequest"), "PredictToolCallGenerationEnd", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "toolCallRequest")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "toolCallRequest"), "PredictToolCallGenerationEnd"),
+                decoding,
+                path,
+            )
         value = data.get("rawContent", UNSET)
         if value is UNSET or type(value) is str:
             new.raw_content = value
@@ -530,7 +554,9 @@ class PredictToolCallGenerationFailed(Message):
             else:
                 decoding.absent((path, "error"), "PredictToolCallGenerationFailed", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "error"), "PredictToolCallGenerationFailed"), decoding, path
+            )
         value = data.get("rawContent", UNSET)
         if value is UNSET or type(value) is str:
             new.raw_content = value
@@ -608,7 +634,9 @@ class PredictSuccess(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("type", "stats", "modelInfo", "loadModelConfig", "predictionConfig")
+                    data,
+                    ("type", "stats", "modelInfo", "loadModelConfig", "predictionConfig"),
+                    "PredictSuccess",
                 ),
                 decoding,
                 path,

@@ -61,7 +61,11 @@ class PreloadDraftModelParameter(Message):
             else:
                 decoding.absent((path, "draftModelKey"), "PreloadDraftModelParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("specifier", "draftModelKey")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("specifier", "draftModelKey"), "PreloadDraftModelParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("draftModelKey", "specifier")))
         return new

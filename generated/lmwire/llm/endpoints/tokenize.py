@@ -62,7 +62,9 @@ class TokenizeParameter(Message):
             else:
                 decoding.absent((path, "inputString"), "TokenizeParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("specifier", "inputString")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("specifier", "inputString"), "TokenizeParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("inputString", "specifier")))
         return new
@@ -101,7 +103,7 @@ class TokenizeResult(Message):
             else:
                 decoding.absent((path, "tokens"), "TokenizeResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("tokens",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("tokens",), "TokenizeResult"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("tokens",)))
         return new

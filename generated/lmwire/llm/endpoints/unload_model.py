@@ -56,7 +56,9 @@ class UnloadModelParameter(Message):
             else:
                 decoding.absent((path, "identifier"), "UnloadModelParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("identifier",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("identifier",), "UnloadModelParameter"), decoding, path
+            )
         value = data.get("deviceIdentifier", UNSET)
         if value is UNSET or type(value) is str or value is None:
             new.device_identifier = value

@@ -102,7 +102,11 @@ class GenerateWithGeneratorCreation(Message):
                 decoding.absent((path, "history"), "GenerateWithGeneratorCreation", "an object", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("pluginIdentifier", "pluginConfigSpecifier", "tools", "history")),
+                decoding.completed(
+                    data,
+                    ("pluginIdentifier", "pluginConfigSpecifier", "tools", "history"),
+                    "GenerateWithGeneratorCreation",
+                ),
                 decoding,
                 path,
             )
@@ -144,7 +148,9 @@ class GenerateWithGeneratorCancel(Message):
             if value != "cancel":
                 decoding.absent((path, "type"), "GenerateWithGeneratorCancel", '"cancel"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "GenerateWithGeneratorCancel"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -207,7 +213,11 @@ class GenerateWithGeneratorFragment(Message):
             else:
                 decoding.absent((path, "fragment"), "GenerateWithGeneratorFragment", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "fragment")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "fragment"), "GenerateWithGeneratorFragment"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fragment", "type")))
         return new
@@ -260,7 +270,13 @@ class GenerateWithGeneratorPromptProcessingProgress(Message):
                     (path, "progress"), "GenerateWithGeneratorPromptProcessingProgress", "a number", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "progress")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "progress"), "GenerateWithGeneratorPromptProcessingProgress"
+                ),
+                decoding,
+                path,
+            )
         value = data.get("details", UNSET)
         if value is UNSET:
             new.details = UNSET
@@ -315,7 +331,11 @@ class GenerateWithGeneratorToolCallGenerationStart(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "GenerateWithGeneratorToolCallGenerationStart"),
+                decoding,
+                path,
+            )
         value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
@@ -373,7 +393,13 @@ class GenerateWithGeneratorToolCallGenerationNameReceived(Message):
                     (path, "name"), "GenerateWithGeneratorToolCallGenerationNameReceived", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "name")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "name"), "GenerateWithGeneratorToolCallGenerationNameReceived"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "type")))
         return new
@@ -429,7 +455,15 @@ class GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "content")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    ("type", "content"),
+                    "GenerateWithGeneratorToolCallGenerationArgumentFragmentGenerated",
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "type")))
         return new
@@ -483,7 +517,13 @@ class GenerateWithGeneratorToolCallGenerationEnd(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "toolCallRequest")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "toolCallRequest"), "GenerateWithGeneratorToolCallGenerationEnd"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("toolCallRequest", "type")))
         return new
@@ -523,7 +563,11 @@ class GenerateWithGeneratorToolCallGenerationFailed(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "GenerateWithGeneratorToolCallGenerationFailed"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -554,7 +598,9 @@ class GenerateWithGeneratorSuccess(Message):
             if value != "success":
                 decoding.absent((path, "type"), "GenerateWithGeneratorSuccess", '"success"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "GenerateWithGeneratorSuccess"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new

@@ -60,7 +60,11 @@ class ProcessingGetOrLoadTokenSourceParameter(Message):
             else:
                 decoding.absent((path, "token"), "ProcessingGetOrLoadTokenSourceParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pci", "token")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pci", "token"), "ProcessingGetOrLoadTokenSourceParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token")))
         return new
@@ -105,7 +109,11 @@ class ProcessingGetOrLoadTokenSourceResult(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("tokenSourceIdentifier",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("tokenSourceIdentifier",), "ProcessingGetOrLoadTokenSourceResult"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("tokenSourceIdentifier",)))
         return new

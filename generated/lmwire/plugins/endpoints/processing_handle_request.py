@@ -72,7 +72,11 @@ class ProcessingHandleRequestParameter(Message):
             else:
                 decoding.absent((path, "request"), "ProcessingHandleRequestParameter", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pci", "token", "request")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pci", "token", "request"), "ProcessingHandleRequestParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "request", "token")))
         return new
@@ -112,7 +116,9 @@ class ProcessingHandleRequestResult(Message):
             else:
                 decoding.absent((path, "response"), "ProcessingHandleRequestResult", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("response",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("response",), "ProcessingHandleRequestResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("response",)))
         return new

@@ -66,7 +66,11 @@ class ProcessingHandleUpdateParameter(Message):
             else:
                 decoding.absent((path, "update"), "ProcessingHandleUpdateParameter", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pci", "token", "update")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pci", "token", "update"), "ProcessingHandleUpdateParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token", "update")))
         return new

@@ -58,7 +58,9 @@ class ProcessingHasStatusParameter(Message):
             else:
                 decoding.absent((path, "token"), "ProcessingHasStatusParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pci", "token")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pci", "token"), "ProcessingHasStatusParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token")))
         return new

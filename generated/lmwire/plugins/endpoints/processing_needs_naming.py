@@ -58,7 +58,9 @@ class ProcessingNeedsNamingParameter(Message):
             else:
                 decoding.absent((path, "token"), "ProcessingNeedsNamingParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pci", "token")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pci", "token"), "ProcessingNeedsNamingParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pci", "token")))
         return new

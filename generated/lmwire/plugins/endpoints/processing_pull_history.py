@@ -68,7 +68,13 @@ class ProcessingPullHistoryParameter(Message):
                     (path, "includeCurrent"), "ProcessingPullHistoryParameter", "a boolean", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pci", "token", "includeCurrent")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("pci", "token", "includeCurrent"), "ProcessingPullHistoryParameter"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("includeCurrent", "pci", "token")))
         return new

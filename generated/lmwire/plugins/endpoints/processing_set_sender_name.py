@@ -65,7 +65,11 @@ class ProcessingSetSenderNameParameter(Message):
             else:
                 decoding.absent((path, "name"), "ProcessingSetSenderNameParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pci", "token", "name")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pci", "token", "name"), "ProcessingSetSenderNameParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "pci", "token")))
         return new

@@ -65,7 +65,11 @@ class ProcessingSuggestNameParameter(Message):
             else:
                 decoding.absent((path, "name"), "ProcessingSuggestNameParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pci", "token", "name")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pci", "token", "name"), "ProcessingSuggestNameParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "pci", "token")))
         return new

@@ -17,6 +17,7 @@ from lmwire_runtime.wire import (
     UNSET,
     Decoding,
     Path,
+    Secret,
     Unknown,
     Unset,
     blank,
@@ -58,7 +59,9 @@ class RegisterDevelopmentPluginCreation(Message):
             else:
                 decoding.absent((path, "manifest"), "RegisterDevelopmentPluginCreation", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("manifest",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("manifest",), "RegisterDevelopmentPluginCreation"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("manifest",)))
         return new
@@ -89,7 +92,9 @@ class RegisterDevelopmentPluginEnd(Message):
             if value != "end":
                 decoding.absent((path, "type"), "RegisterDevelopmentPluginEnd", '"end"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "RegisterDevelopmentPluginEnd"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -134,7 +139,7 @@ class RegisterDevelopmentPluginReady(Message):
     type: ClassVar[Literal["ready"]] = "ready"
     wire_names: ClassVar[Mapping[str, str]] = {
         "client_identifier": "clientIdentifier",
-        "client_passkey": "clientPasskey",
+        "client_passkey": Secret("clientPasskey"),
         "base_url": "baseUrl",
         "deno_broker_ipc_path": "denoBrokerIpcPath",
     }
@@ -165,10 +170,16 @@ class RegisterDevelopmentPluginReady(Message):
             if type(value) is str:
                 new.client_passkey = value
             else:
-                decoding.absent((path, "clientPasskey"), "RegisterDevelopmentPluginReady", "a string", value)
+                decoding.absent(
+                    (path, Secret("clientPasskey")), "RegisterDevelopmentPluginReady", "a string", value
+                )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "clientIdentifier", "clientPasskey")), decoding, path
+                decoding.completed(
+                    data, ("type", "clientIdentifier", "clientPasskey"), "RegisterDevelopmentPluginReady"
+                ),
+                decoding,
+                path,
             )
         value = data.get("baseUrl", UNSET)
         if value is UNSET or type(value) is str:

@@ -54,7 +54,9 @@ class SetConfigSchematicsParameter(Message):
             else:
                 decoding.absent((path, "schematics"), "SetConfigSchematicsParameter", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("schematics",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("schematics",), "SetConfigSchematicsParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("schematics",)))
         return new

@@ -80,7 +80,9 @@ class SetGeneratorComplete(Message):
             else:
                 decoding.absent((path, "taskId"), "SetGeneratorComplete", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId"), "SetGeneratorComplete"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -122,7 +124,9 @@ class SetGeneratorAborted(Message):
             else:
                 decoding.absent((path, "taskId"), "SetGeneratorAborted", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId"), "SetGeneratorAborted"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -171,7 +175,9 @@ class SetGeneratorError(Message):
             else:
                 decoding.absent((path, "error"), "SetGeneratorError", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId", "error"), "SetGeneratorError"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -230,7 +236,11 @@ class SetGeneratorFragmentGenerated(Message):
                 decoding.absent((path, "opts"), "SetGeneratorFragmentGenerated", "an object", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "taskId", "content", "opts")), decoding, path
+                decoding.completed(
+                    data, ("type", "taskId", "content", "opts"), "SetGeneratorFragmentGenerated"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "opts", "taskId", "type")))
@@ -286,7 +296,11 @@ class SetGeneratorToolCallGenerationStarted(Message):
             else:
                 decoding.absent((path, "taskId"), "SetGeneratorToolCallGenerationStarted", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId"), "SetGeneratorToolCallGenerationStarted"),
+                decoding,
+                path,
+            )
         value = data.get("toolCallId", UNSET)
         if value is UNSET or type(value) is str:
             new.tool_call_id = value
@@ -355,7 +369,13 @@ class SetGeneratorToolCallGenerationNameReceived(Message):
                     (path, "toolName"), "SetGeneratorToolCallGenerationNameReceived", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId", "toolName")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "taskId", "toolName"), "SetGeneratorToolCallGenerationNameReceived"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "toolName", "type")))
         return new
@@ -425,7 +445,15 @@ class SetGeneratorToolCallGenerationArgumentFragmentGenerated(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId", "content")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    ("type", "taskId", "content"),
+                    "SetGeneratorToolCallGenerationArgumentFragmentGenerated",
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "taskId", "type")))
         return new
@@ -483,7 +511,11 @@ class SetGeneratorToolCallGenerationEnded(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "taskId", "toolCallRequest")), decoding, path
+                decoding.completed(
+                    data, ("type", "taskId", "toolCallRequest"), "SetGeneratorToolCallGenerationEnded"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "toolCallRequest", "type")))
@@ -542,7 +574,11 @@ class SetGeneratorToolCallGenerationFailed(Message):
             else:
                 decoding.absent((path, "error"), "SetGeneratorToolCallGenerationFailed", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId", "error"), "SetGeneratorToolCallGenerationFailed"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -667,6 +703,7 @@ class SetGeneratorGenerate(Message):
                         "toolDefinitions",
                         "workingDirectoryPath",
                     ),
+                    "SetGeneratorGenerate",
                 ),
                 decoding,
                 path,
@@ -736,7 +773,9 @@ class SetGeneratorAbort(Message):
             else:
                 decoding.absent((path, "taskId"), "SetGeneratorAbort", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId"), "SetGeneratorAbort"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new

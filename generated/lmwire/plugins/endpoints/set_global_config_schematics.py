@@ -56,7 +56,11 @@ class SetGlobalConfigSchematicsParameter(Message):
                     (path, "schematics"), "SetGlobalConfigSchematicsParameter", "an object", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("schematics",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("schematics",), "SetGlobalConfigSchematicsParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("schematics",)))
         return new

@@ -68,7 +68,11 @@ class SetPredictionLoopHandlerComplete(Message):
             else:
                 decoding.absent((path, "taskId"), "SetPredictionLoopHandlerComplete", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId"), "SetPredictionLoopHandlerComplete"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -112,7 +116,11 @@ class SetPredictionLoopHandlerAborted(Message):
             else:
                 decoding.absent((path, "taskId"), "SetPredictionLoopHandlerAborted", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId"), "SetPredictionLoopHandlerAborted"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -161,7 +169,11 @@ class SetPredictionLoopHandlerError(Message):
             else:
                 decoding.absent((path, "error"), "SetPredictionLoopHandlerError", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId", "error"), "SetPredictionLoopHandlerError"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -330,6 +342,7 @@ class SetPredictionLoopHandlerHandlePredictionLoop(Message):
                         "pci",
                         "token",
                     ),
+                    "SetPredictionLoopHandlerHandlePredictionLoop",
                 ),
                 decoding,
                 path,
@@ -405,7 +418,9 @@ class SetPredictionLoopHandlerAbort(Message):
             else:
                 decoding.absent((path, "taskId"), "SetPredictionLoopHandlerAbort", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId"), "SetPredictionLoopHandlerAbort"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new

@@ -74,7 +74,11 @@ class SetPromptPreprocessorComplete(Message):
             else:
                 decoding.absent((path, "processed"), "SetPromptPreprocessorComplete", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId", "processed")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId", "processed"), "SetPromptPreprocessorComplete"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("processed", "taskId", "type")))
         return new
@@ -118,7 +122,9 @@ class SetPromptPreprocessorAborted(Message):
             else:
                 decoding.absent((path, "taskId"), "SetPromptPreprocessorAborted", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId"), "SetPromptPreprocessorAborted"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new
@@ -167,7 +173,11 @@ class SetPromptPreprocessorError(Message):
             else:
                 decoding.absent((path, "error"), "SetPromptPreprocessorError", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId", "error"), "SetPromptPreprocessorError"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "taskId", "type")))
         return new
@@ -320,6 +330,7 @@ class SetPromptPreprocessorPreprocess(Message):
                         "pci",
                         "token",
                     ),
+                    "SetPromptPreprocessorPreprocess",
                 ),
                 decoding,
                 path,
@@ -398,7 +409,9 @@ class SetPromptPreprocessorAbort(Message):
             else:
                 decoding.absent((path, "taskId"), "SetPromptPreprocessorAbort", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "taskId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "taskId"), "SetPromptPreprocessorAbort"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("taskId", "type")))
         return new

@@ -85,7 +85,11 @@ class SetToolsProviderSessionInitialized(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "sessionId", "toolDefinitions")), decoding, path
+                decoding.completed(
+                    data, ("type", "sessionId", "toolDefinitions"), "SetToolsProviderSessionInitialized"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("sessionId", "toolDefinitions", "type")))
@@ -148,7 +152,13 @@ class SetToolsProviderSessionInitializationFailed(Message):
                     (path, "error"), "SetToolsProviderSessionInitializationFailed", "an object", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "sessionId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "sessionId", "error"), "SetToolsProviderSessionInitializationFailed"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("error", "sessionId", "type")))
         return new
@@ -211,7 +221,11 @@ class SetToolsProviderToolCallComplete(Message):
                 decoding.absent((path, "result"), "SetToolsProviderToolCallComplete", "any value", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "sessionId", "callId", "result")), decoding, path
+                decoding.completed(
+                    data, ("type", "sessionId", "callId", "result"), "SetToolsProviderToolCallComplete"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "result", "sessionId", "type")))
@@ -273,7 +287,11 @@ class SetToolsProviderToolCallError(Message):
                 decoding.absent((path, "error"), "SetToolsProviderToolCallError", "an object", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "sessionId", "callId", "error")), decoding, path
+                decoding.completed(
+                    data, ("type", "sessionId", "callId", "error"), "SetToolsProviderToolCallError"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "error", "sessionId", "type")))
@@ -337,7 +355,11 @@ class SetToolsProviderToolCallStatus(Message):
                 decoding.absent((path, "statusText"), "SetToolsProviderToolCallStatus", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "sessionId", "callId", "statusText")), decoding, path
+                decoding.completed(
+                    data, ("type", "sessionId", "callId", "statusText"), "SetToolsProviderToolCallStatus"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "sessionId", "statusText", "type")))
@@ -399,7 +421,11 @@ class SetToolsProviderToolCallWarn(Message):
                 decoding.absent((path, "warnText"), "SetToolsProviderToolCallWarn", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "sessionId", "callId", "warnText")), decoding, path
+                decoding.completed(
+                    data, ("type", "sessionId", "callId", "warnText"), "SetToolsProviderToolCallWarn"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "sessionId", "type", "warnText")))
@@ -502,7 +528,9 @@ class SetToolsProviderInitSession(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("type", "pluginConfig", "globalPluginConfig", "workingDirectoryPath", "sessionId")
+                    data,
+                    ("type", "pluginConfig", "globalPluginConfig", "workingDirectoryPath", "sessionId"),
+                    "SetToolsProviderInitSession",
                 ),
                 decoding,
                 path,
@@ -562,7 +590,11 @@ class SetToolsProviderDiscardSession(Message):
             else:
                 decoding.absent((path, "sessionId"), "SetToolsProviderDiscardSession", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "sessionId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "sessionId"), "SetToolsProviderDiscardSession"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("sessionId", "type")))
         return new
@@ -626,7 +658,11 @@ class SetToolsProviderCallTool(Message):
                 decoding.absent((path, "parameters"), "SetToolsProviderCallTool", "any value", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "sessionId", "callId", "toolName", "parameters")),
+                decoding.completed(
+                    data,
+                    ("type", "sessionId", "callId", "toolName", "parameters"),
+                    "SetToolsProviderCallTool",
+                ),
                 decoding,
                 path,
             )
@@ -686,7 +722,11 @@ class SetToolsProviderAbortToolCall(Message):
             else:
                 decoding.absent((path, "callId"), "SetToolsProviderAbortToolCall", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "sessionId", "callId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "sessionId", "callId"), "SetToolsProviderAbortToolCall"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "sessionId", "type")))
         return new

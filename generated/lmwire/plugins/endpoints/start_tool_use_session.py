@@ -78,7 +78,11 @@ class StartToolUseSessionCreation(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("pluginIdentifier", "pluginConfigSpecifier")), decoding, path
+                decoding.completed(
+                    data, ("pluginIdentifier", "pluginConfigSpecifier"), "StartToolUseSessionCreation"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginConfigSpecifier", "pluginIdentifier")))
@@ -136,7 +140,11 @@ class StartToolUseSessionCallTool(Message):
                 decoding.absent((path, "arguments"), "StartToolUseSessionCallTool", "any value", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "callId", "name", "arguments")), decoding, path
+                decoding.completed(
+                    data, ("type", "callId", "name", "arguments"), "StartToolUseSessionCallTool"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("arguments", "callId", "name", "type")))
@@ -185,7 +193,11 @@ class StartToolUseSessionAbortToolCall(Message):
             else:
                 decoding.absent((path, "callId"), "StartToolUseSessionAbortToolCall", "a number", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "callId")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "callId"), "StartToolUseSessionAbortToolCall"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "type")))
         return new
@@ -222,7 +234,9 @@ class StartToolUseSessionDiscardSession(Message):
                     (path, "type"), "StartToolUseSessionDiscardSession", '"discardSession"', value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "StartToolUseSessionDiscardSession"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -294,7 +308,11 @@ class StartToolUseSessionSessionReady(Message):
                     (path, "toolDefinitions"), "StartToolUseSessionSessionReady", "an array", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "toolDefinitions")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "toolDefinitions"), "StartToolUseSessionSessionReady"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("toolDefinitions", "type")))
         return new
@@ -347,7 +365,11 @@ class StartToolUseSessionToolCallComplete(Message):
             else:
                 decoding.absent((path, "result"), "StartToolUseSessionToolCallComplete", "any value", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "callId", "result")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "callId", "result"), "StartToolUseSessionToolCallComplete"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "result", "type")))
         return new
@@ -400,7 +422,11 @@ class StartToolUseSessionToolCallError(Message):
             else:
                 decoding.absent((path, "error"), "StartToolUseSessionToolCallError", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "callId", "error")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "callId", "error"), "StartToolUseSessionToolCallError"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "error", "type")))
         return new
@@ -455,7 +481,13 @@ class StartToolUseSessionToolCallStatus(Message):
             else:
                 decoding.absent((path, "statusText"), "StartToolUseSessionToolCallStatus", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "callId", "statusText")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "callId", "statusText"), "StartToolUseSessionToolCallStatus"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "statusText", "type")))
         return new
@@ -508,7 +540,11 @@ class StartToolUseSessionToolCallWarn(Message):
             else:
                 decoding.absent((path, "warnText"), "StartToolUseSessionToolCallWarn", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "callId", "warnText")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "callId", "warnText"), "StartToolUseSessionToolCallWarn"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("callId", "type", "warnText")))
         return new

@@ -95,7 +95,13 @@ class CreateDownloadPlanCreationTargetArtifact(Message):
             else:
                 decoding.absent((path, "name"), "CreateDownloadPlanCreationTargetArtifact", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "owner", "name")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("type", "owner", "name"), "CreateDownloadPlanCreationTargetArtifact"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "owner", "type")))
             value = new.owner
@@ -147,7 +153,11 @@ class CreateDownloadPlanCreationTargetModel(Message):
             else:
                 decoding.absent((path, "source"), "CreateDownloadPlanCreationTargetModel", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "source")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "source"), "CreateDownloadPlanCreationTargetModel"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("source", "type")))
         return new
@@ -226,7 +236,15 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "fileName")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    ("type", "fileName"),
+                    "CreateDownloadPlanCreationOptsResolutionPreferenceItemFileName",
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileName", "type")))
         return new
@@ -280,7 +298,15 @@ class CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "quantName")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data,
+                    ("type", "quantName"),
+                    "CreateDownloadPlanCreationOptsResolutionPreferenceItemQuantName",
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("quantName", "type")))
         return new
@@ -407,7 +433,9 @@ class CreateDownloadPlanCreation(Message):
             else:
                 decoding.absent((path, "target"), "CreateDownloadPlanCreation", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("target",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("target",), "CreateDownloadPlanCreation"), decoding, path
+            )
         value = data.get("opts", UNSET)
         if value is UNSET:
             new.opts = UNSET
@@ -449,7 +477,9 @@ class CreateDownloadPlanCancelDownload(Message):
             if value != "cancelDownload":
                 decoding.absent((path, "type"), "CreateDownloadPlanCancelDownload", '"cancelDownload"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "CreateDownloadPlanCancelDownload"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -533,7 +563,9 @@ class CreateDownloadPlanSetSelectedDownloadOptionIndex(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("type", "nodeIndex", "selectedDownloadOptionIndex", "requestedPlanVersion")
+                    data,
+                    ("type", "nodeIndex", "selectedDownloadOptionIndex", "requestedPlanVersion"),
+                    "CreateDownloadPlanSetSelectedDownloadOptionIndex",
                 ),
                 decoding,
                 path,
@@ -578,7 +610,9 @@ class CreateDownloadPlanCommit(Message):
             if value != "commit":
                 decoding.absent((path, "type"), "CreateDownloadPlanCommit", '"commit"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "CreateDownloadPlanCommit"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -611,7 +645,9 @@ class CreateDownloadPlanCancelPlan(Message):
             if value != "cancelPlan":
                 decoding.absent((path, "type"), "CreateDownloadPlanCancelPlan", '"cancelPlan"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "CreateDownloadPlanCancelPlan"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -682,7 +718,9 @@ class CreateDownloadPlanPlanUpdated(Message):
             else:
                 decoding.absent((path, "plan"), "CreateDownloadPlanPlanUpdated", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "plan")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "plan"), "CreateDownloadPlanPlanUpdated"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("plan", "type")))
         return new
@@ -726,7 +764,9 @@ class CreateDownloadPlanPlanReady(Message):
             else:
                 decoding.absent((path, "plan"), "CreateDownloadPlanPlanReady", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "plan")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "plan"), "CreateDownloadPlanPlanReady"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("plan", "type")))
         return new
@@ -772,7 +812,11 @@ class CreateDownloadPlanDownloadProgress(Message):
             else:
                 decoding.absent((path, "update"), "CreateDownloadPlanDownloadProgress", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "update")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "update"), "CreateDownloadPlanDownloadProgress"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -809,7 +853,9 @@ class CreateDownloadPlanStartFinalizing(Message):
                     (path, "type"), "CreateDownloadPlanStartFinalizing", '"startFinalizing"', value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "CreateDownloadPlanStartFinalizing"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -840,7 +886,9 @@ class CreateDownloadPlanSuccess(Message):
             if value != "success":
                 decoding.absent((path, "type"), "CreateDownloadPlanSuccess", '"success"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "CreateDownloadPlanSuccess"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new

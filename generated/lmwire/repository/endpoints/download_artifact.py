@@ -86,7 +86,11 @@ class DownloadArtifactCreation(Message):
                 decoding.absent((path, "path"), "DownloadArtifactCreation", "a string", value)
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("artifactOwner", "artifactName", "revisionNumber", "path")),
+                decoding.completed(
+                    data,
+                    ("artifactOwner", "artifactName", "revisionNumber", "path"),
+                    "DownloadArtifactCreation",
+                ),
                 decoding,
                 path,
             )
@@ -136,7 +140,9 @@ class DownloadArtifactCancel(Message):
             if value != "cancel":
                 decoding.absent((path, "type"), "DownloadArtifactCancel", '"cancel"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "DownloadArtifactCancel"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -201,7 +207,11 @@ class DownloadArtifactDownloadProgress(Message):
             else:
                 decoding.absent((path, "update"), "DownloadArtifactDownloadProgress", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "update")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "update"), "DownloadArtifactDownloadProgress"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -236,7 +246,9 @@ class DownloadArtifactStartFinalizing(Message):
             if value != "startFinalizing":
                 decoding.absent((path, "type"), "DownloadArtifactStartFinalizing", '"startFinalizing"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "DownloadArtifactStartFinalizing"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -267,7 +279,9 @@ class DownloadArtifactSuccess(Message):
             if value != "success":
                 decoding.absent((path, "type"), "DownloadArtifactSuccess", '"success"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "DownloadArtifactSuccess"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new

@@ -59,7 +59,9 @@ class DownloadModelCreation(Message):
             else:
                 decoding.absent((path, "downloadIdentifier"), "DownloadModelCreation", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("downloadIdentifier",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("downloadIdentifier",), "DownloadModelCreation"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("downloadIdentifier",)))
         return new
@@ -90,7 +92,7 @@ class DownloadModelCancel(Message):
             if value != "cancel":
                 decoding.absent((path, "type"), "DownloadModelCancel", '"cancel"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("type",), "DownloadModelCancel"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -153,7 +155,9 @@ class DownloadModelDownloadProgress(Message):
             else:
                 decoding.absent((path, "update"), "DownloadModelDownloadProgress", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "update")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "update"), "DownloadModelDownloadProgress"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -188,7 +192,9 @@ class DownloadModelStartFinalizing(Message):
             if value != "startFinalizing":
                 decoding.absent((path, "type"), "DownloadModelStartFinalizing", '"startFinalizing"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "DownloadModelStartFinalizing"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -228,7 +234,11 @@ class DownloadModelSuccess(Message):
             else:
                 decoding.absent((path, "defaultIdentifier"), "DownloadModelSuccess", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "defaultIdentifier")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "defaultIdentifier"), "DownloadModelSuccess"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("defaultIdentifier", "type")))
         return new

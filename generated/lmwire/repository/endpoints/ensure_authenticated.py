@@ -81,7 +81,11 @@ class EnsureAuthenticatedAuthenticationCode(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("type", "code", "manualUrl", "filledUrl")), decoding, path
+                decoding.completed(
+                    data, ("type", "code", "manualUrl", "filledUrl"), "EnsureAuthenticatedAuthenticationCode"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "filledUrl", "manualUrl", "type")))
@@ -121,7 +125,9 @@ class EnsureAuthenticatedAuthenticated(Message):
             if value != "authenticated":
                 decoding.absent((path, "type"), "EnsureAuthenticatedAuthenticated", '"authenticated"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "EnsureAuthenticatedAuthenticated"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new

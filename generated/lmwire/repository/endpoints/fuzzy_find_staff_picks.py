@@ -169,7 +169,9 @@ class FuzzyFindStaffPicksResultResultsItem(Message):
         except KeyError:
             return cls.from_wire(
                 decoding.completed(
-                    data, ("owner", "name", "revisionNumber", "createdAtTimestamp", "description", "exact")
+                    data,
+                    ("owner", "name", "revisionNumber", "createdAtTimestamp", "description", "exact"),
+                    "FuzzyFindStaffPicksResultResultsItem",
                 ),
                 decoding,
                 path,
@@ -233,7 +235,9 @@ class FuzzyFindStaffPicksResult(Message):
             else:
                 decoding.absent((path, "results"), "FuzzyFindStaffPicksResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("results",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("results",), "FuzzyFindStaffPicksResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("results",)))
         return new

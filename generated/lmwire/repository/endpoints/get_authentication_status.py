@@ -56,7 +56,11 @@ class GetAuthenticationStatusResult(Message):
                     (path, "authenticationStatus"), "GetAuthenticationStatusResult", "an object", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("authenticationStatus",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("authenticationStatus",), "GetAuthenticationStatusResult"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authenticationStatus",)))
         return new

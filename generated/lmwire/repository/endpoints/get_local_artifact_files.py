@@ -53,7 +53,9 @@ class GetLocalArtifactFilesParameter(Message):
             else:
                 decoding.absent((path, "path"), "GetLocalArtifactFilesParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("path",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("path",), "GetLocalArtifactFilesParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("path",)))
         return new
@@ -89,7 +91,9 @@ class GetLocalArtifactFilesResult(Message):
             else:
                 decoding.absent((path, "fileList"), "GetLocalArtifactFilesResult", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("fileList",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("fileList",), "GetLocalArtifactFilesResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileList",)))
         return new

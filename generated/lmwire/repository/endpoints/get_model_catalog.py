@@ -53,7 +53,9 @@ class GetModelCatalogResult(Message):
             else:
                 decoding.absent((path, "models"), "GetModelCatalogResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("models",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("models",), "GetModelCatalogResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("models",)))
         return new

@@ -65,7 +65,13 @@ class GetModelDownloadOptionsParameter(Message):
                     value,
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("modelSearchResultIdentifier",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("modelSearchResultIdentifier",), "GetModelDownloadOptionsParameter"
+                ),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelSearchResultIdentifier",)))
         return new
@@ -103,7 +109,9 @@ class GetModelDownloadOptionsResult(Message):
             else:
                 decoding.absent((path, "results"), "GetModelDownloadOptionsResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("results",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("results",), "GetModelDownloadOptionsResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("results",)))
         return new

@@ -52,7 +52,9 @@ class GetWritableArtifactOwnersResult(Message):
             else:
                 decoding.absent((path, "owners"), "GetWritableArtifactOwnersResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("owners",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("owners",), "GetWritableArtifactOwnersResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("owners",)))
         return new

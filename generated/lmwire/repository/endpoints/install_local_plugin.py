@@ -51,7 +51,9 @@ class InstallLocalPluginParameter(Message):
             else:
                 decoding.absent((path, "pluginPath"), "InstallLocalPluginParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pluginPath",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pluginPath",), "InstallLocalPluginParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginPath",)))
         return new

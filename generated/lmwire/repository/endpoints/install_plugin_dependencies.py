@@ -53,7 +53,11 @@ class InstallPluginDependenciesParameter(Message):
                     (path, "pluginFolder"), "InstallPluginDependenciesParameter", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pluginFolder",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pluginFolder",), "InstallPluginDependenciesParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("pluginFolder",)))
         return new

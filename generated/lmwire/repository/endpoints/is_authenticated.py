@@ -51,7 +51,9 @@ class IsAuthenticatedResult(Message):
             else:
                 decoding.absent((path, "authenticated"), "IsAuthenticatedResult", "a boolean", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("authenticated",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("authenticated",), "IsAuthenticatedResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authenticated",)))
         return new

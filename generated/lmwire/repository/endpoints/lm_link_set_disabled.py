@@ -51,7 +51,9 @@ class LmLinkSetDisabledParameter(Message):
             else:
                 decoding.absent((path, "disabled"), "LmLinkSetDisabledParameter", "a boolean", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("disabled",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("disabled",), "LmLinkSetDisabledParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("disabled",)))
         return new

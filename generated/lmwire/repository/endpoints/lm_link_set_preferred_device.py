@@ -53,7 +53,11 @@ class LmLinkSetPreferredDeviceParameter(Message):
                     (path, "deviceIdentifier"), "LmLinkSetPreferredDeviceParameter", "a string", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("deviceIdentifier",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("deviceIdentifier",), "LmLinkSetPreferredDeviceParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceIdentifier",)))
         return new

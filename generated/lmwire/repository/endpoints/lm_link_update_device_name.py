@@ -51,7 +51,9 @@ class LmLinkUpdateDeviceNameParameter(Message):
             else:
                 decoding.absent((path, "deviceName"), "LmLinkUpdateDeviceNameParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("deviceName",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("deviceName",), "LmLinkUpdateDeviceNameParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceName",)))
         return new

@@ -52,7 +52,9 @@ class LoginAsComputeDeviceParameter(Message):
             else:
                 decoding.absent((path, "token"), "LoginAsComputeDeviceParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("token",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("token",), "LoginAsComputeDeviceParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("token",)))
             value = new.token

@@ -71,7 +71,11 @@ class LoginWithPreAuthenticatedKeysParameter(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("keyId", "publicKey", "privateKey")), decoding, path
+                decoding.completed(
+                    data, ("keyId", "publicKey", "privateKey"), "LoginWithPreAuthenticatedKeysParameter"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("keyId", "privateKey", "publicKey")))
@@ -112,7 +116,9 @@ class LoginWithPreAuthenticatedKeysResult(Message):
             else:
                 decoding.absent((path, "userName"), "LoginWithPreAuthenticatedKeysResult", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("userName",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("userName",), "LoginWithPreAuthenticatedKeysResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("userName",)))
         return new

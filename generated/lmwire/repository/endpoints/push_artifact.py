@@ -63,7 +63,7 @@ class PushArtifactCreation(Message):
             else:
                 decoding.absent((path, "path"), "PushArtifactCreation", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("path",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("path",), "PushArtifactCreation"), decoding, path)
         value = data.get("description", UNSET)
         if value is UNSET or type(value) is str:
             new.description = value
@@ -138,7 +138,9 @@ class PushArtifactMessage(Message):
             else:
                 decoding.absent((path, "message"), "PushArtifactMessage", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "message")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "message"), "PushArtifactMessage"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "type")))
         return new

@@ -54,7 +54,7 @@ class SearchModelsParameter(Message):
             else:
                 decoding.absent((path, "opts"), "SearchModelsParameter", "an object", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("opts",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("opts",), "SearchModelsParameter"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("opts",)))
         return new
@@ -92,7 +92,7 @@ class SearchModelsResult(Message):
             else:
                 decoding.absent((path, "results"), "SearchModelsResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("results",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("results",), "SearchModelsResult"), decoding, path)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("results",)))
         return new

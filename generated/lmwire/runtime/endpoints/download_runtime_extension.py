@@ -76,7 +76,11 @@ class DownloadRuntimeExtensionCreation(Message):
                 )
         except KeyError:
             return cls.from_wire(
-                decoding.completed(data, ("name", "version", "updateSelections")), decoding, path
+                decoding.completed(
+                    data, ("name", "version", "updateSelections"), "DownloadRuntimeExtensionCreation"
+                ),
+                decoding,
+                path,
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "updateSelections", "version")))
@@ -114,7 +118,9 @@ class DownloadRuntimeExtensionCancel(Message):
             if value != "cancel":
                 decoding.absent((path, "type"), "DownloadRuntimeExtensionCancel", '"cancel"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "DownloadRuntimeExtensionCancel"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -183,7 +189,11 @@ class DownloadRuntimeExtensionDownloadProgress(Message):
                     (path, "update"), "DownloadRuntimeExtensionDownloadProgress", "an object", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type", "update")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type", "update"), "DownloadRuntimeExtensionDownloadProgress"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type", "update")))
         return new
@@ -220,7 +230,9 @@ class DownloadRuntimeExtensionStartFinalizing(Message):
                     (path, "type"), "DownloadRuntimeExtensionStartFinalizing", '"startFinalizing"', value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "DownloadRuntimeExtensionStartFinalizing"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new
@@ -253,7 +265,9 @@ class DownloadRuntimeExtensionSuccess(Message):
             if value != "success":
                 decoding.absent((path, "type"), "DownloadRuntimeExtensionSuccess", '"success"', value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("type",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("type",), "DownloadRuntimeExtensionSuccess"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("type",)))
         return new

@@ -58,7 +58,9 @@ class RemoveEngineParameter(Message):
             else:
                 decoding.absent((path, "version"), "RemoveEngineParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("name", "version")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("name", "version"), "RemoveEngineParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "version")))
         return new

@@ -66,7 +66,13 @@ class SearchRuntimeExtensionsParameter(Message):
                     (path, "includeIncompatible"), "SearchRuntimeExtensionsParameter", "a boolean", value
                 )
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("query", "includeIncompatible")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(
+                    data, ("query", "includeIncompatible"), "SearchRuntimeExtensionsParameter"
+                ),
+                decoding,
+                path,
+            )
         value = data.get("channelOverride", UNSET)
         if value is UNSET or type(value) is str:
             new.channel_override = value
@@ -119,7 +125,9 @@ class SearchRuntimeExtensionsResult(Message):
             else:
                 decoding.absent((path, "extensions"), "SearchRuntimeExtensionsResult", "an array", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("extensions",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("extensions",), "SearchRuntimeExtensionsResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("extensions",)))
         return new

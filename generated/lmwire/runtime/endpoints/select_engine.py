@@ -59,7 +59,11 @@ class SelectEngineParameter(Message):
             else:
                 decoding.absent((path, "modelFormatName"), "SelectEngineParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("engine", "modelFormatName")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("engine", "modelFormatName"), "SelectEngineParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engine", "modelFormatName")))
             value = new.model_format_name

@@ -70,7 +70,9 @@ class InfoResult(Message):
             else:
                 decoding.absent((path, "version"), "InfoResult", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("pid", "isDaemon", "version")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("pid", "isDaemon", "version"), "InfoResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("isDaemon", "pid", "version")))
         return new

@@ -54,7 +54,11 @@ class ListDownloadedModelVariantsParameter(Message):
             else:
                 decoding.absent((path, "modelKey"), "ListDownloadedModelVariantsParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("modelKey",)), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("modelKey",), "ListDownloadedModelVariantsParameter"),
+                decoding,
+                path,
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelKey",)))
         return new

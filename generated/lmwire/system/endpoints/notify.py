@@ -59,7 +59,7 @@ class NotifyParameter(Message):
             else:
                 decoding.absent((path, "title"), "NotifyParameter", "a string", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("title",)), decoding, path)
+            return cls.from_wire(decoding.completed(data, ("title",), "NotifyParameter"), decoding, path)
         value = data.get("description", UNSET)
         if value is UNSET or type(value) is str:
             new.description = value

@@ -60,7 +60,9 @@ class SetExperimentFlagParameter(Message):
             else:
                 decoding.absent((path, "value"), "SetExperimentFlagParameter", "a boolean", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("code", "value")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("code", "value"), "SetExperimentFlagParameter"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "value")))
         return new

@@ -60,7 +60,9 @@ class VersionResult(Message):
             else:
                 decoding.absent((path, "build"), "VersionResult", "a number", value)
         except KeyError:
-            return cls.from_wire(decoding.completed(data, ("version", "build")), decoding, path)
+            return cls.from_wire(
+                decoding.completed(data, ("version", "build"), "VersionResult"), decoding, path
+            )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("build", "version")))
         return new
