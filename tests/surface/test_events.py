@@ -39,7 +39,8 @@ ANSWER: list[dict[str, Any]] = [
 ]
 MODEL = {
     "type": "llm", "modelKey": "m", "format": "gguf", "displayName": "M", "publisher": "p", "path": "p/m",
-    "sizeBytes": 1, "indexedModelIdentifier": "p/m", "deviceIdentifier": None, "vision": False, "trainedForToolUse": True,
+    "sizeBytes": 1, "indexedModelIdentifier": "p/m", "deviceIdentifier": None, "vision": False,
+    "trainedForToolUse": True,
     "maxContextLength": 9, "identifier": "m", "instanceReference": "r", "ttlMs": None, "lastUsedTime": None,
     "contextLength": 9,
 }  # fmt: skip
