@@ -17,6 +17,7 @@ from lmwire_runtime.credentials import Credentials, resolve_credentials
 from lmwire_runtime.discovery import PROBE_SECONDS, find_server, find_server_async
 from lmwire_runtime.errors import UsageError
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
+from lmwire_runtime.taps import is_tap
 from lmwire_runtime.wire import Decoding
 
 __all__ = ["ClientCore"]
@@ -34,7 +35,7 @@ class ClientCore:
         limits: Bytes to hold in memory.
         strict: Raise on the first deviation from the schema, for testers; by default newer and older servers
             are tolerated.
-        on_frame: A tap, called with direction, namespace and JSON text of every frame.
+        on_frame: A tap, called with direction, namespace and JSON text of every frame; or a recorder, see ``taps``.
         clock: The source of time.
         ssl_context: For ``wss`` and ``https`` addresses; by default the platform's trusted certificates.
 
@@ -60,8 +61,8 @@ class ClientCore:
         _check_kind("strict", strict, bool)
         if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
             raise UsageError(f"ssl_context must be an ssl.SSLContext; got {ssl_context!r}")
-        if on_frame is not None and not callable(on_frame):
-            raise UsageError("on_frame must be a function of direction, namespace and JSON text")
+        if on_frame is not None and not is_tap(on_frame):
+            raise UsageError("on_frame must be a function of direction, namespace and JSON text, or a recorder")
         self.settings = Settings(
             credentials=resolve_credentials(api_token),
             revision=revision,

@@ -7,12 +7,10 @@ wait.
 
 from __future__ import annotations
 
-import logging
 import ssl
-import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, Literal, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 import attrs
 
@@ -27,11 +25,11 @@ from lmwire_runtime.errors import (
     LMWireError,
     ProtocolMismatchError,
     RequestTimeoutError,
-    StateError,
     UsageError,
 )
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from lmwire_runtime.session import Call, Channel, ClientSession, Exchange
+from lmwire_runtime.taps import Direction, Tap, link_tap
 from lmwire_runtime.transport import Payload, Transport
 from lmwire_runtime.wire import UNSET, DecodeError, Decoding, Message, Path, WarningSink
 
@@ -39,21 +37,11 @@ __all__ = ["Direction", "LinkCore", "Settings", "Tap"]
 
 T = TypeVar("T")
 
-logger = logging.getLogger("lmwire")
-
-_tapping = threading.local()
-
 # Bytes read at a time: few enough that they stay in the processor's caches until they are used.
 READ_SIZE: Final = 32 * 1024
 
 # The close code of RFC 6455 for text that is not UTF-8.
 INVALID_DATA: Final = 1007
-
-Direction: TypeAlias = Literal["sent", "received"]
-Tap: TypeAlias = Callable[[Direction, str, bytes], object]
-"""Called with direction, namespace and the frame's JSON text for every frame, secrets redacted. Keep it
-quick; it runs on whichever thread moves the frame.
-"""
 
 
 @attrs.frozen(kw_only=True)
@@ -75,12 +63,6 @@ class Settings:
         return self.decoding.sink
 
 
-def check_not_tapping() -> None:
-    """Raise StateError in a tap: it runs while the link is locked, so that a call of its own would never end."""
-    if getattr(_tapping, "active", False):
-        raise StateError("a frame tap must not use a client; note what it sees, and act on it elsewhere")
-
-
 def hurried(settings: Settings, limit: float | None) -> Settings:
     """Return settings whose connect timeout is at most ``limit``, the timeout of the request that needs the
     connection.
@@ -100,14 +82,16 @@ class LinkCore:
         self.transport = transport
         self.session = ClientSession(namespace, limits=settings.limits, sink=settings.sink)
         self._settings = settings
-        self._tap = settings.tap
+        self._tap = tap = link_tap(settings.tap, namespace, "client")
+        if tap is not None:
+            self.session.on_lost = lambda error: tap.closed(str(error))
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the network, down to the exchanges' inboxes."""
         messages = self.transport.receive(data)
         if self._tap is not None:
             for message in messages:
-                self._tapped("received", message)
+                self._tap.frame("received", message)
         try:
             frames = list(map(json_codec.loads_first, messages))
         except ValueError:
@@ -163,7 +147,7 @@ class LinkCore:
         if len(text) > limit:
             raise UsageError(f"the request has {len(text)} bytes, the limit for one message is {limit}")
         if self._tap is not None:
-            self._tapped("sent", text)
+            self._tap.frame("sent", text)
         return text
 
     def check_ended(self) -> None:
@@ -204,17 +188,6 @@ class LinkCore:
         if lost is not None:
             raise lost.copied()
         return self.session.authenticated
-
-    def _tapped(self, direction: Direction, text: Payload) -> None:
-        assert self._tap is not None
-        _tapping.active = True
-        try:
-            self._tap(direction, self.session.namespace, redact_text(text))
-        except Exception:
-            # A tester's tap must not fail the request of somebody else's thread.
-            logger.exception("lmwire: the frame tap failed")
-        finally:
-            _tapping.active = False
 
     def _not_json(self, message: Payload, error: ValueError) -> None:
         session, start = self.session, redact_text(message)[:80]

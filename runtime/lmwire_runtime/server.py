@@ -58,7 +58,8 @@ class Server:
         status: The JSON object of ``GET /lms-status``.
         warning_kinds: Send ``kind`` with warnings (servers before March 2026 did not).
         authentication_seconds: How long a client may take to authenticate.
-        on_frame: A tap: called with direction, namespace and JSON text of every frame, secrets redacted.
+        on_frame: A tap: called with direction, namespace and JSON text of every frame, secrets redacted; or an
+            object that makes a tap for each connection, see ``taps``.
         limits: Size limits; ``message_bytes`` is the largest message taken.
     """
 

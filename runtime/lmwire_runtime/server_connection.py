@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from lmwire_runtime import json_codec
-from lmwire_runtime.connection import INVALID_DATA, Direction
-from lmwire_runtime.credentials import redact_text
+from lmwire_runtime.connection import INVALID_DATA
 from lmwire_runtime.descriptors import EndpointDescriptor
 from lmwire_runtime.server_handlers import (
     ErrorReply,
@@ -31,6 +30,7 @@ from lmwire_runtime.server_session import (
     ServerSession,
 )
 from lmwire_runtime.server_signals import SubscriptionReceived
+from lmwire_runtime.taps import LinkTap, link_tap
 from lmwire_runtime.transport import Payload, ServerTransport
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class ServerConnection(asyncio.Protocol):
         self._writable.set()
         self._deadline: asyncio.TimerHandle | None = None
         self._judged = False
+        self._tap: LinkTap | None = None
         self.session: ServerSession
         self.context = RequestContext("", "", self.abort)
 
@@ -86,7 +87,8 @@ class ServerConnection(asyncio.Protocol):
 
     def _take(self, message: Payload) -> bool:
         """Take a message; returns False if the connection cannot go on after it."""
-        self._tapped("received", message)
+        if self._tap is not None:
+            self._tap.frame("received", message)
         try:
             frame = json_codec.loads(message)
         except UnicodeDecodeError:
@@ -112,6 +114,8 @@ class ServerConnection(asyncio.Protocol):
             self._deadline.cancel()
         for task in self._tasks:
             task.cancel()
+        if self._tap is not None:
+            self._tap.closed(self._websocket.close_reason)
         if self._namespace is not None:
             self.session.signals.close()
         if self.context.client_identifier and self._server.released is not None:
@@ -143,6 +147,7 @@ class ServerConnection(asyncio.Protocol):
             self._websocket.respond(404, f"nothing at {path}\n")
         elif self._websocket.accept():
             self._namespace = namespace
+            self._tap = link_tap(self._server.on_frame, namespace.descriptor.name, "server")
             self.session = ServerSession(
                 namespace.descriptor, handled=namespace.handled, warning_kinds=self._server.warning_kinds
             )
@@ -283,17 +288,9 @@ class ServerConnection(asyncio.Protocol):
             logger.exception("a handler's data cannot be expressed in JSON")
             self.session.replace(frame, error)
             return
-        self._tapped("sent", text)
+        if self._tap is not None:
+            self._tap.frame("sent", text)
         self._websocket.send(text)
-
-    def _tapped(self, direction: Direction, text: Payload) -> None:
-        tap = self._server.on_frame
-        if tap is not None:
-            try:
-                tap(direction, self.session.namespace.name, redact_text(text))
-            except Exception:
-                # A tester's tap must not fail the request of somebody else.
-                logger.exception("the frame tap failed")
 
     def close(self) -> None:
         """Begin the closing handshake; a connection that is no WebSocket is dropped."""

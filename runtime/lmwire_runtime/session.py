@@ -67,6 +67,7 @@ class ClientSession:
         self.authenticated = False
         self.lost: LMWireError | None = None
         """Why the connection ended; set once, never cleared."""
+        self.on_lost: Callable[[LMWireError], object] | None = None
         self.outgoing: list[dict[str, Any]] = []
         self.warnings_received = 0
         self.warnings_sent = 0
@@ -200,6 +201,8 @@ class ClientSession:
         if self.lost is not None:
             return
         self.lost = error
+        if self.on_lost is not None:
+            self.on_lost(error)
         self.paused = None
         self.outgoing.clear()
         pending = self._exchanges()

@@ -16,7 +16,6 @@ from typing import Any, Final, TypeVar, cast
 from lmwire_runtime.channel_core import ChannelCore
 from lmwire_runtime.client_core import ClientCore
 from lmwire_runtime.connection import (
-    check_not_tapping,
     encode,
     ended_error,
     finish_call,
@@ -28,6 +27,7 @@ from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, Con
 from lmwire_runtime.limits import Timeout, resolve_timeout
 from lmwire_runtime.session import Channel, ClientSession, Exchange, Lacking
 from lmwire_runtime.sync_link import SyncLink
+from lmwire_runtime.taps import check_not_tapping
 from lmwire_runtime.wire import UNSET
 
 __all__ = ["SyncChannel", "SyncClient", "SyncConnection", "SyncNamespace"]
