@@ -118,6 +118,7 @@ def test_both_ends_record_the_same_frames() -> None:
         Client(emulator.api_host, on_frame=Recorder(of_client)) as client,
     ):
         client.llm.model().complete("My name is", config={"maxTokens": 3})
+        client.llm.rpc.list_loaded()  # its answer comes after the channel's close
 
     def frames(data: bytes) -> list[tuple[str, Any]]:
         records = [record for record in recorded(data) if isinstance(record, RecordedFrame)]
