@@ -18,9 +18,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from lmwire_runtime.addresses import Address
+from lmwire_runtime.async_time import LONGEST, within
 from lmwire_runtime.byte_stream import default_ssl_context
 from lmwire_runtime.connection import READ_SIZE, LinkCore, Settings, backlog_error, lost_error
 from lmwire_runtime.errors import (
@@ -81,8 +83,8 @@ class AsyncLink(asyncio.BufferedProtocol):
         link = cls(core, address, settings)
         begun(link)
         try:
-            await asyncio.wait_for(link._establish(url), limit)
-        except (TimeoutError, asyncio.TimeoutError) as error:
+            await within(link._establish(url), limit, settings.clock)
+        except TimeoutError as error:
             link.discard()
             raise RequestTimeoutError(
                 f"{url} {link._missing_step()} within {limit:g} s", seconds=limit or 0.0
@@ -286,8 +288,8 @@ class AsyncLink(asyncio.BufferedProtocol):
         self.core.transport.close()
         try:
             self._write()
-            await asyncio.wait_for(self._until_closed(), self._settings.timeouts.close)
-        except (TimeoutError, asyncio.TimeoutError):
+            await within(self._until_closed(), self._settings.timeouts.close, self._clock)
+        except TimeoutError:
             pass  # the peer does not answer the closing handshake: it is not needed
         finally:
             self.discard()
@@ -404,8 +406,9 @@ class AsyncLink(asyncio.BufferedProtocol):
     def _arm(self, deadline: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer_due = deadline
-        self._timer = self.loop.call_later(max(0.0, deadline - self._clock.monotonic()), self._expire)
+        left = min(max(deadline - self._clock.monotonic(), 0.0), LONGEST)
+        self._timer_due = self._clock.monotonic() + left
+        self._timer = self.loop.call_later(left, self._expire)
 
     def _expire(self) -> None:
         self._timer = None
@@ -435,13 +438,17 @@ class AsyncLink(asyncio.BufferedProtocol):
                 self._transport.pause_reading()
         limit = self._settings.timeouts.stall
         if channel is not None and limit is not None and self._stall_timer is None:
-            self._stall_timer = self.loop.call_later(
-                limit, self._give_up_stalled, channel, channel.taken, limit
-            )
+            self._watch_stalled(channel, channel.taken, limit, self._clock.monotonic() + limit)
 
-    def _give_up_stalled(self, channel: Channel, taken: int, limit: float) -> None:
+    def _watch_stalled(self, channel: Channel, taken: int, limit: float, due: float) -> None:
+        """Give up a channel that is still unread when it is ``due``."""
         self._stall_timer = None
+        left = due - self._clock.monotonic()
         if self.session.paused is channel and channel.taken == taken:
+            if left > 0:
+                again = partial(self._watch_stalled, channel, taken, limit, due)
+                self._stall_timer = self.loop.call_later(min(left, LONGEST), again)
+                return
             self.session.drop_stalled(limit)
             self._write()
         self._adjust_reading()
