@@ -10,9 +10,10 @@ from pathlib import Path
 import attrs
 
 from lmwire_codegen.changes.compare import Comparison, compare
-from lmwire_codegen.changes.human import describable, human_notes
+from lmwire_codegen.changes.human import human_notes
 from lmwire_codegen.changes.touched import touched_by
 from lmwire_codegen.changes.values import Report
+from lmwire_codegen.coverage import coverage_of
 from lmwire_codegen.history import HISTORY_FILE, History, keys_of
 from lmwire_codegen.load import SchemaFolder, load
 from lmwire_codegen.model import Model, build_model
@@ -114,7 +115,6 @@ def _report(bump: _Bump, folder: SchemaFolder) -> Report:
     surfaces, options = build_surfaces(bump.new, folder.surface, names), build_options(folder.options)
     check_references(options, surfaces)
     schema, lock = bump.new.schema, bump.old.lock
-    things = describable(schema)
     return Report(
         old=bump.old.schema.revision,
         new=schema.revision,
@@ -122,6 +122,5 @@ def _report(bump: _Bump, folder: SchemaFolder) -> Report:
         touched=touched_by(bump.comparison.changes, names, folder.options, folder.root),
         human=human_notes(bump.old, bump.new, folder.repairs, bump.source.opaque),
         names={key: name for key, name in bump.new.lock.items() if key not in lock},
-        described=len(things & schema.described),
-        describable=len(things),
+        coverage=coverage_of(schema),
     )

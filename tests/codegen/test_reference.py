@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from lmwire_codegen.changes.human import describable
+from lmwire_codegen.coverage import describable
 from lmwire_codegen.model import Endpoint, Model, Namespace
 from lmwire_codegen.naming import snake_case
 from lmwire_codegen.pipeline import compile_model

@@ -7,13 +7,13 @@ from fnmatch import fnmatchcase
 
 from lmwire_codegen.annotations import annotations_of
 from lmwire_codegen.changes.values import HumanNote
-from lmwire_codegen.describe import is_part
+from lmwire_codegen.coverage import describable
 from lmwire_codegen.model import Model
 from lmwire_codegen.problems import Location
 from lmwire_codegen.repairs import Repairs
-from lmwire_codegen.shapes import MessageDefinition, NormalEndpoint, NormalSchema
+from lmwire_codegen.shapes import NormalEndpoint, NormalSchema
 
-__all__ = ["describable", "human_notes"]
+__all__ = ["human_notes"]
 
 _SHOWN = 12
 
@@ -84,22 +84,12 @@ def _without_topic(old: Model, new: Model, repairs: Repairs) -> Iterator[HumanNo
 def _without_words(old: NormalSchema, new: NormalSchema) -> Iterator[HumanNote]:
     before, now = describable(old), describable(new)
     missing = [key for key in sorted(now - before) if key not in new.described]
+    words = f"{len(missing)} new things have" if len(missing) > 1 else "1 new thing has"
     if missing:
         yield HumanNote(
             subject="descriptions",
-            message=f"{len(missing)} new things have no words in schema/descriptions: {_list(missing)}",
+            message=f"{words} no words in schema/descriptions: {_list(missing)}",
         )
-
-
-def describable(schema: NormalSchema) -> set[str]:
-    """Return the keys of all that needs words in ``schema/descriptions``; parts of endpoints say what they are."""
-    keys = {endpoint.key for endpoints in schema.endpoints.values() for endpoint in endpoints}
-    for key, definition in schema.definitions.items():
-        if not is_part(definition):
-            keys.add(key)
-        if isinstance(definition, MessageDefinition):
-            keys |= {f"{key}.{field.wire_name}" for field in definition.fields}
-    return keys
 
 
 def _list(names: Iterable[str]) -> str:

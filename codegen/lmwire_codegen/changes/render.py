@@ -122,7 +122,11 @@ def _text(report: Report) -> str:
 
 def _coverage(report: Report) -> str:
     percent = 100 * report.described // report.describable if report.describable else 100
-    return f"{report.described} of {report.describable} endpoints, types and fields ({percent} %)"
+    partly = [
+        f"{one_line(area)} {part}/{all_}" for area, (part, all_) in report.coverage.items() if part < all_
+    ]
+    rest = f"; not whole: {', '.join(partly)}" if partly else ""
+    return f"{report.described} of {report.describable} endpoints, types and fields ({percent} %){rest}"
 
 
 # --- Markdown -------------------------------------------------------------------------------------------------------
@@ -211,6 +215,9 @@ def _json(report: Report) -> str:
         "names": report.names,
         "described": report.described,
         "describable": report.describable,
+        "coverage": {
+            area: {"described": part, "describable": all_} for area, (part, all_) in report.coverage.items()
+        },
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from lmwire_codegen.changes.rules import Direction, Verdict
+from lmwire_codegen.coverage import Coverage
 from lmwire_codegen.problems import Location
 
 __all__ = ["Change", "HumanNote", "Report", "Touched"]
@@ -71,7 +72,7 @@ class Report:
         touched: What they mean to the surface.
         human: What needs a human.
         names: Types that got a name now: key -> Python name.
-        described, describable: How much of the new schema has words in ``schema/descriptions``.
+        coverage: How much of the new schema has words in ``schema/descriptions``.
     """
 
     old: str
@@ -80,8 +81,17 @@ class Report:
     touched: tuple[Touched, ...] = ()
     human: tuple[HumanNote, ...] = ()
     names: dict[str, str] = attrs.field(factory=dict)
-    described: int = 0
-    describable: int = 0
+    coverage: Coverage = attrs.field(factory=dict)
+
+    @property
+    def described(self) -> int:
+        """Number of things that have words."""
+        return sum(described for described, _ in self.coverage.values())
+
+    @property
+    def describable(self) -> int:
+        """Number of things that need words."""
+        return sum(all_ for _, all_ in self.coverage.values())
 
     @property
     def breaking(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from lmwire_codegen.annotations import annotations_of
-from lmwire_codegen.changes.human import describable
+from lmwire_codegen.coverage import coverage_of
 from lmwire_codegen.examples import ExampleFrame, Examples
 from lmwire_codegen.history import keys_of
 from lmwire_codegen.load import SchemaFolder
@@ -173,10 +173,10 @@ class Pages:
 
     def _stands_for(self, type_: Type) -> str:
         """Return what the parts of a superjson value stand for."""
-        kinds = [
-            f"{code('.'.join('*' if step is None else str(step) for step in steps)) + ' is' if steps else 'it is'} a {kind}"
-            for steps, kind in annotations_of(self._model, type_)
-        ]
+        kinds = []
+        for steps, kind in annotations_of(self._model, type_):
+            path = ".".join("*" if step is None else str(step) for step in steps)
+            kinds.append(f"{code(path) if steps else 'it'} is a {kind}")
         return f"; in superjson {', '.join(kinds)}" if kinds else ""
 
     # --- types and envelope -------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ class Pages:
     def _index(self) -> str:
         schema = self._model.schema
         _, blocks = self._kit("README.md")
-        things = describable(schema)
+        coverage = coverage_of(schema)
         namespaces = table(
             ("Namespace", "Since", "Rpcs", "Channels", "Signals"),
             (
@@ -260,7 +260,12 @@ class Pages:
                 revision=plain(schema.revision), revisions=[plain(name) for name in self._folder.history.revisions],
                 introduction=self._introduction("index"), namespaces=namespaces, topics=topics,
                 has_envelope=ENVELOPE_MODULE in self._model.modules, gone=self._gone(),
-                described=len(things & schema.described), describable=len(things),
+                described=sum(part for part, _ in coverage.values()),
+                describable=sum(whole for _, whole in coverage.values()),
+                coverage=table(
+                    ("Area", "Described", "Of"),
+                    ((plain(area), str(part), str(whole)) for area, (part, whole) in coverage.items()),
+                ),
             )
         )  # fmt: skip
 
