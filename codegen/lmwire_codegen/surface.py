@@ -217,6 +217,7 @@ class _Resolver(Lookup):
         return {"arguments": arguments, "fixed": fixed, "specifier": naming}
 
     def _call(self, endpoint: Endpoint, entry: Mapping[str, Any], place: Location) -> CallPlan:
+        self.check_template(entry.get("layer"), place.child("layer"))
         return CallPlan(
             descriptor=ClassRef(name=endpoint.constant, module=endpoint.module),
             template=self.template(entry["template"], place.child("template"), endpoint.request.type),
@@ -232,6 +233,7 @@ class _Resolver(Lookup):
                 for name, value in entry.get("parameters", {}).items()
             ],
             options=entry.get("options"),
+            layer=entry.get("layer"),
         )
 
     def _load(self, name: str, entry: Mapping[str, Any], place: Location) -> LoadPlan:

@@ -26,6 +26,7 @@ VARIABLES: Final = frozenset(
     {
         "identifier",
         "instance_identifier",
+        "layers",
         "model_key",
         "options",
         "preset",

@@ -87,12 +87,14 @@ class CallPlan:
         template: Its parameter.
         inputs: What the method takes.
         options: Table of the options that it takes as ``config``, or None.
+        layer: What ``$layers`` consists of, if there are options; or None.
     """
 
     descriptor: ClassRef
     template: Any
     inputs: Sequence[Input]
     options: str | None
+    layer: Any
 
 
 @attrs.frozen(kw_only=True)

@@ -20,10 +20,16 @@ R = TypeVar("R")
 
 @attrs.frozen(kw_only=True)
 class CallPlan(Generic[P, R]):
-    """An endpoint, and its parameter as a template; see ``surface.templates``."""
+    """An endpoint, and its parameter as a template; see ``surface.templates``.
+
+    Attributes:
+        layer: Template of the one layer of ``$layers``, which is there if ``options`` is not empty; None if ``$layers``
+            is not used.
+    """
 
     descriptor: RpcDescriptor[P, R]
     template: Mapping[str, Any]
+    layer: Mapping[str, Any] | None = None
 
     def parameter(self, variables: Mapping[str, Any]) -> P:
         """Return the parameter with these values in it.
@@ -31,6 +37,9 @@ class CallPlan(Generic[P, R]):
         Raises:
             UsageError: It does not fit the schema; the message says where, as a JSON pointer.
         """
+        if self.layer is not None:
+            layers = [fill(self.layer, variables)] if variables["options"] else []
+            variables = {**variables, "layers": layers}
         try:
             return self.descriptor.parameter.decode(fill(self.template, variables), STRICT)
         except DecodeError as error:
