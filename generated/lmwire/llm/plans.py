@@ -120,9 +120,10 @@ APPLY_PROMPT_TEMPLATE_CALL: Final = CallPlan(
     template={
         "specifier": "$specifier",
         "history": "$history",
-        "predictionConfigStack": {"layers": [{"layerName": "apiOverride", "config": {"fields": "$options"}}]},
+        "predictionConfigStack": {"layers": "$layers"},
         "opts": "$opts",
     },
+    layer={"layerName": "apiOverride", "config": {"fields": "$options"}},
 )
 
 ESTIMATE_CALL: Final = CallPlan(
