@@ -15,6 +15,8 @@ info, context length,
 load config
 tokenize, count tokens    text
 complete, stream          prompt, config?, preset?, schema?; ``cancel`` after so many fragments
+respond, respond stream   chat (text, or a list of messages), and the rest as for completions
+apply prompt template     chat
 ========================  ==========================================================================================
 
 All but the first four are made on a handle of the small model, or, ``gone``, of one that has been unloaded.
@@ -26,7 +28,7 @@ All but the first four are made on a handle of the small model, or, ``gone``, of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -48,6 +50,7 @@ __all__ = [
     "OTHER",
     "PROMPT",
     "Call",
+    "Kind",
     "by_name",
 ]
 
@@ -57,7 +60,24 @@ BROKEN: Final = "emulator/fails-to-load"
 EMBEDDING: Final = "emulator/embed-small"
 PROMPT: Final = "My name is"
 COUNTING: Final = "Count for ever:"
+CHAT: Final = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hello."},
+    {"role": "user", "content": PROMPT},
+]
 ODD_TEXT: Final = 'Zürich 🙂\n\t"\\\u2028'
+
+
+Kind: TypeAlias = Literal["completion", "chat", "models"]
+
+_KINDS: Final[Mapping[str, Kind]] = {
+    "complete": "completion",
+    "stream": "completion",
+    "respond": "chat",
+    "respond stream": "chat",
+    "apply prompt template": "chat",
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -76,13 +96,13 @@ class Call:
         return options
 
     @property
-    def completes(self) -> bool:
-        """Whether it is a text completion."""
-        return self.do in ("complete", "stream")
+    def kind(self) -> Kind:
+        """What it is about, which decides what its options are and whose frames ours are compared with."""
+        return _KINDS.get(self.do, "models")
 
     def made_by(self, sdk: str) -> bool:
         """Whether this SDK can make it; ours can make all."""
-        known = (KNOWN_PREDICTION if self.completes else KNOWN_LOAD).get(sdk)
+        known = (KNOWN_LOAD if self.kind == "models" else KNOWN_PREDICTION).get(sdk)
         return sdk not in self.lacks and (known is None or known >= self.config.keys())
 
 
@@ -204,6 +224,16 @@ CALLS: Final[tuple[Call, ...]] = (
     ),
     *_option_calls(),
     _call("complete after failures", "complete", prompt=PROMPT),
+    # Chats.
+    _call("respond", "respond", chat=PROMPT),
+    _call("respond to a chat", "respond", chat=CHAT),
+    _call("respond with options", "respond", chat=CHAT, config={"temperature": 0.5, "stopStrings": ["zzz"]}),
+    _call("respond with a preset", "respond", chat=PROMPT, preset="concise"),
+    _call("respond structured", "respond", chat="A point:", schema=SCHEMA),
+    _call("respond stream", "respond stream", chat=CHAT),
+    _call("respond stream and cancel", "respond stream", chat=COUNTING, cancel=2),
+    _call("respond with a model that is gone", "respond", chat=PROMPT, gone=True),
+    _call("apply prompt template", "apply prompt template", chat=CHAT),
     # Tokens and facts.
     _call("tokenize", "tokenize", text=PROMPT),
     _call("tokenize several", "tokenize", text=[PROMPT, "", "Zürich 🙂"]),

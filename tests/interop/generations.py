@@ -45,6 +45,7 @@ class Gap:
 # Neither depends on facts about models, which are sent in packets of success.
 _WITHOUT_MODEL_INFO: Final = frozenset(
     {
+        "apply prompt template",
         "tokenize",
         "tokenize several",
         "count tokens",

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from lmwire_emulator import Generation
-from tests.interop.calls import Call
+from tests.interop.calls import Call, Kind
 from tests.interop.generations import why_impossible
 
 __all__ = ["ALONE", "ASIDE", "PEERS", "Part", "Peer", "peer_of"]
@@ -27,14 +27,14 @@ class Peer:
     """A row of the table.
 
     Attributes:
-        completes: Whether it is for completions, else for all other calls.
+        kind: Of the calls that it is for.
         generations: Of the server that we talk to.
         client: Whose frames.
         against: The generation that the peer talks to.
         part: What is compared.
     """
 
-    completes: bool
+    kind: Kind
     generations: Sequence[Generation]
     client: str
     against: Generation
@@ -42,24 +42,38 @@ class Peer:
 
 
 _OLDER: Final[Sequence[Generation]] = ("2025", "2025-07")
+_EVERY: Final[Sequence[Generation]] = ("2026", *_OLDER)
 
 PEERS: Final[Sequence[Peer]] = (
     # completeRawText as the JavaScript SDK sends it, predict as the Python SDK does.
-    Peer(completes=True, generations=["2026"], client="js-2.0.0", against="2026", part="the completion"),
-    Peer(completes=True, generations=["2025"], client="python-1.5.0", against="2025", part="all frames"),
+    Peer(kind="completion", generations=["2026"], client="js-2.0.0", against="2026", part="the completion"),
+    Peer(kind="completion", generations=["2025"], client="python-1.5.0", against="2025", part="all frames"),
     Peer(
-        completes=True, generations=["2025-07"], client="python-1.5.0", against="2025-07", part="all frames"
+        kind="completion",
+        generations=["2025-07"],
+        client="python-1.5.0",
+        against="2025-07",
+        part="all frames",
     ),
     # What one of them cannot do, the other can; options are config fields in either way.
-    Peer(completes=True, generations=["2026"], client="python-1.5.0", against="2026", part="options"),
-    Peer(completes=True, generations=_OLDER, client="js-2.0.0", against="2026", part="options"),
-    # Models and tokens as the Python SDK; load options that it cannot send as the JavaScript SDK.
-    Peer(completes=False, generations=["2026"], client="python-1.5.0", against="2026", part="all frames"),
-    Peer(completes=False, generations=["2025"], client="python-1.5.0", against="2025", part="all frames"),
-    Peer(
-        completes=False, generations=["2025-07"], client="python-1.5.0", against="2025-07", part="all frames"
+    Peer(kind="completion", generations=["2026"], client="python-1.5.0", against="2026", part="options"),
+    Peer(kind="completion", generations=_OLDER, client="js-2.0.0", against="2026", part="options"),
+    # Chats as the Python SDK.
+    *(
+        Peer(
+            kind="chat",
+            generations=[generation],
+            client="python-1.5.0",
+            against=generation,
+            part="all frames",
+        )
+        for generation in _EVERY
     ),
-    Peer(completes=False, generations=["2026", *_OLDER], client="js-2.0.0", against="2026", part="options"),
+    # Models and tokens as the Python SDK; load options that it cannot send as the JavaScript SDK.
+    Peer(kind="models", generations=["2026"], client="python-1.5.0", against="2026", part="all frames"),
+    Peer(kind="models", generations=["2025"], client="python-1.5.0", against="2025", part="all frames"),
+    Peer(kind="models", generations=["2025-07"], client="python-1.5.0", against="2025-07", part="all frames"),
+    Peer(kind="models", generations=_EVERY, client="js-2.0.0", against="2026", part="options"),
 )
 
 # Config fields that one side sends beside an option, which is no difference in what was asked for:
@@ -98,7 +112,7 @@ def peer_of(call: Call, generation: Generation) -> Peer | None:
     for peer in PEERS:
         sdk = peer.client.removesuffix("-async")
         if (
-            peer.completes == call.completes
+            peer.kind == call.kind
             and generation in peer.generations
             and call.made_by(sdk)
             and why_impossible(sdk, peer.against, call) is None

@@ -12,11 +12,11 @@ SCRIPT: Final[Script] = parse_script(
     {
         "rules": [
             {
-                "match": {"exact": "Count for ever:"},
+                "match": {"regex": "Count for ever:"},
                 "reply": {"fragments": [" 1", " 2"], "end": "hang"},
             },
             {
-                "match": {"exact": "A point:"},
+                "match": {"regex": "A point:"},
                 "reply": {"fragments": ['{"x":', " 7}"]},
             },
             {

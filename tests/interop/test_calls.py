@@ -5,6 +5,7 @@ What an SDK shows differently from others is data beside the test; the rest is t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import pytest
 from lmwire.config import LLM_LOAD, LLM_PREDICTION
 from lmwire_emulator.generations import GENERATIONS
 from lmwire_runtime.surface.options import OptionTable
-from tests.interop.calls import EMBEDDING, MODEL, OTHER, Call
+from tests.interop.calls import EMBEDDING, MODEL, OTHER, Call, Kind
 from tests.interop.frames import same
 from tests.interop.generations import GAPS, OMISSIONS, expected_warnings
 from tests.interop.matrix import CELLS, Run, calls_of, run
@@ -114,6 +115,28 @@ def test_complete(cell: Run, name: str) -> None:
         )
 
 
+@made_each("respond", "respond to a chat", "respond with options")
+def test_respond(cell: Run, name: str) -> None:
+    result = cell.saw[name]
+    _check_result(cell, result, TEXT)
+    assert result["stop_reason"] == "eosFound"
+
+
+@made("respond stream", "respond stream and cancel", "respond structured")
+def test_answers_stream_and_have_a_shape(cell: Run) -> None:
+    assert cell.saw["respond stream"]["fragments"] == [
+        [" Ada", 1, False, "none"],
+        [" Lovelace", 2, False, "none"],
+    ]
+    assert cell.saw["respond stream and cancel"]["stop_reason"] == "userStopped"
+    assert json.loads(cell.saw["respond structured"]["content"]) == {"x": 7}
+
+
+@made("apply prompt template")
+def test_a_prompt_template_is_applied(cell: Run) -> None:
+    assert cell.saw["apply prompt template"]["text"].endswith("Human: My name is\nAI: ")
+
+
 @made("complete", "count tokens")
 def test_prompt_tokens_are_those_that_are_counted(cell: Run) -> None:
     assert cell.saw["complete"]["prompt_tokens"] == cell.saw["count tokens"]["count"]
@@ -163,8 +186,8 @@ def test_structured(cell: Run) -> None:
 # Options reach the server, and what it reports is read back.
 
 
-def _optional(cell: Run, *, completes: bool) -> list[Call]:
-    return [call for call in cell.calls if call.config and call.completes is completes]
+def _optional(cell: Run, kind: Kind) -> list[Call]:
+    return [call for call in cell.calls if call.config and call.kind == kind]
 
 
 def _endpoints(cell: Run, call: Call) -> set[str]:
@@ -205,7 +228,7 @@ def _check_options(
 
 @made()
 def test_prediction_options_come_back(cell: Run) -> None:
-    for call in _optional(cell, completes=True):
+    for call in _optional(cell, "completion"):
         saw = cell.saw[call.name]
         _check_result(cell, saw, TEXT)
         _check_options(cell, call, saw, "fields", LLM_PREDICTION)
@@ -213,7 +236,7 @@ def test_prediction_options_come_back(cell: Run) -> None:
 
 @made()
 def test_load_options_come_back(cell: Run) -> None:
-    for call in _optional(cell, completes=False):
+    for call in _optional(cell, "models"):
         saw = cell.saw[call.name]
         assert "error" not in saw, (call.name, saw)
         _check_options(cell, call, saw, "load_fields", LLM_LOAD)

@@ -12,7 +12,7 @@ import pytest
 from lmwire.config import LLM_LOAD, LLM_PREDICTION
 from lmwire_runtime.surface.options import OptionTable
 from tests.interop import programs
-from tests.interop.calls import CALLS
+from tests.interop.calls import CALLS, Kind
 from tests.interop.environments import NODE_SDKS, NodeProject
 from tests.interop.options import (
     KNOWN_LOAD,
@@ -23,43 +23,37 @@ from tests.interop.options import (
 from tests.support import requires
 
 
-def _called(sdk: str, *, completes: bool) -> set[str]:
+def _called(sdk: str, kind: Kind) -> set[str]:
     """The options that an SDK is called with."""
-    return {
-        name for call in CALLS if call.completes is completes and call.made_by(sdk) for name in call.config
-    }
+    return {name for call in CALLS if call.kind == kind and call.made_by(sdk) for name in call.config}
 
 
-def _lacking(sdk: str, *, completes: bool) -> set[str]:
+def _lacking(sdk: str, kind: Kind) -> set[str]:
     """Options in calls that an SDK cannot make, each for a reason that the call gives."""
-    return {
-        name for call in CALLS if call.completes is completes and sdk in call.lacks for name in call.config
-    }
+    return {name for call in CALLS if call.kind == kind and sdk in call.lacks for name in call.config}
 
 
 @pytest.mark.parametrize(
-    ("table", "completes", "aside"),
-    [(LLM_PREDICTION, True, PREDICTION_SET_ASIDE), (LLM_LOAD, False, LOAD_SET_ASIDE)],
+    ("table", "kind", "aside"),
+    [(LLM_PREDICTION, "completion", PREDICTION_SET_ASIDE), (LLM_LOAD, "models", LOAD_SET_ASIDE)],
     ids=["prediction", "load"],
 )
-def test_each_of_our_options_is_called(
-    table: OptionTable[Any], completes: bool, aside: Iterable[str]
-) -> None:
+def test_each_of_our_options_is_called(table: OptionTable[Any], kind: Kind, aside: Iterable[str]) -> None:
     ours = {option.name for option in table.options if not option.reported}
-    assert ours - {*aside} == _called("ours", completes=completes)
+    assert ours - {*aside} == _called("ours", kind)
 
 
 @pytest.mark.parametrize("sdk", KNOWN_PREDICTION)
 @pytest.mark.parametrize(
-    ("known", "completes", "aside"),
-    [(KNOWN_PREDICTION, True, PREDICTION_SET_ASIDE), (KNOWN_LOAD, False, LOAD_SET_ASIDE)],
+    ("known", "kind", "aside"),
+    [(KNOWN_PREDICTION, "completion", PREDICTION_SET_ASIDE), (KNOWN_LOAD, "models", LOAD_SET_ASIDE)],
     ids=["prediction", "load"],
 )
 def test_each_option_of_an_sdk_is_called_or_has_a_reason(
-    sdk: str, known: Mapping[str, frozenset[str]], completes: bool, aside: Iterable[str]
+    sdk: str, known: Mapping[str, frozenset[str]], kind: Kind, aside: Iterable[str]
 ) -> None:
-    reasons = {*aside} | _lacking(sdk, completes=completes)
-    assert known[sdk] - _called(sdk, completes=completes) <= reasons
+    reasons = {*aside} | _lacking(sdk, kind)
+    assert known[sdk] - _called(sdk, kind) <= reasons
 
 
 @requires("official-python")

@@ -78,6 +78,25 @@ async function load(saw, given, begin) {
   }
 }
 
+async function stream(saw, given, begin) {
+  saw.fragments = [];
+  saw.callbacks = [];
+  const prediction = begin({
+    ...optionsOf(given),
+    onPromptProcessingProgress: (progress) => saw.callbacks.push(["progress", progress]),
+    onFirstToken: () => saw.callbacks.push(["first token"]),
+    onPredictionFragment: (fragment) => saw.callbacks.push(["fragment", fragment.content]),
+  });
+  for await (const fragment of prediction) {
+    const { content, tokensCount, containsDrafted, reasoningType } = fragment;
+    saw.fragments.push([content, tokensCount, containsDrafted, reasoningType]);
+    if (saw.fragments.length === given.cancel) {
+      await prediction.cancel();
+    }
+  }
+  tellResult(saw, await prediction.result());
+}
+
 const CALLS = {
   "any model": async (client, saw) => {
     saw.identifier = (await client.llm.model()).identifier;
@@ -119,22 +138,17 @@ const CALLS = {
   },
   stream: async (client, saw, given) => {
     const model = await modelOf(client, given);
-    saw.fragments = [];
-    saw.callbacks = [];
-    const prediction = model.complete(given.prompt, {
-      ...optionsOf(given),
-      onPromptProcessingProgress: (progress) => saw.callbacks.push(["progress", progress]),
-      onFirstToken: () => saw.callbacks.push(["first token"]),
-      onPredictionFragment: (fragment) => saw.callbacks.push(["fragment", fragment.content]),
-    });
-    for await (const fragment of prediction) {
-      const { content, tokensCount, containsDrafted, reasoningType } = fragment;
-      saw.fragments.push([content, tokensCount, containsDrafted, reasoningType]);
-      if (saw.fragments.length === given.cancel) {
-        await prediction.cancel();
-      }
-    }
-    tellResult(saw, await prediction.result());
+    await stream(saw, given, (options) => model.complete(given.prompt, options));
+  },
+  respond: async (client, saw, given) => {
+    tellResult(saw, await (await modelOf(client, given)).respond(given.chat, optionsOf(given)));
+  },
+  "respond stream": async (client, saw, given) => {
+    const model = await modelOf(client, given);
+    await stream(saw, given, (options) => model.respond(given.chat, options));
+  },
+  "apply prompt template": async (client, saw, given) => {
+    saw.text = await (await modelOf(client, given)).applyPromptTemplate(given.chat);
   },
 };
 

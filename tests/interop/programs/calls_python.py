@@ -165,10 +165,35 @@ class Caller:
         result = await settled((await self._model(given)).complete(given["prompt"], **self._options(given)))
         self._tell_result(saw, result, given)
 
+    async def respond(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        model = await self._model(given)
+        self._tell_result(saw, await settled(model.respond(self._chat(given), **self._options(given))), given)
+
+    async def respond_stream(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        await self._stream(saw, given, (await self._model(given)).respond_stream, self._chat(given))
+
+    async def apply_prompt_template(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        model = await self._model(given)
+        saw["text"] = await settled(model.apply_prompt_template(self._chat(given)))
+
+    def _chat(self, given: dict[str, Any]) -> Any:
+        """Text as it is, messages as the SDK's users add them one after another, or else as data."""
+        if isinstance(given["chat"], str):
+            return given["chat"]
+        if not hasattr(self.sdk, "Chat"):
+            return given["chat"]
+        chat = self.sdk.Chat()
+        for message in given["chat"]:
+            chat.add_entry(message["role"], message["content"])
+        return chat
+
     async def stream(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        await self._stream(saw, given, (await self._model(given)).complete_stream, given["prompt"])
+
+    async def _stream(self, saw: dict[str, Any], given: dict[str, Any], begin: Any, asked: Any) -> None:
         saw["fragments"], saw["callbacks"] = [], []
         options = {**self._options(given), **self._callbacks(saw["callbacks"])}
-        stream = await settled((await self._model(given)).complete_stream(given["prompt"], **options))
+        stream = await settled(begin(asked, **options))
         async for fragment in each(stream, self.shell):
             saw["fragments"].append(
                 [
