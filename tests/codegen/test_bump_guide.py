@@ -1,4 +1,4 @@
-"""The steps of CONTRIBUTING's section on a protocol bump, as they stand there, against a copy of the schema folder."""
+"""The steps of a protocol bump, as CONTRIBUTING and README have them, against a copy of the schema folder."""
 
 from __future__ import annotations
 
@@ -19,9 +19,21 @@ from tests.codegen.support import CHECKOUT
 GUIDE: Final = (CHECKOUT / "CONTRIBUTING.md").read_text("utf-8")
 SECTION: Final = re.search(r"^## A protocol bump\n(.*?)^## ", GUIDE, re.MULTILINE | re.DOTALL)
 assert SECTION is not None
-BLOCKS: Final = [
-    [line.partition("#")[0].strip() for line in block.splitlines() if line.strip()]
-    for block in re.findall(r"^ *```sh\n(.*?)^ *```", SECTION[1], re.MULTILINE | re.DOTALL)
+
+
+def blocks_of(text: str) -> list[list[str]]:
+    """Return the commands of each block of a document."""
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    return [
+        [line.partition("#")[0].strip() for line in block.splitlines() if line.strip()] for block in blocks
+    ]
+
+
+BLOCKS: Final = blocks_of(SECTION[1])
+README: Final = [
+    block
+    for block in blocks_of((CHECKOUT / "README.md").read_text("utf-8"))
+    if block[0].startswith("lmwire-codegen sync")
 ]
 
 
@@ -62,6 +74,23 @@ def test_the_guide_has_the_steps() -> None:
     assert [commands(block) for block in BLOCKS] == [
         ["sync", "generate", "check", "selftest"], ["diff"], ["generate", "check"],
     ]  # fmt: skip
+
+
+def test_the_steps_of_the_readme_do_as_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = Checkout(tmp_path)
+    (lines,) = README
+    assert commands(lines) == ["sync", "sync", "generate", "selftest"]
+    said = []
+    for line in lines:
+        done = checkout.run(line, monkeypatch)
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+        said.append(done.stdout)
+    assert said[0] == said[1]
+    assert "endpoint llm/rpc/listSleeping added" in said[0]
+    page = (tmp_path / "docs/reference/namespaces/llm.md").read_text("utf-8")
+    assert "## rpc `listSleeping`\n\n*not described*\n\n- Since: export\n" in page
+    operations = json.loads((tmp_path / "docs/asyncapi.json").read_text("utf-8"))["operations"]
+    assert "llm.rpc.listSleeping" in operations
 
 
 def test_the_steps_do_as_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
