@@ -24,7 +24,10 @@ def test_the_readme_has_snippets_for_both_shells_and_all_three_uses() -> None:
     assert len(_snippets("README.md")) >= 4
 
 
-@pytest.mark.parametrize("snippet", [*_snippets("README.md"), *_snippets("docs/completion.md")])
+_DOCUMENTS = ("README.md", "docs/chat.md", "docs/completion.md", "docs/models.md")
+
+
+@pytest.mark.parametrize("snippet", [snippet for document in _DOCUMENTS for snippet in _snippets(document)])
 def test_snippet_runs_and_prints(snippet: str, emulator: EmulatorThread) -> None:
     done = run_program(["-c", snippet], emulator.api_host)
 
