@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.runtime.conftest import handlers, server, shell, shells
+from tests.runtime.conftest import handlers, peers, server, shell, shells
 
-__all__ = ["handlers", "server", "shell", "shells"]
+__all__ = ["handlers", "peers", "server", "shell", "shells"]

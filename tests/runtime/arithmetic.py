@@ -17,7 +17,7 @@ from lmwire_runtime.wire import Decoding, Path
 T = TypeVar("T")
 
 # Longer than anything here takes, shorter than a test may: what exceeds it is a hang.
-ENOUGH = 20.0
+ENOUGH = 30.0
 
 
 def _integer(value: Any, decoding: Decoding, path: Path) -> int:
