@@ -24,7 +24,6 @@ from lmwire.llm import (
     FileType,
     FunctionToolCallRequest,
 )
-from lmwire.llm.plans import CHAT
 
 __all__ = [
     "AnyChatMessage",
@@ -132,7 +131,7 @@ class Chat:
     def from_history(cls, history: HistoryInput) -> Chat:
         """Make a chat of a text (one user message), a list of messages, ``{"messages": [...]}``, or another chat."""
         chat = cls()
-        chat._messages = ChatHistoryData.from_wire(CHAT.to_wire(history, "history")).messages
+        chat._messages = _read(history, "history")
         return chat
 
     def to_wire(self) -> dict[str, Any]:
@@ -194,7 +193,7 @@ class Chat:
         return cast("ToolResultMessage", self._add({"role": "tool", "content": parts}))
 
     def _add(self, given: Any) -> Any:
-        message: Any = ChatHistoryData.from_wire(CHAT.to_wire([given], "the chat")).messages[0]
+        message: Any = _read([given], "the chat")[0]
         last: Any = self._messages[-1] if self._messages else None
         if isinstance(message, ChatMessageDataUser) and not message.content:
             raise UsageError("a message of the user must not be empty")
@@ -214,3 +213,10 @@ class Chat:
 
     def __repr__(self) -> str:
         return f"<Chat of {len(self._messages)} messages>"
+
+
+def _read(history: Any, name: str) -> list[Any]:
+    # Imported here, because it brings the endpoints of the namespace with it.
+    from lmwire.llm.plans import CHAT
+
+    return list(ChatHistoryData.from_wire(CHAT.to_wire(history, name)).messages)
