@@ -1,8 +1,9 @@
 """Words for docstrings: from ``schema/descriptions`` by key, else from the schema itself.
 
 A key says where in the schema a thing stands, and after a dot which of its fields is meant: ``LlmInfo``,
-``LlmInfo.vision``, ``llm/channel/predict``, ``llm/channel/predict/toClient[success].stats``. Keys that nothing uses
-are no error, so that the words survive a change of the protocol.
+``LlmInfo.vision``, ``llm/channel/predict``, ``llm/channel/predict/toClient[success].stats``; after an equals sign,
+which member of an enum (``FileType=image``). Keys that nothing uses are no error, so that the words survive a change
+of the protocol.
 """
 
 from __future__ import annotations

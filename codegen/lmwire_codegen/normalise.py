@@ -248,6 +248,7 @@ class _Normaliser:
                     names=names,
                     description=self.words.of(key, schema),
                     members=tuple(values),
+                    words=tuple(self.words.of(f"{key}={member}", None) for member in values),
                 )
             )
             type_ = Named(key)

@@ -189,9 +189,10 @@ class UnionDefinition(Definition):
 
 @attrs.frozen(kw_only=True)
 class EnumDefinition(Definition):
-    """An open set of strings."""
+    """An open set of strings; ``words`` describes each of its members, empty text where nothing is said."""
 
     members: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 @attrs.frozen

@@ -9,12 +9,10 @@ from typing import Final
 import attrs
 
 from lmwire_codegen.describe import describe, is_part
-from lmwire_codegen.descriptions import Descriptions
 from lmwire_codegen.examples import label_of
 from lmwire_codegen.history import History
 from lmwire_codegen.load import SchemaFolder
 from lmwire_codegen.model import Model
-from lmwire_codegen.problems import Problems
 from lmwire_codegen.reference.markdown import code, plain, prose, table
 from lmwire_codegen.reference.words import Words, since
 from lmwire_codegen.shapes import (
@@ -62,7 +60,6 @@ class Blocks:
         self._model = model
         self._history: History = folder.history
         self._words = words
-        self._texts = Descriptions(folder, Problems())
         self._has_history = bool(folder.history.revisions) and words.page != "envelope.md"
 
     def since(self, key: str) -> str:
@@ -147,11 +144,9 @@ class Blocks:
 
     def _members(self, definition: EnumDefinition) -> str:
         rows = []
-        for member in definition.members:
-            key = f"{definition.key}={member}"
-            rows.append(
-                (code(json.dumps(member)), self.since(key), self.described(self._texts.of(key, None)))
-            )
+        for member, words in zip(definition.members, definition.words, strict=True):
+            when = self.since(f"{definition.key}={member}")
+            rows.append((code(json.dumps(member)), when, self.described(words)))
         if any(words != NOT_DESCRIBED for _, _, words in rows):
             return f"{self._table(('Member', 'Since', 'Meaning'), rows)}\n\n{_OPEN}"
         usual = self.since(definition.key)
