@@ -35,7 +35,7 @@ def with_only(folder: SchemaFolder, namespaces: Collection[str]) -> SchemaFolder
         problems.add(Location("wire/namespaces"), words)
     problems.raise_if_any()
     surface = {
-        file: content
+        file: _without_others(content, namespaces)
         for file, content in folder.surface.items()
         if _member(content, "namespace") in namespaces
     }
@@ -45,6 +45,15 @@ def with_only(folder: SchemaFolder, namespaces: Collection[str]) -> SchemaFolder
         surface=surface,
         options=_options(folder.options, surface),
     )
+
+
+def _without_others(surface: Any, namespaces: Collection[str]) -> Any:
+    """Drop the entries of a surface that are about a namespace which is not chosen."""
+    return {
+        key: entry
+        for key, entry in surface.items()
+        if key == "namespace" or _member(entry, "namespace") in (None, *namespaces)
+    }
 
 
 def _documents(documents: Mapping[str, Any], chosen: Collection[str]) -> Iterator[tuple[str, Any]]:

@@ -88,6 +88,22 @@ def test_an_attempt_whose_endpoint_is_gone_is_left_out(schema: Path, export: Any
     assert attempt.descriptor.name == "PREDICT"
 
 
+def test_an_event_that_is_gone_is_left_out(schema: Path, export: Any) -> None:
+    packets = part(export, "llm/channel/predict/toClientPacket")["anyOf"]
+    packets[:] = [packet for packet in packets if "toolCallGenerationFailed" not in json.dumps(packet)]
+
+    outcome = synced(schema, export)
+
+    place = touched(outcome)["/streams/respond/attempts/0/events/toolCallGenerationFailed"]
+    assert "predict sends no packet 'toolCallGenerationFailed'" in place.reason
+    job, _ = pipeline.compile_job(schema, "lmwire")
+    (surface,) = (surface for surface in job.surfaces if surface.namespace.name == "llm")
+    assert {event.name for event in surface.events} == {
+        f"PredictToolCallGeneration{what}"
+        for what in ("Start", "NameReceived", "ArgumentFragmentGenerated", "End")
+    }
+
+
 def test_a_method_whose_field_is_gone_is_left_out(schema: Path, export: Any) -> None:
     result = part(export, "llm/rpc/countTokens/returns")
     result["properties"]["count"] = result["properties"].pop("tokenCount")
