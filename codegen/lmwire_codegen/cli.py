@@ -102,7 +102,10 @@ def selftest(schema: Path | None, out: Path | None, package: str, only: tuple[st
 @_package_option
 @_only_option
 def check(schema: Path | None, out: Path | None, package: str, only: tuple[str, ...]) -> None:
-    """Fail unless the generated package, and a checkout's documents, are exactly what the schema says."""
+    """Fail unless what is generated is what the schema says.
+
+    That is the package and, of a checkout, docs/reference and docs/asyncapi.json.
+    """
     from lmwire_codegen import pipeline
 
     folder = schema or default_schema_folder()

@@ -29,7 +29,10 @@ _schema_option = click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder of its pages."
 )
 def reference(schema: Path | None, out: Path) -> None:
-    """Write the protocol's reference in Markdown; `generate` does that for docs/reference of a checkout."""
+    """Write the protocol's reference in Markdown.
+
+    `generate` does that for docs/reference of a checkout.
+    """
     from lmwire_codegen.documents import write_reference
     from lmwire_codegen.pipeline import compile_model
 
@@ -49,7 +52,10 @@ def reference(schema: Path | None, out: Path) -> None:
     "--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="The file. Default: stdout."
 )
 def asyncapi(schema: Path | None, out: Path | None) -> None:
-    """Write the protocol as an AsyncAPI 3 document; `generate` does that for docs/asyncapi.json of a checkout."""
+    """Write the protocol as an AsyncAPI 3 document.
+
+    `generate` does that for docs/asyncapi.json of a checkout.
+    """
     from lmwire_codegen.asyncapi import asyncapi_text
     from lmwire_codegen.pipeline import compile_model
 
