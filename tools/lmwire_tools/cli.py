@@ -16,6 +16,7 @@ import click
 from lmwire import LMWireError
 from lmwire_emulator import EmulatorError, ScriptError
 from lmwire_tools.complete import complete
+from lmwire_tools.conformance.command import conformance
 from lmwire_tools.demo import demo
 from lmwire_tools.serve import serve
 
@@ -56,5 +57,5 @@ def main() -> None:
     """Talk to LM Studio's WebSocket API, or stand in for it."""
 
 
-for _command in (complete, demo, serve):
+for _command in (complete, conformance, demo, serve):
     main.add_command(_command)

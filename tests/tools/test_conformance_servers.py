@@ -1,0 +1,198 @@
+"""The conformance kit against servers: our emulator keeps to the protocol, and each fault is noticed by one check."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+
+import attrs
+import pytest
+
+from lmwire_emulator import EmulatorThread, Generation, parse_script
+from lmwire_runtime.addresses import parse_address
+from lmwire_tools.conformance.checks import Check, Outcome, Result, judged, run_all
+from lmwire_tools.conformance.raw import Server
+from lmwire_tools.conformance.relay import Relay, Twist
+from lmwire_tools.conformance.server_checks import SERVER_CHECKS
+from tests.support.emulators import run_program
+from tests.tools.faulty_servers import FAULTS, Fault
+
+TOKEN = "sk-lm-AbCd1234:0123456789abcdefghij"
+TABLE = {check.name: check for check in SERVER_CHECKS}
+SUPERJSON = {"json": [["GGUF", {"name": "x", "version": "1"}]], "meta": {"values": ["map"]}}
+SCRIPT = {"rules": [{"endpoint": "runtime.getEngineSelections", "reply": {"result": SUPERJSON}}]}
+
+# Where all must be well nothing may fail for slowness; where something has to fail, it may fail soon.
+ENOUGH = 30.0
+SOON = 0.2
+
+# What is too new for a server of 2025.
+NEWER = {"status-page", "superjson", "superjson-absent"}
+
+
+@pytest.fixture(scope="module")
+def good() -> Iterator[EmulatorThread]:
+    with EmulatorThread(script=parse_script(SCRIPT)) as emulator:
+        yield emulator
+
+
+def server(api_host: str, timeout: float = ENOUGH, api_token: str | None = None) -> Server:
+    return Server.at(parse_address(api_host), timeout=timeout, api_token=api_token)
+
+
+def outcomes(results: Sequence[Result], outcome: Outcome) -> dict[str, str]:
+    return {result.name: result.reason for result in results if result.outcome is outcome}
+
+
+@pytest.mark.parametrize(("generation", "newer"), [("2026", set()), ("2025", NEWER), ("2025-07", NEWER)])
+def test_the_emulator_keeps_to_the_protocol(generation: Generation, newer: set[str]) -> None:
+    script = parse_script(SCRIPT) if generation == "2026" else None
+    with EmulatorThread(generation=generation, script=script) as emulator:
+        results = list(run_all(SERVER_CHECKS, server(emulator.api_host)))
+
+    assert outcomes(results, Outcome.FAIL) == {}
+    assert set(outcomes(results, Outcome.NOT_APPLICABLE)) == {"refused-token", *newer}
+
+
+def test_a_server_that_wants_a_token_keeps_to_it() -> None:
+    with EmulatorThread(api_tokens=[TOKEN]) as emulator:
+        results = list(run_all(SERVER_CHECKS, server(emulator.api_host, api_token=TOKEN)))
+
+    assert outcomes(results, Outcome.FAIL) == {}
+    assert set(outcomes(results, Outcome.NOT_APPLICABLE)) == {
+        "passkey-mismatch",
+        "superjson",
+        "superjson-absent",
+    }
+
+
+class Gullible(Twist):
+    """Lets everybody in."""
+
+    async def from_server(self, line: object, frame: object) -> None:
+        if isinstance(frame, dict) and frame.get("success") is False:
+            frame = {"success": True}
+        await super().from_server(line, frame)  # type: ignore[arg-type]
+
+
+def test_who_lets_everybody_in_is_noticed() -> None:
+    with EmulatorThread(api_tokens=[TOKEN]) as emulator, Relay(emulator.api_host, Gullible()) as relay:
+        peer = server(relay.api_host, api_token=TOKEN)
+        results = list(run_all(SERVER_CHECKS, peer, ["refused-token"]))
+
+    (reason,) = outcomes(results, Outcome.FAIL).values()
+    assert '{"success": true}' in reason
+
+
+def test_without_a_model_there_is_nothing_to_complete() -> None:
+    with EmulatorThread(loaded=()) as emulator:
+        results = list(run_all(SERVER_CHECKS, server(emulator.api_host), ["late-frames", "void-result"]))
+
+    assert outcomes(results, Outcome.FAIL) == {}
+    reasons = outcomes(results, Outcome.NOT_APPLICABLE)
+    assert "no model is loaded" in reasons["completion"]
+    assert reasons["late-frames"] == "needs completion, which did not pass"
+
+
+def test_every_check_can_fail() -> None:
+    assert {fault.check for fault in FAULTS} | {"refused-token"} == set(TABLE)
+
+
+def independent_of(fault: Fault) -> list[Check[Server]]:
+    """The checks that a fault has nothing to do with."""
+    broken = {fault.check, *fault.also}
+    for check in SERVER_CHECKS:  # needs come first
+        if broken & {*check.needs}:
+            broken.add(check.name)
+    return [check for check in SERVER_CHECKS if check.name not in broken]
+
+
+def sample(checks: Sequence[Check[Server]], place: int) -> list[str]:
+    """Some of the checks, others for each fault; all of them where LMWIRE_EFFORT asks for more than usual."""
+    count = len(checks) if float(os.environ.get("LMWIRE_EFFORT", "1")) > 1 else 2
+    names = [check.name for check in checks]
+    return [names[(place * count + step) % len(names)] for step in range(min(count, len(names)))]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.check)
+def test_a_fault_is_noticed_by_its_check_alone(fault: Fault, good: EmulatorThread) -> None:
+    others = independent_of(fault)
+    wanted = sample(others, FAULTS.index(fault)) if others else []
+    with Relay(good.api_host, fault.twist()) as relay:
+        results = list(run_all(others, server(relay.api_host), wanted)) if others else []
+        for name in (fault.check, *fault.also):
+            assert judged(TABLE[name], server(relay.api_host, SOON)).outcome is Outcome.FAIL
+
+    assert outcomes(results, Outcome.FAIL) == {}
+    assert set(wanted) <= {result.name for result in results}
+
+
+# The command.
+
+
+def conformance(*arguments: str, check: bool = True) -> tuple[int, str, str]:
+    done = run_program(["-m", "lmwire_tools", "conformance", *arguments], check=check)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_prints_a_table(good: EmulatorThread) -> None:
+    _, printed, _ = conformance(good.api_host, "--check", "void-null", "--check", "refused-token")
+
+    assert "void-null" in printed
+    assert "null as a void parameter is refused with a warning" in printed
+    assert "3 pass, 1 not applicable" in printed
+    assert "unknown-endpoint" not in printed
+
+
+def test_the_command_fails_where_a_check_does(good: EmulatorThread) -> None:
+    fault = next(fault for fault in FAULTS if fault.check == "void-null")
+    with Relay(good.api_host, fault.twist()) as relay:
+        code, printed, error = conformance(relay.api_host, "--json", "--check", "void-null", check=False)
+
+    told = json.loads(printed)
+    assert (code, error) == (1, "")
+    assert told["server"] == relay.api_host
+    assert told["summary"] == {"pass": 2, "fail": 1}
+    assert told["checks"][-1]["check"] == "void-null"
+    assert told["checks"][-1]["section"] == "13"
+    assert "rpcResult" in told["checks"][-1]["reason"]
+
+
+def test_the_command_lists_its_checks() -> None:
+    _, printed, _ = conformance("--list")
+
+    for check in SERVER_CHECKS:
+        assert check.name in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "say which server"),
+        (["127.0.0.1:9", "--check", "nonesuch"], "there is no check 'nonesuch'"),
+        (["127.0.0.1:9:9"], "127.0.0.1:9:9"),
+    ],
+)
+def test_wrong_usage_is_said_in_a_line(arguments: list[str], told: str) -> None:
+    code, printed, error = conformance(*arguments, check=False)
+
+    assert code in (1, 2)
+    assert printed == ""
+    assert told in error
+    assert "Traceback" not in error
+
+
+def test_an_address_where_nothing_is_is_said_in_a_line(unused_port: int) -> None:
+    code, printed, error = conformance(f"127.0.0.1:{unused_port}", check=False)
+
+    assert (code, printed) == (1, "")
+    assert error.startswith(f"Error: nothing answers at 127.0.0.1:{unused_port}: ")
+
+
+def test_results_are_plain_data() -> None:
+    result = Result("a", "1", "does", Outcome.KNOWN, "why")
+
+    assert attrs.evolve(result, reason="").to_json()["outcome"] == "known deviation"
+    assert not Outcome.KNOWN.is_bad
+    assert Outcome.UNEXPECTED.is_bad
