@@ -230,7 +230,8 @@ from lmwire_codegen.documents import render_documents
 from lmwire_codegen.pipeline import compile_model
 checkout = pathlib.Path(sys.argv[1])
 files = render_documents(*compile_model(checkout / "schema", "lmwire"))
-print(len(files), [str(name) for name, text in files.items() if (checkout / "docs" / name).read_bytes() != text.encode()])
+docs = checkout / "docs"
+print(len(files), [str(name) for name, text in files.items() if (docs / name).read_bytes() != text.encode()])
 """
 
 
