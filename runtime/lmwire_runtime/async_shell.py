@@ -136,11 +136,13 @@ class AsyncConnection:
         link.discard()
         return True
 
+    def _links(self) -> list[AsyncLink]:
+        return [*self._retired, *([self._link] if self._link is not None else [])]
+
     async def close(self) -> None:
         """Close all links."""
-        links, self._retired = [*self._retired, *([self._link] if self._link is not None else [])], []
         loop = asyncio.get_running_loop()
-        for link in links:
+        for link in self._links():
             if link.loop is loop:
                 await link.close()
             else:
@@ -148,10 +150,14 @@ class AsyncConnection:
         if self._making is not None:
             self._making.discard(ClosedError("the client was closed"))
 
+    def discard(self) -> None:
+        """Drop all links at once."""
+        for link in self._links():
+            link.discard(ClosedError("the client was closed"))
+
     def __del__(self) -> None:
         # A forgotten client: its event loop, if it still runs, would keep the sockets open.
-        for link in [*self._retired, *([self._link] if self._link is not None else [])]:
-            link.discard()
+        self.discard()
 
 
 class AsyncChannel(ChannelCore[S, T, AsyncLink]):
@@ -293,8 +299,14 @@ class AsyncClient:
     async def close(self) -> None:
         """Close all connections; what is in flight in other tasks fails with ClosedError. May be called again."""
         self._closed = True
-        for connection in list(self._connections.values()):
-            await connection.close()
+        connections = list(self._connections.values())
+        try:
+            for connection in connections:
+                await connection.close()
+        except BaseException:  # task cancellation
+            for connection in connections:
+                connection.discard()
+            raise
 
     async def aclose(self) -> None:
         """Same as ``close``, under the name that ``contextlib.aclosing`` calls."""

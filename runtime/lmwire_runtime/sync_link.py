@@ -251,15 +251,15 @@ class SyncLink:
             self._closed = self._dropped = True
             self._close_sockets()  # this process' copies of them; the connection is the parent's
             return
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            self.session.lose(reason or ClosedError("the client was closed"))
-            self.core.transport.close()
-            self._write()
-        self._poller.wake()
-        try:
+        if self._closed:
+            return
+        try:  # from the first step on: Ctrl-C must not leave half of it
+            with self._lock:
+                self._closed = True
+                self.session.lose(reason or ClosedError("the client was closed"))
+                self.core.transport.close()
+                self._write()
+            self._poller.wake()
             deadline = self._clock.monotonic() + self._settings.timeouts.close
             self._until(lambda: self.core.transport.closed or self._dropped, deadline)
         except TimeoutError:

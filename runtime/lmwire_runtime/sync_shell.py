@@ -191,6 +191,11 @@ class SyncConnection:
         if making is not None:
             making.discard(ClosedError("the client was closed"))
 
+    def discard(self) -> None:
+        """Drop all links at once."""
+        for link in self._links():
+            link.discard(ClosedError("the client was closed"))
+
 
 class SyncChannel(ChannelCore[S, T, SyncLink]):
     """A typed channel: a context manager, and an iterator of packets until the server closes it.
@@ -388,8 +393,13 @@ class SyncClient:
             self._closed = True
             connections = list(self._connections.values())
         self._wake.set()
-        for connection in connections:
-            connection.close()
+        try:
+            for connection in connections:
+                connection.close()
+        except BaseException:  # Ctrl-C
+            for connection in connections:
+                connection.discard()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
