@@ -197,10 +197,10 @@ class Chat:
         last: Any = self._messages[-1] if self._messages else None
         if isinstance(message, ChatMessageDataUser) and not message.content:
             raise UsageError("a message of the user must not be empty")
-        if type(last) is not type(message):
+        if type(last) is not type(message) or isinstance(message, ChatMessageDataTool):
             self._messages.append(message)
-        elif isinstance(message, (ChatMessageDataUser, ChatMessageDataTool)):
-            # Several in a row become one, as the application shows them; of others they are a mistake.
+        elif isinstance(message, ChatMessageDataUser):
+            # Several in a row become one, as the application shows them; of prompts and answers they are a mistake.
             last.content.extend(message.content)
         else:
             raise StateError(

@@ -1,7 +1,6 @@
 """Programs in the manner of LM Studio's documentation run unchanged, with the output that they are written for.
 
-Of its pages for Python these need chat or agents, and are later work: chat completion, working with chats, image input,
-``act`` and tools, the REPL page, prompt templates, embedding; of tokenization, the example that counts a chat.
+Of its pages for Python these need agents or files, and are later work: image input, ``act`` and tools.
 """
 
 from __future__ import annotations
@@ -32,6 +31,29 @@ BOOK: dict[str, Any] = {
     "match": {"exact": "About The Hobbit:"},
     "reply": {"fragments": ['{"title": "The Hobbit", ', '"author": "Tolkien", "year": 1937}']},
 }
+ANSWERS: list[dict[str, Any]] = [
+    {"match": {"regex": "Why"}, "reply": {"fragments": ["why indeed"]}},
+    {"match": {"regex": "meaning"}, "reply": {"fragments": ["For", "ty", "-two"]}},
+    {"match": {"regex": "Hello"}, "reply": {"fragments": ["Hi."]}},
+]
+CHAT_OUTPUT = """\
+Hi.
+Forty-two
+eosFound
+['system', 'user', 'assistant', 'user', 'assistant']
+1
+"""
+VECTOR: dict[str, Any] = {
+    "endpoint": "embedding.embedString",
+    "reply": {"result": {"embedding": [0.25, -1.5]}},
+}
+EMBEDDING_OUTPUT = """\
+[0.25, -1.5] [[0.25, -1.5]]
+['emulator/embed-small']
+emulator/embed-small
+embedding 2048
+[]
+"""
 LISTING: list[dict[str, Any]] = [
     {"match": {"exact": "$ ls"}, "reply": {"fragments": ["\na.txt"]}},
     {"match": {"exact": "$ ls\n\na.txt\n$ pwd"}, "reply": {"fragments": ["\n/home"]}},
@@ -60,6 +82,8 @@ OUTPUTS: dict[str, tuple[list[dict[str, Any]], str]] = {
     "structured_response": ([BOOK], BOOK_OUTPUT),
     "parameters": ([{"reply": {"fragments": [" there"]}}], "2048\n0.6 50\nanother 512\n"),
     "models": ([SAY_IT], MODELS_OUTPUT),
+    "chat_completion": (ANSWERS, CHAT_OUTPUT),
+    "embedding": ([VECTOR], EMBEDDING_OUTPUT),
     "callbacks": ([STORY], "0%\n50%\n100%\nfirst\n there\n was\n there was\n"),
 }
 
@@ -80,7 +104,7 @@ def test_program(program: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("program", ["text_completion", "cancelling"])
+@pytest.mark.parametrize("program", ["text_completion", "cancelling", "chat_completion"])
 def test_program_with_an_older_server(program: str, form: str) -> None:
     rules, output = OUTPUTS[program]
     with EmulatorThread(script=parse_script({"rules": rules}), generation="2025") as emulator:

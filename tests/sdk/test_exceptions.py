@@ -254,7 +254,7 @@ def test_later_work_says_so(name: str) -> None:
 
 def test_later_methods_say_so(model: LLM) -> None:
     with pytest.raises(AttributeError, match="'LLM' object has no attribute 'act': agents is later work"):
-        _ = model.act
+        _ = model.act  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="prepare_image': files is later work"):
         _ = lmstudio.Client("127.0.0.1:9").prepare_image  # type: ignore[attr-defined]
     for missing in (lmstudio, model):
