@@ -30,7 +30,12 @@ if TYPE_CHECKING:
         LlmPredictionConfigDict,
     )
     from lmwire.llm.plans import PredictionEvent
-    from lmwire.types.chat import ChatMessageData, LlmApplyPromptTemplateOpts, LlmTool, ToolCallRequest
+    from lmwire.types.chat import (
+        ChatMessageDataAssistant,
+        LlmApplyPromptTemplateOpts,
+        LlmTool,
+        ToolCallRequest,
+    )
     from lmwire.types.errors import SerializedLMSExtendedError
     from lmwire.types.models import (
         EstimatedResourcesUsage,
@@ -60,9 +65,9 @@ class PredictionResult(TextResult[Any]):
     __slots__ = ()
 
     @property
-    def message(self) -> ChatMessageData:
+    def message(self) -> ChatMessageDataAssistant:
         """The whole as a message, as it goes into the next request's history."""
-        message: ChatMessageData = self._whole_message()
+        message: ChatMessageDataAssistant = self._whole_message()
         return message
 
     @property
@@ -189,7 +194,7 @@ class LLM(HandleCore):
         response_format: Any = None,
         config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
         preset: str | None = None,
-        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_message: Callable[[ChatMessageDataAssistant], Any] | None = None,
         on_first_token: Callable[[], Any] | None = None,
         on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
         on_prompt_processing_progress: Callable[[float], Any] | None = None,
@@ -232,7 +237,7 @@ class LLM(HandleCore):
         response_format: Any = None,
         config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
         preset: str | None = None,
-        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_message: Callable[[ChatMessageDataAssistant], Any] | None = None,
         on_first_token: Callable[[], Any] | None = None,
         on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
         on_prompt_processing_progress: Callable[[float], Any] | None = None,
@@ -264,7 +269,7 @@ class LLM(HandleCore):
         tools: Iterable[LlmTool | Mapping[str, Any]] | None = None,
         config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
         preset: str | None = None,
-        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_message: Callable[[ChatMessageDataAssistant], Any] | None = None,
         on_first_token: Callable[[], Any] | None = None,
         on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
         on_prompt_processing_progress: Callable[[float], Any] | None = None,
@@ -314,7 +319,7 @@ class LLM(HandleCore):
         tools: Iterable[LlmTool | Mapping[str, Any]] | None = None,
         config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
         preset: str | None = None,
-        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_message: Callable[[ChatMessageDataAssistant], Any] | None = None,
         on_first_token: Callable[[], Any] | None = None,
         on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
         on_prompt_processing_progress: Callable[[float], Any] | None = None,
@@ -684,7 +689,7 @@ class AsyncLLM(HandleCore):
         response_format: Any = None,
         config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
         preset: str | None = None,
-        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_message: Callable[[ChatMessageDataAssistant], Any] | None = None,
         on_first_token: Callable[[], Any] | None = None,
         on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
         on_prompt_processing_progress: Callable[[float], Any] | None = None,
@@ -727,7 +732,7 @@ class AsyncLLM(HandleCore):
         response_format: Any = None,
         config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
         preset: str | None = None,
-        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_message: Callable[[ChatMessageDataAssistant], Any] | None = None,
         on_first_token: Callable[[], Any] | None = None,
         on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
         on_prompt_processing_progress: Callable[[float], Any] | None = None,
@@ -759,7 +764,7 @@ class AsyncLLM(HandleCore):
         tools: Iterable[LlmTool | Mapping[str, Any]] | None = None,
         config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
         preset: str | None = None,
-        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_message: Callable[[ChatMessageDataAssistant], Any] | None = None,
         on_first_token: Callable[[], Any] | None = None,
         on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
         on_prompt_processing_progress: Callable[[float], Any] | None = None,
@@ -809,7 +814,7 @@ class AsyncLLM(HandleCore):
         tools: Iterable[LlmTool | Mapping[str, Any]] | None = None,
         config: LlmPredictionConfig | LlmPredictionConfigDict | None = None,
         preset: str | None = None,
-        on_message: Callable[[ChatMessageData], Any] | None = None,
+        on_message: Callable[[ChatMessageDataAssistant], Any] | None = None,
         on_first_token: Callable[[], Any] | None = None,
         on_prediction_fragment: Callable[[LlmPredictionFragment], Any] | None = None,
         on_prompt_processing_progress: Callable[[float], Any] | None = None,

@@ -34,7 +34,7 @@ from lmwire.llm.endpoints.predict import (
     PredictToolCallGenerationNameReceived,
     PredictToolCallGenerationStart,
 )
-from lmwire.types.chat import ChatHistoryData, decode_chat_message_data
+from lmwire.types.chat import ChatHistoryData, ChatMessageDataAssistant
 from lmwire.types.prediction import LlmPredictionFragment
 from lmwire_runtime.surface.calls import CallPlan
 from lmwire_runtime.surface.chats import ChatPlan
@@ -148,7 +148,7 @@ MESSAGE: Final = MessagePlan(
     template={"role": "assistant", "content": "$content"},
     text={"type": "text", "text": "$text"},
     items={"tool_calls": {"type": "toolCallRequest", "toolCallRequest": "$item"}},
-    decode=decode_chat_message_data,
+    decode=ChatMessageDataAssistant.from_wire,
 )
 
 COMPLETE_PLAN: Final = StreamPlan(
