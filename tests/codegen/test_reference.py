@@ -137,6 +137,21 @@ def test_constraints_and_null_are_told() -> None:
     assert any("in superjson it is a map" in line for line in selections)
 
 
+def test_it_is_told_where_a_shared_type_travels() -> None:
+    def travels(path: str, name: str) -> str:
+        (line,) = [text for text in PAGES[path].section(name).text if text.startswith("Travels")]
+        return line
+
+    assert travels("types/prediction.md", "LlmPredictionStats").startswith(
+        "Travels client to server and server to client"
+    )
+    fragment = travels("types/prediction.md", "LlmPredictionFragment")
+    assert "Travels server to client, in llm/channel/predict, llm/channel/completeRawText" in fragment
+    stack = travels("types/kv_config.md", "KvConfigStack")
+    assert stack.startswith("Travels client to server, in embedding/rpc/estimateModelUsage, ")
+    assert stack.endswith(" more")
+
+
 def test_revisions_are_told() -> None:
     assert (
         rows(PAGES["types/prediction.md"].section("LlmPredictionFragment"))["tokens"]["Since"] == "2026-01-21"
