@@ -131,7 +131,8 @@ class ConnectionAnalysis:
     Args:
         connection: Its number, which the events repeat.
         namespace: Its namespace. Of one that the schema does not have, only the envelope is checked.
-        authenticated: Whether it starts behind the authentication, as loose frames do.
+        loose: Whether nobody knows what came before: then ids that were not opened are no deviation.
+        endpoint: Which endpoint the frames of a loose connection belong to whose request was not seen.
         namespaces: The schema.
     """
 
@@ -140,13 +141,17 @@ class ConnectionAnalysis:
         connection: int,
         namespace: str,
         *,
-        authenticated: bool = False,
+        loose: bool = False,
+        endpoint: str | None = None,
         namespaces: Mapping[str, NamespaceDescriptor] = NAMESPACES,
     ) -> None:
         self.connection = connection
         self.namespace = namespace
         self._descriptor = namespaces.get(namespace)
-        self._authenticated = authenticated
+        self._loose = loose
+        self._endpoint = endpoint
+        self._authenticated = loose
+        self._known = self._descriptor is not None or loose
         self._asked_at: float | None = None
         self._open: dict[tuple[Kind, int], _Exchange] = {}
         self._ended: dict[tuple[Kind, int], _Exchange] = {}
@@ -173,11 +178,20 @@ class ConnectionAnalysis:
         except ValueError:
             return attrs.evolve(event, deviations=(Deviation("", "JSON", "other text"),))
         event = attrs.evolve(event, data=data)
-        if not self._authenticated:
+        handshake = None
+        if not self._authenticated or (self._loose and _is_handshake(data)):
             handshake = self._handshake(event)
-            if handshake is not None:
-                return handshake
-        return self._ordinary(event)
+        return self._with_namespace(handshake or self._ordinary(event))
+
+    def _with_namespace(self, event: FrameEvent) -> FrameEvent:
+        """Note once that the schema has no such namespace."""
+        if self._known:
+            return event
+        self._known = True
+        unknown = Deviation(
+            "", f"a namespace of the protocol ({', '.join(NAMESPACES)})", describe(self.namespace)
+        )
+        return attrs.evolve(event, deviations=(unknown, *event.deviations))
 
     # The handshake.
 
@@ -239,7 +253,10 @@ class ConnectionAnalysis:
             if exchange is not None:
                 # The client's frames may cross the server's last one; what the server has ended, it has ended.
                 late = event.direction == "to_server" or rule.kind in ("signal", "writableSignal")
-            if not late:
+            elif self._loose:
+                exchange = self._guessed(rule, event)
+                self._open[key] = exchange
+            if not late and not self._loose:
                 words = "an open call" if rule.kind == "rpc" else f"an open {rule.kind}"
                 found.append(Deviation(f"/{rule.id_key}", f"the id of {words}", describe(number)))
             event = attrs.evolve(event, late=late)
@@ -262,17 +279,28 @@ class ConnectionAnalysis:
         exchange = _Exchange(name if isinstance(name, str) else None, None, event.time)
         if self._descriptor is None or exchange.endpoint is None:
             return exchange, None
-        tables: Mapping[str, Mapping[str, EndpointDescriptor]] = {
-            "rpc": self._descriptor.rpc,
-            "channel": self._descriptor.channel,
-        }
-        exchange.descriptor = tables.get(rule.kind, self._descriptor.signal).get(exchange.endpoint)
+        exchange.descriptor = self._table(rule.kind).get(exchange.endpoint)
         if isinstance(exchange.descriptor, SignalDescriptor) and rule.kind == "signal":
             exchange.descriptor = None if exchange.descriptor.writable else exchange.descriptor
         if exchange.descriptor is None:
             words = f"one of the {rule.kind} endpoints of {self.namespace}"
             return exchange, Deviation("/endpoint", words, describe(exchange.endpoint))
         return exchange, None
+
+    def _guessed(self, rule: _Rule, event: FrameEvent) -> _Exchange:
+        """An exchange whose request was not seen."""
+        if self._endpoint is None:
+            return _Exchange(None, None, event.time)
+        return _Exchange(self._endpoint, self._table(rule.kind).get(self._endpoint), event.time)
+
+    def _table(self, kind: Kind) -> Mapping[str, EndpointDescriptor]:
+        if self._descriptor is None:
+            return {}
+        tables: Mapping[str, Mapping[str, EndpointDescriptor]] = {
+            "rpc": self._descriptor.rpc,
+            "channel": self._descriptor.channel,
+        }
+        return tables.get(kind, self._descriptor.signal)
 
     def _end(self, key: tuple[Kind, int]) -> None:
         self._ended[key] = self._open.pop(key)
@@ -315,6 +343,10 @@ class ConnectionAnalysis:
             )
             for deviation in found
         ]
+
+
+def _is_handshake(data: Any) -> bool:
+    return isinstance(data, dict) and "type" not in data and bool({"authVersion", "success"} & data.keys())
 
 
 def _payload_decoder(codec: Codec[Any], key: str) -> Decode:

@@ -14,7 +14,7 @@ __all__ = ["demo"]
 @click.command()
 @click.option("--prompt", default="My name is", show_default=True, help="The text to complete.")
 def demo(prompt: str) -> None:
-    """Start an emulated server on loopback and stream a completion from it."""
+    """Start an emulated server and stream a completion from it."""
     with EmulatorThread(seconds_per_token=0.03) as emulator, Client(emulator.api_host) as client:
         click.echo(f"An emulated LM Studio listens on ws://{emulator.api_host}", err=True)
         with progress_bars() as bar:

@@ -23,6 +23,7 @@ from lmwire_runtime.wire import (
     Path,
     Unknown,
     Unset,
+    WarningSink,
     describe,
     pointer_of,
 )
@@ -34,6 +35,7 @@ Decode: TypeAlias = Callable[[Any, Decoding], object]
 
 # A value that has more than this is no attempt at the schema, and each costs another decoding.
 _ROUNDS: Final = 50
+_SILENT: Final = WarningSink(lambda text: None)
 
 
 @attrs.frozen
@@ -59,7 +61,7 @@ class _Noting(Decoding):
     """Notes deviations; raises only where the decoder cannot go on."""
 
     def __init__(self, *, strict: bool, noted: dict[tuple[str, str], Deviation], cut: set[str]) -> None:
-        super().__init__(strict=strict)
+        super().__init__(strict=strict, sink=_SILENT)
         self._noted = noted
         self._cut = cut
         self.last: Path = None
@@ -69,10 +71,12 @@ class _Noting(Decoding):
             self._noted.setdefault((pointer, expected), Deviation(pointer, expected, found))
 
     def deviation(self, path: Path, expected: str, value: Any) -> NoReturn:
-        pointer, found = pointer_of(path), describe(value)
-        self._note(pointer, expected, found)
         self.last = path
-        raise DecodeError(pointer, expected, found)
+        try:
+            super().deviation(path, expected, value)
+        except DecodeError as error:
+            self._note(error.pointer, error.expected, error.found)
+            raise
 
     def absent(self, path: Path, owner: str, expected: str, value: Any) -> None:
         if value is not UNSET and value is not None:

@@ -1,0 +1,118 @@
+"""The heads of HTTP messages, as far as a proxy and a page for this machine need them; and who may ask. No I/O.
+
+A web page may open WebSockets to, and load pages from, any port of its reader's machine; browsers say in ``Origin``
+which page it is, and in ``Host`` by which name it found the machine. Only pages of this machine may use what listens
+here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import attrs
+
+__all__ = ["BadHead", "Head", "is_local_host", "is_local_origin"]
+
+
+class BadHead(ValueError):
+    """Bytes that are no head of an HTTP message."""
+
+
+@attrs.frozen
+class Head:
+    """The head of a request or an answer: the first line, and the headers in order."""
+
+    first: str
+    headers: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def parse(cls, data: bytes) -> Head:
+        """Read a head, with the empty line at its end.
+
+        Raises:
+            BadHead: It is none.
+        """
+        first, *lines = data.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+        if len(first.split(" ", 2)) < 2:
+            raise BadHead(f"not the first line of an HTTP message: {first[:80]!r}")
+        headers = []
+        for line in lines:
+            name, colon, value = line.partition(":")
+            if not colon or not name or name != name.strip():
+                raise BadHead(f"not a header of HTTP: {line[:80]!r}")
+            headers.append((name, value.strip()))
+        return cls(first, tuple(headers))
+
+    def all(self, name: str) -> list[str]:
+        """The values of a header, in order; the name in lower case."""
+        return [value for given, value in self.headers if given.lower() == name]
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self.first.split(" ", 1)[0]
+
+    @property
+    def path(self) -> str:
+        """The request's path, without its query."""
+        return self.first.split(" ", 2)[1].partition("?")[0]
+
+    @property
+    def status(self) -> int | None:
+        """The answer's status, None if it has none."""
+        word = self.first.split(" ", 2)[1]
+        return int(word) if word.isdigit() and len(word) == 3 else None
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether it asks for, or grants, a WebSocket."""
+        return any(value.lower() == "websocket" for value in self.all("upgrade"))
+
+    def changed(self, *, prefix: str = "", **values: str | None) -> Head:
+        """Return a head with another path prefix and other values of headers.
+
+        Args:
+            prefix: What to put in front of a request's path.
+            values: Header names in lower case, ``_`` for ``-``; None leaves the header out.
+        """
+        named = {name.replace("_", "-"): value for name, value in values.items()}
+        kept = [(name, value) for name, value in self.headers if name.lower() not in named]
+        added = [(name.title(), value) for name, value in named.items() if value is not None]
+        method, target, *rest = self.first.split(" ", 2)
+        return Head(" ".join([method, prefix + target, *rest]), (*added, *kept))
+
+    def to_bytes(self) -> bytes:
+        """Write it, with the empty line at its end."""
+        lines = [self.first, *(f"{name}: {value}" for name, value in self.headers), "", ""]
+        return "\r\n".join(lines).encode("latin-1")
+
+
+def is_local_origin(origins: Iterable[str]) -> bool:
+    """Whether a request with these ``Origin`` headers comes from no web page, or from a page of this machine."""
+    return all(_is_local_name(_hostname(origin)) for origin in origins)
+
+
+def is_local_host(hosts: Iterable[str]) -> bool:
+    """Whether a request with these ``Host`` headers was meant for this machine: one, and a name or IP address of it."""
+    names = [_hostname(f"//{host}") for host in hosts]
+    return len(names) == 1 and _is_local_name(names[0])
+
+
+def _hostname(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _is_local_name(name: str | None) -> bool:
+    if name is None:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
