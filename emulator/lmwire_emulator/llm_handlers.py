@@ -57,6 +57,7 @@ class EmulatedLlm(ModelHandlers, llm.LlmHandlers):
 
     domain: ClassVar[Domain] = "llm"
     messages: ClassVar[Any] = llm
+    busy: ClassVar[llm.ModelProcessingStateStatus] = "generating"
 
     def __init__(
         self,
@@ -71,16 +72,6 @@ class EmulatedLlm(ModelHandlers, llm.LlmHandlers):
         self._faulty = faulty
         self._presets = presets
 
-    async def tokenize(self, parameter: llm.TokenizeParameter, context: RequestContext) -> llm.TokenizeResult:
-        engine = self._engine_of(self._resolve(parameter.specifier))
-        return llm.TokenizeResult(tokens=list(engine.tokenize(parameter.input_string)))
-
-    async def count_tokens(
-        self, parameter: llm.CountTokensParameter, context: RequestContext
-    ) -> llm.CountTokensResult:
-        engine = self._engine_of(self._resolve(parameter.specifier))
-        return llm.CountTokensResult(token_count=len(engine.tokenize(parameter.input_string)))
-
     async def apply_prompt_template(
         self, parameter: llm.ApplyPromptTemplateParameter, context: RequestContext
     ) -> llm.ApplyPromptTemplateResult:
@@ -88,6 +79,16 @@ class EmulatedLlm(ModelHandlers, llm.LlmHandlers):
         config = read_prediction_config(config_layers(parameter.prediction_config_stack))
         prompt = render_prompt(parameter.history.to_wire()["messages"], config)
         return llm.ApplyPromptTemplateResult(formatted=prompt.text)
+
+    async def preload_draft_model(
+        self, parameter: llm.PreloadDraftModelParameter, context: RequestContext
+    ) -> None:
+        instance = self._resolve(parameter.specifier)
+        with error_replies():
+            # Just as a prediction that names it would: it is there already, or gets loaded.
+            load = self._registry.get_or_load(parameter.draft_model_key, self.domain, ttl_ms=instance.ttl_ms)
+            async for _ in taken(load):
+                pass
 
     async def complete_raw_text(
         self,
@@ -135,6 +136,12 @@ class EmulatedLlm(ModelHandlers, llm.LlmHandlers):
                             raise InstanceUnloadedError(instance.instance_reference)
                         else:
                             await channel.send(_packet(packets, event, instance, config))
+
+    def _tokens(self, instance: LoadedModel, text: str) -> Sequence[int]:
+        return self._engine_of(instance).tokenize(text)
+
+    def _base_prediction_config(self) -> KVConfig:
+        return read_prediction_config(())
 
     def _engine_of(self, instance: LoadedModel) -> Engine:
         if instance.model.fault is not None:

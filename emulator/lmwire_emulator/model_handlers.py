@@ -1,4 +1,5 @@
-"""What the namespaces ``llm`` and ``embedding`` have in common: models are listed, found, loaded and unloaded.
+"""What the namespaces ``llm`` and ``embedding`` have in common: models are listed, found, loaded, unloaded, estimated
+and looked at, and texts become tokens.
 
 Both have the same endpoints for that, with packets of their own that have the same names, so that the handlers below
 take the packet classes from the module of their namespace.
@@ -8,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any, ClassVar
 
 from lmwire import UNSET, Unset, llm
 from lmwire_emulator.cancellation import Cancellation
+from lmwire_emulator.kv_config import KVConfig
 from lmwire_emulator.load_events import (
     AlreadyLoaded,
     ConnectionDropped,
@@ -24,8 +26,16 @@ from lmwire_emulator.load_events import (
     UnloadingOther,
 )
 from lmwire_emulator.models import Domain, LoadedModel
-from lmwire_emulator.registry import ModelRegistry
-from lmwire_emulator.wire_values import config_layers, error_replies, instance_info, kv_config, model_info
+from lmwire_emulator.registry import ModelRegistry, refuse_devices
+from lmwire_emulator.sampling import LoadParameters
+from lmwire_emulator.wire_values import (
+    config_layers,
+    error_replies,
+    estimated_usage,
+    instance_info,
+    kv_config,
+    model_info,
+)
 from lmwire_runtime.server import RequestContext, ServerChannel
 
 __all__ = ["ModelHandlers", "cancelled_by", "or_none", "taken"]
@@ -37,6 +47,8 @@ class ModelHandlers:
     domain: ClassVar[Domain]
     messages: ClassVar[Any]
     """The module of the namespace."""
+    busy: ClassVar[llm.ModelProcessingStateStatus]
+    """What an instance does while it works."""
 
     def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
@@ -57,6 +69,35 @@ class ModelHandlers:
             self._registry.unload(
                 parameter.identifier, self.domain, device_identifier=or_none(parameter.device_identifier)
             )
+
+    async def get_base_prediction_config(self, parameter: Any, context: RequestContext) -> llm.KvConfig:
+        self._resolve(parameter.specifier)
+        return kv_config(self._base_prediction_config())
+
+    async def get_instance_processing_state(
+        self, parameter: Any, context: RequestContext
+    ) -> llm.ModelProcessingState:
+        running = len(self._resolve(parameter.specifier).predictions)
+        status: llm.ModelProcessingStateStatus = self.busy if running else "idle"
+        return llm.ModelProcessingState(status=status, queued=running)
+
+    async def estimate_model_usage(
+        self, parameter: Any, context: RequestContext
+    ) -> llm.EstimatedResourcesUsage:
+        with error_replies():
+            refuse_devices(or_none(parameter.device_identifier))
+            model = self._registry.find_downloaded(parameter.model_key, self.domain)[0]
+        layers = config_layers(parameter.load_config_stack)
+        context_length = LoadParameters.from_config(self._registry.load_config(model, layers)).context_length
+        return estimated_usage(model, context_length)
+
+    async def tokenize(self, parameter: Any, context: RequestContext) -> Any:
+        tokens = self._tokens(self._resolve(parameter.specifier), parameter.input_string)
+        return self.messages.TokenizeResult(tokens=list(tokens))
+
+    async def count_tokens(self, parameter: Any, context: RequestContext) -> Any:
+        tokens = self._tokens(self._resolve(parameter.specifier), parameter.input_string)
+        return self.messages.CountTokensResult(token_count=len(tokens))
 
     async def get_or_load(self, creation: Any, channel: ServerChannel[Any, Any]) -> None:
         async with cancelled_by(channel) as cancellation:
@@ -120,6 +161,14 @@ class ModelHandlers:
         if isinstance(event, Loaded):
             return self.messages.LoadModelSuccess(info=instance_info(event.instance))
         return None
+
+    def _tokens(self, instance: LoadedModel, text: str) -> Sequence[int]:
+        """Return the token ids of a text, as this model has them."""
+        raise NotImplementedError
+
+    def _base_prediction_config(self) -> KVConfig:
+        """Return what holds for a prediction where nobody asks for anything."""
+        raise NotImplementedError
 
     def _matching(self, specifier: llm.ModelSpecifier) -> list[LoadedModel]:
         if isinstance(specifier, llm.ModelSpecifierQuery):

@@ -34,7 +34,7 @@ from lmwire_emulator.errors import (
     NoMatchingModelError,
 )
 from lmwire_emulator.faults import CloseWithoutResult, DropTheConnection, Fail, Hang, LoadFault
-from lmwire_emulator.kv_config import ConfigLayer
+from lmwire_emulator.kv_config import ConfigLayer, KVConfig
 from lmwire_emulator.load_events import (
     AlreadyLoaded,
     ConnectionDropped,
@@ -196,7 +196,7 @@ class ModelRegistry:
             LoadFailedError: The load is made to fail.
         """
         cancellation = cancellation or Cancellation()
-        _refuse_devices(device_identifier)
+        refuse_devices(device_identifier)
         while not cancellation.requested:
             instance = self._identified(key)
             if instance is not None:
@@ -242,7 +242,7 @@ class ModelRegistry:
             IdentifierTakenError: The identifier is in use.
             LoadFailedError: The load is made to fail.
         """
-        _refuse_devices(device_identifier)
+        refuse_devices(device_identifier)
         found = self.find_downloaded(key, domain)
         self._expire()
         if identifier is not None and self._taken(identifier):
@@ -307,12 +307,7 @@ class ModelRegistry:
         layers: Sequence[ConfigLayer],
         just_in_time: bool,
     ) -> LoadedModel:
-        config = read_load_config(
-            (*self._defaults, *layers),
-            domain=model.domain,
-            default_context_length=model.default_context_length,
-            max_context_length=model.max_context_length,
-        )
+        config = self.load_config(model, layers)
         return LoadedModel(
             model=model,
             identifier=identifier,
@@ -322,6 +317,15 @@ class ModelRegistry:
             context_length=LoadParameters.from_config(config).context_length,
             load_config=config,
             idle_since=self._clock.monotonic(),
+        )
+
+    def load_config(self, model: Model, layers: Sequence[ConfigLayer]) -> KVConfig:
+        """Return the config that a model is, or would be, loaded with."""
+        return read_load_config(
+            (*self._defaults, *layers),
+            domain=model.domain,
+            default_context_length=model.default_context_length,
+            max_context_length=model.max_context_length,
         )
 
     # Use and unloading.
@@ -354,7 +358,7 @@ class ModelRegistry:
             DomainMismatchError: The one that has it is of another domain.
             DeviceNotFoundError: A remote device was named.
         """
-        _refuse_devices(device_identifier)
+        refuse_devices(device_identifier)
         instance = self._identified(identifier)
         if instance is None:
             raise IdentifierNotFoundError(identifier, loaded=self._identifiers(domain))
@@ -425,6 +429,7 @@ async def _gone_wrong(fault: LoadFault, cancellation: Cancellation) -> AsyncGene
         assert isinstance(fault, CloseWithoutResult)
 
 
-def _refuse_devices(device_identifier: str | None) -> None:
+def refuse_devices(device_identifier: str | None) -> None:
+    """Raise DeviceNotFoundError if a remote device was named: the emulator has none."""
     if device_identifier is not None:
         raise DeviceNotFoundError(device_identifier)

@@ -16,6 +16,7 @@ from lmwire_emulator.clock import SYSTEM_CLOCK, Clock
 from lmwire_emulator.embedding_handlers import EmulatedEmbedding
 from lmwire_emulator.endpoints import NAMESPACES
 from lmwire_emulator.engines.base import Engine
+from lmwire_emulator.engines.embedding import HashingEngine
 from lmwire_emulator.engines.ngram import NgramEngine
 from lmwire_emulator.engines.scripted import ScriptedEngine
 from lmwire_emulator.generations import GENERATIONS, Generation, ServerGeneration
@@ -100,7 +101,7 @@ class Emulator:
         gatekeeper = Gatekeeper(api_tokens)
         handlers: dict[str, object] = {
             "llm": EmulatedLlm(self.registry, engines, presets, faulty=faulty),
-            "embedding": EmulatedEmbedding(self.registry),
+            "embedding": EmulatedEmbedding(self.registry, HashingEngine()),
             "system": EmulatedSystem(self.registry, version=servers.version, build=servers.build),
         }
         status = {"package": "lmwire-emulator", "version": f"{servers.version}+{servers.build}"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from lmwire import UNSET, Unset, llm, system
 from lmwire.types.models import decode_model_info, decode_model_instance_info
@@ -17,6 +17,7 @@ from lmwire_runtime.server import ErrorReply
 __all__ = [
     "config_layers",
     "error_replies",
+    "estimated_usage",
     "fragment",
     "instance_info",
     "kv_config",
@@ -26,6 +27,10 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+# Of an invented machine: what it has, and what a token of context takes.
+MEMORY_BYTES: Final = 64_000_000
+CONTEXT_BYTES_PER_TOKEN: Final = 2_048
 
 
 @contextmanager
@@ -88,6 +93,22 @@ def model_info(model: Model) -> system.ModelInfo:
 def instance_info(instance: LoadedModel) -> llm.ModelInstanceInfo:
     """Return what the wire says of a loaded model of any domain."""
     return decode_model_instance_info(_instance_fields(instance))
+
+
+def estimated_usage(model: Model, context_length: int) -> llm.EstimatedResourcesUsage:
+    """Return what loading a model with a context of so many tokens would take; all of it on the GPU."""
+    of_context = context_length * CONTEXT_BYTES_PER_TOKEN
+    total = model.size_bytes + of_context
+    memory = llm.EstimatedModelMemoryUsage(
+        confidence="high",
+        model_vram_bytes=model.size_bytes,
+        context_vram_bytes=of_context,
+        total_vram_bytes=total,
+        model_bytes=model.size_bytes,
+        context_bytes=of_context,
+        total_bytes=total,
+    )
+    return llm.EstimatedResourcesUsage(memory=memory, passes_guardrails=total <= MEMORY_BYTES)
 
 
 def config_layers(stack: llm.KvConfigStack) -> list[ConfigLayer]:
