@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import attrs
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-__all__ = ["Frame", "Page", "Section"]
+__all__ = ["Frame", "Page", "Section", "broken_links"]
 
 _PARSER: Final = MarkdownIt("commonmark").enable("table")
 _ANCHOR: Final = re.compile(r'<a id="([^"]+)"></a>')
@@ -110,6 +111,17 @@ class Page:
             )
             for path in sorted(folder.rglob("*.md"))
         }
+
+
+def broken_links(path: str, pages: Mapping[str, Page]) -> list[str]:
+    """Return the links of a page that lead nowhere."""
+    broken = []
+    for link in pages[path].links:
+        target, _, name = link.partition("#")
+        there = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
+        if there not in pages or (name and name not in pages[there].anchors):
+            broken.append(link)
+    return broken
 
 
 def _anchors(page: Page, token: Token, last: str) -> str:

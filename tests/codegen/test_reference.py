@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
@@ -19,7 +18,7 @@ from lmwire_codegen.reference.words import page_of
 from lmwire_codegen.shapes import EnumDefinition, MessageDefinition, Named, UnionDefinition
 from lmwire_runtime import superjson
 from lmwire_runtime.wire import STRICT, UNSET
-from tests.codegen.reference_pages import Frame, Page, Section
+from tests.codegen.reference_pages import Frame, Page, Section, broken_links
 from tests.codegen.revisions import NAMES, Revision
 from tests.codegen.support import CHECKOUT, Compiler, Package
 from tests.messages.schemas import SchemaFiles, is_valid
@@ -324,17 +323,6 @@ def test_the_reference_of_every_revision_is_whole_and_valid(
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
-
-
-def broken_links(path: str, pages: Mapping[str, Page]) -> list[str]:
-    """Return the links of a page that lead nowhere."""
-    broken = []
-    for link in pages[path].links:
-        target, _, name = link.partition("#")
-        there = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
-        if there not in pages or (name and name not in pages[there].anchors):
-            broken.append(link)
-    return broken
 
 
 @pytest.mark.parametrize("path", sorted(PAGES))
