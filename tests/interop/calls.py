@@ -17,9 +17,14 @@ tokenize, count tokens    text
 complete, stream          prompt, config?, preset?, schema?; ``cancel`` after so many fragments
 respond, respond stream   chat (text, or a list of messages), and the rest as for completions
 apply prompt template     chat
+embedding model           key, config?; the model stays loaded
+embed, embedding tokens   text, or a list of texts
+embedding info
+list downloaded           namespace?
 ========================  ==========================================================================================
 
-All but the first four are made on a handle of the small model, or, ``gone``, of one that has been unloaded.
+All but the first four and the last five are made on a handle of the small model, or, ``gone``, of one that has been
+unloaded; those about embedding on one of the embedding model.
 
 ``lacks`` says which SDKs cannot make a call as it is meant, and why; their slips are made on purpose elsewhere
 (``slips``). A call with options is not made by an SDK that does not know one of them.
@@ -69,7 +74,7 @@ CHAT: Final = [
 ODD_TEXT: Final = 'Zürich 🙂\n\t"\\\u2028'
 
 
-Kind: TypeAlias = Literal["completion", "chat", "models"]
+Kind: TypeAlias = Literal["completion", "chat", "embedding", "models"]
 
 _KINDS: Final[Mapping[str, Kind]] = {
     "complete": "completion",
@@ -77,6 +82,19 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "respond": "chat",
     "respond stream": "chat",
     "apply prompt template": "chat",
+    "embedding model": "embedding",
+    "embed": "embedding",
+    "embedding tokens": "embedding",
+    "embedding info": "embedding",
+    "list downloaded": "embedding",
+}
+
+
+# Of embedding models every SDK knows all options.
+_KNOWN: Final[Mapping[Kind, Mapping[str, frozenset[str]]]] = {
+    "completion": KNOWN_PREDICTION,
+    "chat": KNOWN_PREDICTION,
+    "models": KNOWN_LOAD,
 }
 
 
@@ -102,7 +120,7 @@ class Call:
 
     def made_by(self, sdk: str) -> bool:
         """Whether this SDK can make it; ours can make all."""
-        known = (KNOWN_LOAD if self.kind == "models" else KNOWN_PREDICTION).get(sdk)
+        known = _KNOWN.get(self.kind, {}).get(sdk)
         return sdk not in self.lacks and (known is None or known >= self.config.keys())
 
 
@@ -234,6 +252,15 @@ CALLS: Final[tuple[Call, ...]] = (
     _call("respond stream and cancel", "respond stream", chat=COUNTING, cancel=2),
     _call("respond with a model that is gone", "respond", chat=PROMPT, gone=True),
     _call("apply prompt template", "apply prompt template", chat=CHAT),
+    # Embedding.
+    _call(
+        "embedding model", "embedding model", key=EMBEDDING, config={"contextLength": 256, "tryMmap": False}
+    ),
+    _call("embed", "embed", text=ODD_TEXT),
+    _call("embed several", "embed", text=[PROMPT, "", ODD_TEXT]),
+    _call("embedding tokens", "embedding tokens", text=[PROMPT, ODD_TEXT]),
+    _call("embedding info", "embedding info"),
+    _call("list downloaded", "list downloaded"),
     # Tokens and facts.
     _call("tokenize", "tokenize", text=PROMPT),
     _call("tokenize several", "tokenize", text=[PROMPT, "", "Zürich 🙂"]),

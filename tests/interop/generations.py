@@ -21,8 +21,12 @@ __all__ = ["GAPS", "OMISSIONS", "Gap", "expected_warnings", "why_impossible"]
 _MODEL: Final = ("publisher", "indexedModelIdentifier", "deviceIdentifier")
 _BY_AUGUST_2025: Final = frozenset(
     {
-        *(("LlmInfo", field) for field in _MODEL),
-        *(("LlmInstanceInfo", field) for field in (*_MODEL, "ttlMs", "lastUsedTime")),
+        *((kind, field) for kind in ("LlmInfo", "EmbeddingModelInfo") for field in _MODEL),
+        *(
+            (kind, field)
+            for kind in ("LlmInstanceInfo", "EmbeddingModelInstanceInfo")
+            for field in (*_MODEL, "ttlMs", "lastUsedTime")
+        ),
         ("PredictPromptProcessingProgress", "details"),
     }
 )

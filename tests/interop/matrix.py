@@ -169,11 +169,11 @@ def _run_program(client: Client, api_host: str, calls: Sequence[Call]) -> dict[s
 
 
 def _frames_of_calls(traffic: Traffic, calls: Sequence[Call]) -> dict[str, list[Any]]:
-    """What the client sent to the namespace ``llm``, cut at the marks."""
+    """What the client sent, cut at the marks."""
     frames: dict[str, list[Any]] = {}
     current: list[Any] = []
-    for connection, frame in traffic.passed:
-        if connection.namespace.name != "llm" or not frame.from_client or not frame.type:
+    for _, frame in traffic.passed:
+        if not frame.from_client or not frame.type:
             continue
         mark = _marked(frame.data)
         if mark is None:

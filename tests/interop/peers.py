@@ -42,6 +42,7 @@ class Peer:
 
 
 _OLDER: Final[Sequence[Generation]] = ("2025", "2025-07")
+_LIKE_PYTHON: Final[Sequence[Kind]] = ("chat", "embedding")
 _EVERY: Final[Sequence[Generation]] = ("2026", *_OLDER)
 
 PEERS: Final[Sequence[Peer]] = (
@@ -58,15 +59,12 @@ PEERS: Final[Sequence[Peer]] = (
     # What one of them cannot do, the other can; options are config fields in either way.
     Peer(kind="completion", generations=["2026"], client="python-1.5.0", against="2026", part="options"),
     Peer(kind="completion", generations=_OLDER, client="js-2.0.0", against="2026", part="options"),
-    # Chats as the Python SDK.
+    # Chats and embedding as the Python SDK.
     *(
         Peer(
-            kind="chat",
-            generations=[generation],
-            client="python-1.5.0",
-            against=generation,
-            part="all frames",
+            kind=kind, generations=[generation], client="python-1.5.0", against=generation, part="all frames"
         )
+        for kind in _LIKE_PYTHON
         for generation in _EVERY
     ),
     # Models and tokens as the Python SDK; load options that it cannot send as the JavaScript SDK.

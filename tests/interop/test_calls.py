@@ -140,6 +140,17 @@ def test_a_prompt_template_is_applied(cell: Run) -> None:
     assert cell.saw["apply prompt template"]["text"].endswith("Human: My name is\nAI: ")
 
 
+@made("embedding model", "embed", "embed several", "embedding tokens", "embedding info", "list downloaded")
+def test_embedding(cell: Run) -> None:
+    saw = cell.saw
+    assert saw["embedding model"]["identifier"] == EMBEDDING
+    assert len(saw["embed several"]["vectors"]) == 3
+    assert same(saw["embed several"]["vectors"][2], saw["embed"]["vectors"])
+    assert len(saw["embedding tokens"]["tokens"]) == 2
+    assert same(saw["embedding info"], {"type": "embedding", "identifier": EMBEDDING, "context_length": 256})
+    assert saw["list downloaded"]["keys"] == [EMBEDDING]
+
+
 @made("complete", "count tokens")
 def test_prompt_tokens_are_those_that_are_counted(cell: Run) -> None:
     assert cell.saw["complete"]["prompt_tokens"] == cell.saw["count tokens"]["count"]

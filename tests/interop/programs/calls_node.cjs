@@ -147,6 +147,24 @@ const CALLS = {
     const model = await modelOf(client, given);
     await stream(saw, given, (options) => model.respond(given.chat, options));
   },
+  "embedding model": async (client, saw, given) => {
+    const model = await client.embedding.model(given.key, { config: given.config, verbose: false });
+    saw.identifier = model.identifier;
+  },
+  embed: async (client, saw, given) => {
+    const found = await (await client.embedding.model()).embed(given.text);
+    saw.vectors = Array.isArray(found) ? found.map((each) => each.embedding) : found.embedding;
+  },
+  "embedding tokens": async (client, saw, given) => {
+    saw.tokens = await (await client.embedding.model()).tokenize(given.text);
+  },
+  "embedding info": async (client, saw) => {
+    const info = await (await client.embedding.model()).getModelInfo();
+    Object.assign(saw, { type: info.type, identifier: info.identifier, context_length: info.contextLength });
+  },
+  "list downloaded": async (client, saw) => {
+    saw.keys = (await client.system.listDownloadedModels("embedding")).map((model) => model.modelKey);
+  },
   "apply prompt template": async (client, saw, given) => {
     saw.text = await (await modelOf(client, given)).applyPromptTemplate(given.chat);
   },

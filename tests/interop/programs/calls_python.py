@@ -159,6 +159,34 @@ class Caller:
     async def count_tokens(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
         saw["count"] = await settled((await self._model(given)).count_tokens(given["text"]))
 
+    # Embedding.
+
+    async def embedding_model(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        model = await settled(self.client.embedding.model(given["key"], config=given["config"]))
+        saw["identifier"] = model.identifier
+        saw["config"] = read_back(await settled(model.get_load_config()), given["config"])
+
+    async def embed(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        vectors = await settled((await settled(self.client.embedding.model())).embed(given["text"]))
+        saw["vectors"] = (
+            [list(vector) for vector in vectors] if isinstance(given["text"], list) else list(vectors)
+        )
+
+    async def embedding_tokens(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        tokens = await settled((await settled(self.client.embedding.model())).tokenize(given["text"]))
+        saw["tokens"] = [list(each) for each in tokens]
+
+    async def embedding_info(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        info = await settled((await settled(self.client.embedding.model())).get_info())
+        saw.update(type=info.type, identifier=info.identifier, context_length=info.context_length)
+
+    async def list_downloaded(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
+        if hasattr(self.client, "list_downloaded_models"):
+            found = await settled(self.client.list_downloaded_models("embedding"))
+        else:
+            found = await settled(self.client.embedding.list_downloaded())
+        saw["keys"] = [model.model_key for model in found]
+
     # Completions.
 
     async def complete(self, saw: dict[str, Any], given: dict[str, Any]) -> None:
