@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -190,24 +190,25 @@ R = TypeVar("R", bound=Rule)
 
 @attrs.frozen
 class Script:
-    """Rules; of those of a kind, the first one that fits counts."""
+    """Rules; of those of a kind, the first one that fits counts. More may be added at the end while it is played."""
 
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
 
 
 class Playlist(Generic[R]):
     """The rules of one kind of a script that is being played: knows which of them are used up."""
 
     def __init__(self, script: Script, kind: type[R]) -> None:
-        self._rules = [rule for rule in script.rules if isinstance(rule, kind)]
+        self._script = script
+        self._kind = kind
         self._used: collections.Counter[int] = collections.Counter()
 
     def __len__(self) -> int:
-        return len(self._rules)
+        return sum(1 for _ in self._rules())
 
     def take(self, fits: Callable[[R], bool]) -> R | None:
         """Return the first rule that fits and is not used up, and count it as used; None if there is none."""
-        for number, rule in enumerate(self._rules):
+        for number, rule in self._rules():
             used_up = rule.times is not None and self._used[number] >= rule.times
             if not used_up and fits(rule):
                 self._used[number] += 1
@@ -216,7 +217,12 @@ class Playlist(Generic[R]):
 
     def mentions(self, fits: Callable[[R], bool]) -> bool:
         """Whether there is a rule that fits, used up or not."""
-        return any(fits(rule) for rule in self._rules)
+        return any(fits(rule) for _, rule in self._rules())
+
+    def _rules(self) -> Iterator[tuple[int, R]]:
+        return (
+            (number, rule) for number, rule in enumerate(self._script.rules) if isinstance(rule, self._kind)
+        )
 
 
 def _fits(wanted: str | re.Pattern[str] | None, text: str) -> bool:

@@ -121,15 +121,15 @@ def _result(call_id: Any) -> dict[str, Any]:
 
 def _page(path: str, reply: tuple[int, Any] | None) -> Callable[[], Twist]:
     class Paged(Twist):
-        def page(self, asked: str) -> tuple[int, Any] | None:
-            return reply if asked == path else super().page(asked)
+        def page(self, asked: str, usual: tuple[int, Any] | None) -> tuple[int, Any] | None:
+            return reply if asked == path else usual
 
     return Paged
 
 
 class _Welcoming(Twist):
-    def namespace(self, path: str) -> str | None:
-        return super().namespace(path) or "system"
+    def namespace(self, path: str, usual: str | None) -> str | None:
+        return usual or "system"
 
 
 class _InOnePiece(Twist):
@@ -172,8 +172,8 @@ class _Vulnerable(Twist):
 
 
 class _WithoutFiles(Twist):
-    def namespace(self, path: str) -> str | None:
-        return None if path == "/files" else super().namespace(path)
+    def namespace(self, path: str, usual: str | None) -> str | None:
+        return None if path == "/files" else usual
 
 
 class _Deaf(Twist):
