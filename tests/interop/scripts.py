@@ -11,8 +11,6 @@ __all__ = ["SCRIPT"]
 SCRIPT: Final[Script] = parse_script(
     {
         "rules": [
-            {"endpoint": "embedding.embedString", "reply": {"result": {"embedding": [0.25, -1.5, 3]}}},
-            {"endpoint": "embedding.tokenize", "reply": {"result": {"tokens": [1, 2]}}},
             {
                 "match": {"regex": "Count for ever:"},
                 "reply": {"fragments": [" 1", " 2"], "end": "hang"},
