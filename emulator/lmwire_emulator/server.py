@@ -19,6 +19,7 @@ from lmwire_emulator.engines.base import Engine
 from lmwire_emulator.engines.embedding import HashingEngine
 from lmwire_emulator.engines.ngram import NgramEngine
 from lmwire_emulator.engines.scripted import ScriptedEngine
+from lmwire_emulator.files_handlers import EmulatedFiles
 from lmwire_emulator.generations import GENERATIONS, Generation, ServerGeneration
 from lmwire_emulator.llm_handlers import EmulatedLlm
 from lmwire_emulator.models import LoadPlan, Model
@@ -99,9 +100,11 @@ class Emulator:
         self._engines = set(engines.values())
         self._loaded = loaded
         gatekeeper = Gatekeeper(api_tokens)
+        hashing = HashingEngine()
         handlers: dict[str, object] = {
             "llm": EmulatedLlm(self.registry, engines, presets, faulty=faulty),
-            "embedding": EmulatedEmbedding(self.registry, HashingEngine()),
+            "embedding": EmulatedEmbedding(self.registry, hashing),
+            "files": EmulatedFiles(self.registry, hashing, clock),
             "system": EmulatedSystem(self.registry, version=servers.version, build=servers.build),
         }
         status = {"package": "lmwire-emulator", "version": f"{servers.version}+{servers.build}"}
