@@ -69,6 +69,7 @@ class Limits:
         message_bytes: One WebSocket message, in either direction.
         channel_bytes: Received but unread packets of one channel.
         connection_bytes: Received but unread packets of all channels of one connection.
+        unsent_bytes: Of a server: what one client has not taken yet; above it nothing more is read from that client.
 
     Raises:
         UsageError: A limit is not positive, or no integer.
@@ -77,6 +78,7 @@ class Limits:
     message_bytes: int = attrs.field(default=128 * MIB, validator=_check_bytes)
     channel_bytes: int = attrs.field(default=16 * MIB, validator=_check_bytes)
     connection_bytes: int = attrs.field(default=64 * MIB, validator=_check_bytes)
+    unsent_bytes: int = attrs.field(default=16 * MIB, validator=_check_bytes)
 
 
 DEFAULT_TIMEOUTS: Final = Timeouts()

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from lmwire_runtime.connection import Tap
-from lmwire_runtime.limits import DEFAULT_LIMITS, Limits
+from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits
 from lmwire_runtime.server_connection import ServerConnection
 from lmwire_runtime.server_handlers import (
     ErrorReply,
@@ -60,7 +60,8 @@ class Server:
         authentication_seconds: How long a client may take to authenticate.
         on_frame: A tap: called with direction, namespace and JSON text of every frame, secrets redacted; or an
             object that makes a tap for each connection, see ``taps``.
-        limits: Size limits; ``message_bytes`` is the largest message taken.
+        limits: What one client may make the server hold; over a budget nothing more is read from that client.
+        stall_seconds: How long a handler may leave a full inbox alone before its channel fails, None for ever.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Server:
         authentication_seconds: float = AUTHENTICATION_SECONDS,
         on_frame: Tap | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        stall_seconds: float | None = DEFAULT_TIMEOUTS.stall,
     ) -> None:
         self.namespaces = {namespace.descriptor.name: namespace for namespace in namespaces}
         self.authenticate = authenticate
@@ -82,6 +84,7 @@ class Server:
         self.authentication_seconds = authentication_seconds
         self.on_frame = on_frame
         self.limits = limits
+        self.stall_seconds = stall_seconds
         self._pages: dict[str, Mapping[str, Any]] = {"/lmstudio-greeting": {"lmstudio": True}}
         if status is not None:
             self._pages["/lms-status"] = status

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from lmwire_runtime import json_codec
 from lmwire_runtime.connection import INVALID_DATA
 from lmwire_runtime.descriptors import EndpointDescriptor
+from lmwire_runtime.server_budgets import Budgets
 from lmwire_runtime.server_handlers import (
     ErrorReply,
     Namespace,
@@ -36,7 +37,13 @@ from lmwire_runtime.transport import Payload, ServerTransport
 if TYPE_CHECKING:
     from lmwire_runtime.server import Server
 
-__all__ = ["ServerConnection"]
+__all__ = ["OPEN_REQUESTS", "ServerConnection"]
+
+OPEN_REQUESTS: Final = 10_000
+"""A client that has more unanswered requests than this is disconnected."""
+
+# The close code of RFC 6455 for a peer that oversteps a rule of ours.
+POLICY_VIOLATION: Final = 1008
 
 logger = logging.getLogger("lmwire.server")
 
@@ -44,6 +51,12 @@ logger = logging.getLogger("lmwire.server")
 CANCELLED: Final = {
     "title": "the server cancelled the request",
     "rootTitle": "the server cancelled the request",
+}
+
+# What a client gets that sends to a handler which does not take it.
+UNREAD: Final = {
+    "title": "the server does not take what was sent over this channel",
+    "rootTitle": "the server does not take what was sent over this channel",
 }
 
 
@@ -57,6 +70,8 @@ class ServerConnection(asyncio.Protocol):
         self._namespace: Namespace | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._channels: dict[int, ServerChannel[Any, Any]] = {}
+        self._channel_tasks: dict[int, asyncio.Task[None]] = {}
+        self.budgets = Budgets(server.limits, server.stall_seconds, self._unsent, self._give_up)
         self._writable = asyncio.Event()
         self._writable.set()
         self._deadline: asyncio.TimerHandle | None = None
@@ -69,6 +84,7 @@ class ServerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self.budgets.begin(self._transport)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -99,7 +115,10 @@ class ServerConnection(asyncio.Protocol):
             return True
         event = self.session.receive(frame)
         if event is not None:
-            self._act(event)
+            self._act(event, len(message))
+        if len(self._tasks) > OPEN_REQUESTS:
+            self._websocket.fail(POLICY_VIOLATION, f"more than {OPEN_REQUESTS} unanswered requests")
+            return False
         return True
 
     def eof_received(self) -> bool:
@@ -109,6 +128,7 @@ class ServerConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
+        self.budgets.end()
         self._writable.set()
         if self._deadline is not None:
             self._deadline.cancel()
@@ -126,6 +146,7 @@ class ServerConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writable.set()
+        self.budgets.check()
         if self._namespace is not None:
             self.session.signals.catch_up()
 
@@ -183,9 +204,9 @@ class ServerConnection(asyncio.Protocol):
 
     # Requests.
 
-    def _act(self, event: ServerEvent) -> None:
+    def _act(self, event: ServerEvent, size: int) -> None:
         if isinstance(event, ChannelEvent):
-            self._channels[event.channel_id].deliver(event.packet)
+            self._channels[event.channel_id].deliver(event.packet, size)
             return
         if isinstance(event, AckReceived):
             self._channels[event.channel_id].acknowledged(event.ack_id)
@@ -200,6 +221,8 @@ class ServerConnection(asyncio.Protocol):
         else:
             work = self._judge(event)
         task = asyncio.get_running_loop().create_task(work)
+        if isinstance(event, ChannelCreated):
+            self._channel_tasks[event.channel_id] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -220,26 +243,47 @@ class ServerConnection(asyncio.Protocol):
             self.session.fail_call(call, CANCELLED)
             self._write()
             raise
-        await self.flush()
+        self._write()
 
     async def _serve_channel(self, created: ChannelCreated) -> None:
-        channel = self._channels[created.channel_id]
+        channel_id = created.channel_id
+        channel = self._channels[channel_id]
         arguments = () if created.descriptor.creation.presence == "void" else (created.creation,)
         try:
             await self._method(created.descriptor)(*arguments, channel)
         except WarningReply as refusal:
-            self.session.forget_channel(created.channel_id)
-            self.session.warn(refusal.kind, refusal.text)
+            if self._forget(channel_id, channel):
+                self.session.forget_channel(channel_id)
+                self.session.warn(refusal.kind, refusal.text)
         except Exception as error:  # noqa: BLE001  # whatever it is, the client has to hear of it
-            self.session.fail_channel(created.channel_id, _error_object(error))
+            told = _error_object(error)
+            if self._forget(channel_id, channel):
+                self.session.fail_channel(channel_id, told)
         except asyncio.CancelledError:
-            self.session.fail_channel(created.channel_id, CANCELLED)
+            if self._forget(channel_id, channel):
+                self.session.fail_channel(channel_id, CANCELLED)
             raise
         finally:
-            del self._channels[created.channel_id]
-            self.session.close_channel(created.channel_id)
+            if self._forget(channel_id, channel):
+                self.session.close_channel(channel_id)
             self._write()
-        await self.flush()
+
+    def _forget(self, channel_id: int, channel: ServerChannel[Any, Any]) -> bool:
+        """Let go of a channel; returns False if it was given up before, and its id may be another one's."""
+        if self._channels.get(channel_id) is not channel:
+            return False
+        del self._channels[channel_id], self._channel_tasks[channel_id]
+        self.budgets.forget(channel_id)
+        return True
+
+    def _give_up(self, channel_id: int) -> None:
+        """End a channel whose handler does not take what it is sent."""
+        logger.warning("a handler left its channel's packets unread; the channel was ended")
+        task = self._channel_tasks[channel_id]
+        self._forget(channel_id, self._channels[channel_id])
+        self.session.fail_channel(channel_id, UNREAD)
+        task.cancel()
+        self._write()
 
     async def _serve_subscription(self, event: SubscriptionReceived) -> None:
         arguments = () if event.descriptor.creation.presence == "void" else (event.creation,)
@@ -278,6 +322,8 @@ class ServerConnection(asyncio.Protocol):
         data, ended = self._websocket.output()
         if data:
             self._transport.write(data)
+            if not self._writable.is_set():
+                self.budgets.check()
         if ended:
             self._transport.close()
 
@@ -291,6 +337,12 @@ class ServerConnection(asyncio.Protocol):
         if self._tap is not None:
             self._tap.frame("sent", text)
         self._websocket.send(text)
+
+    def _unsent(self) -> int:
+        # The event loop tells when the client has taken enough only if it told before that it takes too little.
+        if self._transport is None or self._writable.is_set():
+            return 0
+        return self._transport.get_write_buffer_size()
 
     def close(self) -> None:
         """Begin the closing handshake; a connection that is no WebSocket is dropped."""

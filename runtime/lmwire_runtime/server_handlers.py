@@ -93,7 +93,7 @@ class ServerChannel(Generic[S, T]):
         self.context = connection.context
         self._connection = connection
         self._channel_id = channel_id
-        self._packets: asyncio.Queue[S] = asyncio.Queue()
+        self._packets: asyncio.Queue[tuple[S, int]] = asyncio.Queue()
         self._ack_ids = itertools.count()
         self._unacknowledged: dict[int, asyncio.Future[None]] = {}
 
@@ -125,7 +125,9 @@ class ServerChannel(Generic[S, T]):
 
     async def receive(self) -> S:
         """Wait for the next packet of the client; cancelled when the connection ends."""
-        return await self._packets.get()
+        packet, size = await self._packets.get()
+        self._connection.budgets.taken(self._channel_id, size)
+        return packet
 
     def __aiter__(self) -> AsyncIterator[S]:
         return self
@@ -139,9 +141,10 @@ class ServerChannel(Generic[S, T]):
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
 
-    def deliver(self, packet: S) -> None:
-        """For the connection only: hand over a received packet."""
-        self._packets.put_nowait(packet)
+    def deliver(self, packet: S, size: int) -> None:
+        """For the connection only: hand over a received packet, which had so many bytes on the wire."""
+        self._packets.put_nowait((packet, size))
+        self._connection.budgets.arrived(self._channel_id, size)
 
 
 @attrs.frozen

@@ -57,7 +57,9 @@ class RawClient:
         self.flush()
 
     def flush(self) -> None:
-        self.sock.sendall(b"".join(self.protocol.data_to_send()))
+        data = b"".join(self.protocol.data_to_send())
+        if data:  # sending nothing would wait for the peer to take it
+            self.sock.sendall(data)
 
     def receive(self) -> Any:
         """Wait for the next frame; None at the end of the connection."""
