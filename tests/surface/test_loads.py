@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import threading
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lmwire import AsyncClient, CancelledError, ChannelError, IncompleteError, StateError, UsageError
+from lmwire import AsyncClient, CancelledError, ChannelError, Client, IncompleteError, StateError, UsageError
 from lmwire_emulator import EmulatorThread, parse_script
 from tests.surface.conftest import KEY, Frames, Scripted
 
@@ -93,6 +94,18 @@ def test_another_thread_or_task_cancels_the_load(scripted: Make) -> None:
     one.frames.wait_received(CANCEL)
     assert len(others) == 1
     assert one.shell.call(one.client.llm.list_loaded)[0].identifier == KEY
+
+
+def test_ctrl_c_cancels_the_load() -> None:
+    frames = Frames()
+    script = parse_script({"rules": [loading(0, 0.25, end="hang")]})
+    with EmulatorThread(script=script, on_frame=frames) as emulator, Client(emulator.api_host) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.llm.model(
+                VISION, on_load_progress=lambda value: _thread.interrupt_main() if value else None
+            )
+        frames.wait_received(CANCEL)
+        assert client.llm.model(VISION).identifier == VISION
 
 
 async def test_a_task_that_is_cancelled_cancels_its_load() -> None:
