@@ -63,6 +63,10 @@ class Stage:
                 lambda: self._reached or any(happened(*frame) for frame in self._frames), ENOUGH
             ), self._frames
 
+    def count(self) -> int:
+        """Return how many requests the server has received."""
+        return sum(way == "received" and "endpoint" in frame for way, frame in self._frames)
+
     def until_cancelled(self) -> None:
         """Wait until a client has asked the server to stop."""
         self._reached = False
