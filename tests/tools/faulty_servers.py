@@ -37,7 +37,8 @@ class _Faulty(Twist):
                 return
         await line.to_server(message)
 
-    async def from_server(self, line: Line, frame: Any) -> None:
+    async def from_server(self, line: Line, message: Message) -> None:
+        frame = json.loads(message)
         if self._give is not None:
             kept = self._give(line, frame)
             if kept if isinstance(kept, bool) else await kept:
@@ -162,7 +163,8 @@ class _Vulnerable(Twist):
             line.memory["busy"] = True
         await line.to_server(message)
 
-    async def from_server(self, line: Line, frame: Any) -> None:
+    async def from_server(self, line: Line, message: Message) -> None:
+        frame = json.loads(message)
         if frame.get("type") != "channelSend":
             line.memory["busy"] = False
         await line.to_client(frame)
@@ -276,7 +278,8 @@ class _Refusing(Twist):
     def __init__(self, **refusal: Any) -> None:
         self._refusal = refusal
 
-    async def from_server(self, line: Line, frame: Any) -> None:
+    async def from_server(self, line: Line, message: Message) -> None:
+        frame = json.loads(message)
         if _says(frame, success=False):
             await line.to_client({"success": False, **self._refusal})
             return

@@ -13,7 +13,7 @@ from lmwire_emulator import EmulatorThread, Generation, parse_script
 from lmwire_runtime.addresses import parse_address
 from lmwire_tools.conformance.checks import Check, Outcome, Result, judged, run_all
 from lmwire_tools.conformance.raw import Server
-from lmwire_tools.conformance.relay import Relay, Twist
+from lmwire_tools.conformance.relay import Line, Message, Relay, Twist
 from lmwire_tools.conformance.server_checks import SERVER_CHECKS
 from tests.support.emulators import run_program
 from tests.tools.faulty_servers import FAULTS, Fault
@@ -70,10 +70,9 @@ def test_a_server_that_wants_a_token_keeps_to_it() -> None:
 class Gullible(Twist):
     """Lets everybody in."""
 
-    async def from_server(self, line: object, frame: object) -> None:
-        if isinstance(frame, dict) and frame.get("success") is False:
-            frame = {"success": True}
-        await super().from_server(line, frame)  # type: ignore[arg-type]
+    async def from_server(self, line: Line, message: Message) -> None:
+        refused = json.loads(message).get("success") is False
+        await line.to_client({"success": True} if refused else message)
 
 
 def test_who_lets_everybody_in_is_noticed() -> None:

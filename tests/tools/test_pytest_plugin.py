@@ -6,10 +6,10 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
+from lmwire_emulator import EmulatorThread
 from tests.interop.environments import NodeProject
 
 # Plugins of other people that these runs can do without; each costs time to load.
@@ -232,4 +232,81 @@ def test_the_fixtures_tell_what_they_are(run: Run) -> None:
     assert run("", "--help").stdout.str().count("--lmstudio-record") == 1
 
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "testing.md"
+RECORDED = """
+    import lmwire
+    import pytest
+
+    @pytest.mark.parametrize("prompt", ["My name is", "a/b: ?"])
+    def test_recorded(lmstudio_recording, prompt):
+        with lmwire.Client() as client:
+            model = client.llm.model()
+            stream = model.complete_stream({prompt}, config={{"maxTokens": 3, "temperature": {temperature}}})
+            text = "".join(str(fragment) for fragment in stream)
+            assert stream.result().content == text
+            assert model.count_tokens("x") > 0
+        assert lmstudio_recording.path.parent.name == "test_it"
+    """
+
+
+def recorded(temperature: float = 0.25, prompt: str = "prompt") -> str:
+    return textwrap.dedent(RECORDED.format(temperature=temperature, prompt=prompt))
+
+
+def test_record_once_and_replay_for_ever(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it=recorded())
+    with EmulatorThread() as emulator:
+        pytester.runpytest_inprocess(*WITHOUT, "--lmstudio-record", emulator.api_host).assert_outcomes(
+            passed=2
+        )
+        host = emulator.api_host
+    files = sorted(pytester.path.glob("recordings/test_it/*.jsonl"))
+    assert [file.name for file in files] == ["test_recorded_My_name_is.jsonl", "test_recorded_a_b.jsonl"]
+    assert b"clientPasskey" in files[0].read_bytes()
+    assert b"<redacted>" in files[0].read_bytes()
+
+    # The server is gone; options that mean the same are the same.
+    for temperature in ("0.25", "1/4"):
+        pytester.makepyfile(test_it=recorded().replace("0.25", temperature))
+        pytester.runpytest_inprocess(*WITHOUT).assert_outcomes(passed=2)
+    done = pytester.runpytest_inprocess(*WITHOUT, "--lmstudio-record", host)
+    done.assert_outcomes(errors=2)
+    done.stdout.fnmatch_lines([f"*nothing to record at {host}: *"])
+    pytester.runpytest_inprocess(*WITHOUT).assert_outcomes(passed=2)
+
+
+def test_what_was_not_recorded_is_told_with_the_nearest_request(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it=recorded())
+    with EmulatorThread() as emulator:
+        pytester.runpytest_inprocess(*WITHOUT, "--lmstudio-record", emulator.api_host)
+    pytester.makepyfile(test_it=recorded(0.5))
+    done = pytester.runpytest_inprocess(*WITHOUT, "-k", "name")
+
+    done.assert_outcomes(failed=1, errors=1)
+    done.stdout.fnmatch_lines(
+        [
+            "the recording has no such request: llm.completeRawText {*",
+            "the nearest one that was recorded differs in",
+            "  *llm.prediction.temperature: recorded 0.25, now 0.5",
+            "The recording is *test_recorded_My_name_is.jsonl. *",
+        ]
+    )
+
+
+def test_without_a_recording_it_is_said_how_to_make_one(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it=recorded())
+    done = pytester.runpytest_inprocess(*WITHOUT, "-k", "name")
+
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*there is no recording of this test at *--lmstudio-record HOST:PORT*"])
+
+
+@pytest.mark.parametrize("content", ["oops\n", "", '{"event": "recording", "format": 99}\n'])
+def test_a_broken_recording_is_told(pytester: pytest.Pytester, content: str) -> None:
+    pytester.makepyfile(test_it=recorded())
+    file = pytester.path / "recordings" / "test_it" / "test_recorded_My_name_is.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text(content, encoding="utf-8")
+    done = pytester.runpytest_inprocess(*WITHOUT, "-k", "name")
+
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*record it anew with --lmstudio-record*"])

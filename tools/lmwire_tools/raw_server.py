@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
+from websockets.typing import Origin
 
 from lmwire_emulator.endpoints import NAMESPACES
 
@@ -25,6 +27,11 @@ T = TypeVar("T")
 CLOSE_SECONDS: Final = 1.0
 """How long a peer may take for the closing handshake; many just leave."""
 
+# Programs send no Origin; a web page of somebody else does.
+_ORIGINS: Final[list[Origin | re.Pattern[str] | None]] = [
+    None,
+    re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"),
+]
 _PAGES: Final[Mapping[str, Any]] = {
     "/lmstudio-greeting": {"lmstudio": True},
     "/lms-status": {"package": "lmwire-tools", "version": "1"},
@@ -112,6 +119,7 @@ class RawServer:
             host,
             port,
             process_request=self._answered,
+            origins=_ORIGINS,
             compression=None,
             max_size=self.max_size,
             ping_interval=None,

@@ -78,9 +78,9 @@ class Twist:
         """A client has sent a message."""
         await line.to_server(message)
 
-    async def from_server(self, line: Line, frame: Any) -> None:
-        """The server has sent a frame."""
-        await line.to_client(frame)
+    async def from_server(self, line: Line, message: Message) -> None:
+        """The server has sent a message."""
+        await line.to_client(message)
 
     async def ended(self, line: Line) -> None:
         """A client's connection has ended."""
@@ -135,7 +135,7 @@ class Relay(RawServer):
     async def _downwards(self, line: Line, server: ClientConnection) -> None:
         try:
             async for message in server:
-                await self._twist.from_server(line, json.loads(message))
+                await self._twist.from_server(line, message)
         except ConnectionClosed:
             return
 
