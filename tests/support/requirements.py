@@ -60,9 +60,14 @@ def _git() -> str | None:
     return None if inside.returncode == 0 else "this tree is no git checkout"
 
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+"""Names of browsers that tests can drive."""
+
+
 def _browser() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return None if any(map(shutil.which, names)) else "no Chromium or Chrome on the path"
+    if not any(map(shutil.which, BROWSERS)):
+        return "no Chromium or Chrome on the path"
+    return _importable("playwright")()
 
 
 def _importable(*modules: str) -> Callable[[], str | None]:
@@ -125,7 +130,7 @@ TABLE: dict[str, Requirement] = {
     "jupyter": Requirement(
         "a Jupyter kernel", "install nbclient and ipykernel", _importable("nbclient", "ipykernel")
     ),
-    "browser": Requirement("a headless browser", "install Chromium", _browser),
+    "browser": Requirement("a headless browser", "install Chromium, and playwright to drive it", _browser),
 }
 
 

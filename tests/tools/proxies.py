@@ -15,7 +15,7 @@ from lmwire_runtime.addresses import parse_address
 from lmwire_tools.analysis import FrameEvent
 from lmwire_tools.proxy import Proxy
 from lmwire_tools.recordings import Closed
-from lmwire_tools.traffic import Summary, TrafficEvent
+from lmwire_tools.traffic import Summary, TrafficEvent, Watcher
 from tests.runtime.arithmetic import ENOUGH, LoopThread
 
 __all__ = ["BytePeer", "ProxyThread", "proxied"]
@@ -29,6 +29,8 @@ class ProxyThread:
         self._told = threading.Condition()
         self.events: list[TrafficEvent] = []
         self.summary = Summary()
+        self.also: Watcher | None = None
+        """Told of events, too."""
 
         async def start() -> tuple[Proxy, int]:
             proxy = Proxy(parse_address(server), self._watch, **options)
@@ -42,6 +44,8 @@ class ProxyThread:
         with self._told:
             self.events.append(event)
             self.summary(event)
+            if self.also is not None:
+                self.also(event)
             self._told.notify_all()
 
     def until(self, fits: Callable[[TrafficEvent], bool], count: int = 1) -> list[TrafficEvent]:

@@ -343,13 +343,13 @@ def test_both_sides_are_judged_and_every_deviation_is_told() -> None:
     assert {
         ("client", "/parameter/inputString", "a string"),
         ("client", "/parameter/more", "no such key"),
-        ("server", "/result/tokens/0", "an integer"),
         ("server", "/result/more", "no such key"),
         ("server", "/callId", "the id of an open call"),
         ("server", "/channelId", "the id of an open channel"),
         ("server", "", "JSON"),
     } <= found
-    assert ("client", "/parameter/specifier") in {(side, pointer) for side, pointer, _ in found}
+    places = {(side, pointer) for side, pointer, _ in found}
+    assert {("client", "/parameter/specifier"), ("server", "/result/tokens/0")} <= places
     assert any(expected.startswith("a member of ServerFrame") for _, _, expected in found)
 
 
