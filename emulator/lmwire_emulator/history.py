@@ -119,6 +119,7 @@ HISTORY: Final = (
         endpoints=("system.listDownloadedModelVariants",),
         fields=dict.fromkeys(_INFOS, ("variants", "selectedVariant")),
     ),
+    Change(day="2025-09-30", fields={"ModelSearchResultDownloadOptionData": ("compatibilityType",)}),
     Change(day="2025-10-02", endpoints=("system.info",)),
     Change(
         day="2025-10-22",

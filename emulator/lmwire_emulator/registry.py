@@ -119,6 +119,11 @@ class ModelRegistry:
             raise DomainMismatchError(key, actual=found[0].domain, expected=domain)
         return fitting
 
+    def add(self, model: Model) -> None:
+        """Add a model to the downloaded ones, unless it is one."""
+        if all(model.model_key != other.model_key for other in self.downloaded):
+            self.downloaded = (*self.downloaded, model)
+
     def loaded(self, domain: Domain | None = None) -> list[LoadedModel]:
         """Return the loaded instances, the one loaded first in front (wire: ``listLoaded``)."""
         self._expire()

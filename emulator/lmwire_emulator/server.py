@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lmwire_emulator.authentication import Gatekeeper
 from lmwire_emulator.catalogue import DEFAULT_CATALOGUE, DEFAULT_MODEL_KEY
 from lmwire_emulator.clock import SYSTEM_CLOCK, Clock
+from lmwire_emulator.downloads import Downloader
 from lmwire_emulator.embedding_handlers import EmulatedEmbedding
 from lmwire_emulator.endpoints import NAMESPACES
 from lmwire_emulator.engines.base import Engine
@@ -21,10 +22,12 @@ from lmwire_emulator.engines.ngram import NgramEngine
 from lmwire_emulator.engines.scripted import ScriptedEngine
 from lmwire_emulator.files_handlers import EmulatedFiles
 from lmwire_emulator.generations import GENERATIONS, Generation, ServerGeneration
+from lmwire_emulator.hub import Hub
 from lmwire_emulator.llm_handlers import EmulatedLlm
 from lmwire_emulator.models import LoadPlan, Model
 from lmwire_emulator.presets import DEFAULT_PRESETS, Preset
 from lmwire_emulator.registry import ModelRegistry
+from lmwire_emulator.repository_handlers import EmulatedRepository
 from lmwire_emulator.scripted_handlers import ScriptedHandlers, taking_verbatim
 from lmwire_emulator.scripts import (
     EndpointRule,
@@ -58,6 +61,7 @@ class Emulator:
             ``history``.
         seconds_per_token: Pause of the ``ngram`` engine after each token, to look like a large model; 0 for
             none.
+        seconds_per_download: How long every download takes.
         api_tokens: Tokens of which one is demanded; none makes an open server.
         catalogue: The downloaded models.
         presets: Presets that predictions can name.
@@ -75,6 +79,7 @@ class Emulator:
         loaded: Sequence[str] = (),
         generation: Generation = "2026",
         seconds_per_token: float = 0.0,
+        seconds_per_download: float = 0.0,
         api_tokens: Iterable[str] = (),
         catalogue: Iterable[Model] = DEFAULT_CATALOGUE,
         presets: Sequence[Preset] = DEFAULT_PRESETS,
@@ -99,12 +104,14 @@ class Emulator:
         faulty = ScriptedEngine(_faults_of(self.registry.downloaded), clock=clock)
         self._engines = set(engines.values())
         self._loaded = loaded
+        self.hub = Hub()
         gatekeeper = Gatekeeper(api_tokens)
-        hashing = HashingEngine()
+        hashing, downloader = HashingEngine(), Downloader(clock, seconds_per_download)
         handlers: dict[str, object] = {
             "llm": EmulatedLlm(self.registry, engines, presets, faulty=faulty),
             "embedding": EmulatedEmbedding(self.registry, hashing),
             "files": EmulatedFiles(self.registry, hashing, clock),
+            "repository": EmulatedRepository(self.registry, downloader, self.hub),
             "system": EmulatedSystem(self.registry, version=servers.version, build=servers.build),
         }
         status = {"package": "lmwire-emulator", "version": f"{servers.version}+{servers.build}"}

@@ -15,6 +15,7 @@ from lmwire_emulator.models import LoadedModel, Model
 from lmwire_runtime.server import ErrorReply
 
 __all__ = [
+    "MEMORY_BYTES",
     "config_layers",
     "error_replies",
     "estimated_usage",
