@@ -1,9 +1,9 @@
-"""Every deviation of a value from the schema, not only the first one.
+"""The deviations of a value from the schema, not only the first one.
 
 Generated decoders stop at what they cannot go on from. ``deviations_of`` therefore decodes strictly, with a
 ``Decoding`` that notes deviations instead of raising them wherever the decoder can go on (keys, enums, bounds, missing
 fields, unknown members); where it cannot (a wrong type), the deviating member is left out of a copy of the value, and
-the copy is decoded again.
+the copy is decoded again. What that cannot see: bounds and enums of an object behind a bounded field that is missing.
 """
 
 from __future__ import annotations
