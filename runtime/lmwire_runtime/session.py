@@ -254,7 +254,7 @@ class ClientSession:
 
     def warn(self, kind: tuple[str, ...], text: str) -> None:
         """Report an oddity of the peer, once for each kind."""
-        self._sink.warn(kind, text)
+        self._sink.warn(kind, self._without_secret(text))
 
     def complain(self, kind: str, text: str) -> None:
         """Queue a ``communicationWarning`` about a frame of the peer's, unless this connection has had its five."""
@@ -347,6 +347,9 @@ class ClientSession:
 
     def _on_warning(self, frame: dict[str, Any], size: int) -> None:
         self.warnings_received += 1
+        text = frame.get("warning")
+        if isinstance(text, str):
+            frame = {**frame, "warning": self._without_secret(text)}
         warning = PeerWarning.of(frame)
         place = self.signals.place_warning if warning.is_about_signals else self._place_warning
         if not place(warning) and not warning.tells_channel_id and not warning.names(self.lacking):
