@@ -8,6 +8,10 @@ from typing import Any, ClassVar, Final, cast
 import attrs
 
 from lmwire import llm
+from lmwire.types.diagnostics import (
+    DiagnosticsLogEventDataLlmPredictionInput,
+    DiagnosticsLogEventDataLlmPredictionOutput,
+)
 from lmwire_emulator import wire_values
 from lmwire_emulator.engines.base import (
     DropConnection,
@@ -21,6 +25,7 @@ from lmwire_emulator.engines.base import (
 )
 from lmwire_emulator.errors import InstanceUnloadedError
 from lmwire_emulator.kv_config import KVConfig
+from lmwire_emulator.log_book import LogBook
 from lmwire_emulator.model_handlers import ModelHandlers, cancelled_by, or_none, taken
 from lmwire_emulator.models import Domain, LoadedModel
 from lmwire_emulator.presets import Preset, find_preset
@@ -66,11 +71,13 @@ class EmulatedLlm(ModelHandlers, llm.LlmHandlers):
         presets: Sequence[Preset],
         *,
         faulty: Engine,
+        log: LogBook,
     ) -> None:
         super().__init__(registry)
         self._engines = engines
         self._faulty = faulty
         self._presets = presets
+        self._log = log
 
     async def apply_prompt_template(
         self, parameter: llm.ApplyPromptTemplateParameter, context: RequestContext
@@ -125,7 +132,8 @@ class EmulatedLlm(ModelHandlers, llm.LlmHandlers):
                 reasoning_budget_message=load.reasoning_budget_message,
                 model_key=instance.model.model_key,
             )
-            engine = self._engine_of(instance)
+            engine, told = self._engine_of(instance), _Told(self._log, instance)
+            told.begin(prompt.text)
             async with cancelled_by(channel) as cancellation:
                 with self._registry.using(instance, cancellation):
                     async for event in taken(engine.generate(request, cancellation)):
@@ -135,6 +143,7 @@ class EmulatedLlm(ModelHandlers, llm.LlmHandlers):
                             self._registry.unload(instance.identifier, self.domain)
                             raise InstanceUnloadedError(instance.instance_reference)
                         else:
+                            told.add(event)
                             await channel.send(_packet(packets, event, instance, config))
 
     def _tokens(self, instance: LoadedModel, text: str) -> Sequence[int]:
@@ -149,6 +158,35 @@ class EmulatedLlm(ModelHandlers, llm.LlmHandlers):
         name = instance.model.engine
         assert name is not None, "only language models get here, and each has an engine"
         return self._engines[name]
+
+
+class _Told:
+    """What the log is told of one prediction: what goes in, and all that came out."""
+
+    def __init__(self, log: LogBook, instance: LoadedModel) -> None:
+        self._log = log
+        self._instance = instance
+        self._parts: list[str] = []
+
+    def begin(self, text: str) -> None:
+        instance = self._instance
+        self._log.note(
+            DiagnosticsLogEventDataLlmPredictionInput(
+                input=text, model_path=instance.model.path, model_identifier=instance.identifier
+            )
+        )
+
+    def add(self, event: GenerationEvent) -> None:
+        if isinstance(event, Fragment):
+            self._parts.append(event.content)
+        elif isinstance(event, Finished):
+            self._log.note(
+                DiagnosticsLogEventDataLlmPredictionOutput(
+                    output="".join(self._parts),
+                    model_identifier=self._instance.identifier,
+                    stats=wire_values.stats(event.statistics),
+                )
+            )
 
 
 def _packet(

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from lmwire_emulator.authentication import Gatekeeper
 from lmwire_emulator.catalogue import DEFAULT_CATALOGUE, DEFAULT_MODEL_KEY
 from lmwire_emulator.clock import SYSTEM_CLOCK, Clock
+from lmwire_emulator.diagnostics_handlers import EmulatedDiagnostics
 from lmwire_emulator.downloads import Downloader
 from lmwire_emulator.embedding_handlers import EmulatedEmbedding
 from lmwire_emulator.endpoints import NAMESPACES
+from lmwire_emulator.engine_store import EngineStore
 from lmwire_emulator.engines.base import Engine
 from lmwire_emulator.engines.embedding import HashingEngine
 from lmwire_emulator.engines.ngram import NgramEngine
@@ -24,10 +26,12 @@ from lmwire_emulator.files_handlers import EmulatedFiles
 from lmwire_emulator.generations import GENERATIONS, Generation, ServerGeneration
 from lmwire_emulator.hub import Hub
 from lmwire_emulator.llm_handlers import EmulatedLlm
+from lmwire_emulator.log_book import LogBook
 from lmwire_emulator.models import LoadPlan, Model
 from lmwire_emulator.presets import DEFAULT_PRESETS, Preset
 from lmwire_emulator.registry import ModelRegistry
 from lmwire_emulator.repository_handlers import EmulatedRepository
+from lmwire_emulator.runtime_handlers import EmulatedRuntime
 from lmwire_emulator.scripted_handlers import ScriptedHandlers, taking_verbatim
 from lmwire_emulator.scripts import (
     EndpointRule,
@@ -39,7 +43,8 @@ from lmwire_emulator.scripts import (
     ScriptRule,
 )
 from lmwire_emulator.system_handlers import EmulatedSystem
-from lmwire_runtime.server import Namespace, Server
+from lmwire_runtime.access import AccessRule
+from lmwire_runtime.server import DEFAULT_ACCESS, Namespace, Server
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -62,7 +67,8 @@ class Emulator:
         seconds_per_token: Pause of the ``ngram`` engine after each token, to look like a large model; 0 for
             none.
         seconds_per_download: How long every download takes.
-        api_tokens: Tokens of which one is demanded; none makes an open server.
+        api_tokens: Tokens of which one is demanded; none makes an open server, for this machine only.
+        access: Which web pages may use it, and under which names it may be asked for; by default pages of this machine.
         catalogue: The downloaded models.
         presets: Presets that predictions can name.
         clock: Measures and waits.
@@ -81,6 +87,7 @@ class Emulator:
         seconds_per_token: float = 0.0,
         seconds_per_download: float = 0.0,
         api_tokens: Iterable[str] = (),
+        access: AccessRule = DEFAULT_ACCESS,
         catalogue: Iterable[Model] = DEFAULT_CATALOGUE,
         presets: Sequence[Preset] = DEFAULT_PRESETS,
         clock: Clock = SYSTEM_CLOCK,
@@ -104,21 +111,28 @@ class Emulator:
         faulty = ScriptedEngine(_faults_of(self.registry.downloaded), clock=clock)
         self._engines = set(engines.values())
         self._loaded = loaded
+        log = LogBook(clock)
         self.hub = Hub()
+        self.engine_store = EngineStore()
         gatekeeper = Gatekeeper(api_tokens)
         hashing, downloader = HashingEngine(), Downloader(clock, seconds_per_download)
         handlers: dict[str, object] = {
-            "llm": EmulatedLlm(self.registry, engines, presets, faulty=faulty),
+            "llm": EmulatedLlm(self.registry, engines, presets, faulty=faulty, log=log),
             "embedding": EmulatedEmbedding(self.registry, hashing),
             "files": EmulatedFiles(self.registry, hashing, clock),
             "repository": EmulatedRepository(self.registry, downloader, self.hub),
-            "system": EmulatedSystem(self.registry, version=servers.version, build=servers.build),
+            "runtime": EmulatedRuntime(downloader, self.engine_store),
+            "diagnostics": EmulatedDiagnostics(log),
+            "system": EmulatedSystem(self.registry, log, version=servers.version, build=servers.build),
         }
         status = {"package": "lmwire-emulator", "version": f"{servers.version}+{servers.build}"}
+        self.namespaces = list(_namespaces(servers, handlers, Playlist(script, EndpointRule), clock))
         self._server = Server(
-            list(_namespaces(servers, handlers, Playlist(script, EndpointRule), clock)),
+            self.namespaces,
             warning_kinds=servers.warning_kinds,
             authenticate=gatekeeper.authenticate,
+            guarded=gatekeeper.demands_tokens,
+            access=access,
             released=gatekeeper.released,
             status=status if servers.status_page else None,
             on_frame=on_frame,
@@ -128,6 +142,7 @@ class Emulator:
         """Load what shall be loaded, then listen; returns host and port, a free one if 0 was given.
 
         Raises:
+            UsageError: Other machines could use it, and no token is demanded.
             EmulatorError: A model that shall be loaded is not in the catalogue.
             OSError: The address cannot be used.
         """

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from typing import Final
 
 from lmwire import UNSET, system
+from lmwire_emulator.log_book import LogBook
 from lmwire_emulator.registry import ModelRegistry
 from lmwire_emulator.wire_values import model_info
 from lmwire_runtime.server import ErrorReply, RequestContext, ServerChannel
 
 __all__ = ["EmulatedSystem"]
+
+_HTTP_PORT: Final = 1234
 
 logger = logging.getLogger("lmwire.emulator")
 
@@ -22,13 +26,16 @@ class EmulatedSystem(system.SystemHandlers):
     ``version`` and ``build`` are what the application says of itself.
     """
 
-    def __init__(self, registry: ModelRegistry, *, version: str, build: int) -> None:
+    def __init__(self, registry: ModelRegistry, log: LogBook, *, version: str, build: int) -> None:
         self._registry = registry
+        self._log = log
         self._version = version
         self._build = build
         self._flags: set[str] = set()
         self.notifications: list[system.NotifyParameter] = []
         """What clients asked to show, the oldest first."""
+        self.http_port: int | None = None
+        """Where the HTTP server would listen, None while it is stopped; the emulator has none."""
 
     async def list_downloaded_models(self, context: RequestContext) -> list[system.ModelInfo]:
         return [model_info(model) for model in self._registry.downloaded]
@@ -58,6 +65,18 @@ class EmulatedSystem(system.SystemHandlers):
 
     async def get_experiment_flags(self, context: RequestContext) -> list[str]:
         return sorted(self._flags)
+
+    async def start_http_server(
+        self, parameter: system.StartHttpServerParameter, context: RequestContext
+    ) -> None:
+        self.http_port = _HTTP_PORT if parameter.port is UNSET else parameter.port
+        self._log.say(f"HTTP server listening on port {self.http_port}")
+
+    async def stop_http_server(self, context: RequestContext) -> None:
+        if self.http_port is None:
+            raise ErrorReply("The HTTP server is not running")
+        self.http_port = None
+        self._log.say("HTTP server stopped")
 
     async def request_shutdown(self, context: RequestContext) -> None:
         raise ErrorReply(
