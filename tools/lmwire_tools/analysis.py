@@ -131,7 +131,7 @@ class ConnectionAnalysis:
     Args:
         connection: Its number, which the events repeat.
         namespace: Its namespace. Of one that the schema does not have, only the envelope is checked.
-        loose: Whether nobody knows what came before: then ids that were not opened are no deviation.
+        loose: Whether nobody knows what came before or between: then no id is a deviation.
         endpoint: Which endpoint the frames of a loose connection belong to whose request was not seen.
         namespaces: The schema.
     """
@@ -241,7 +241,7 @@ class ConnectionAnalysis:
         exchange = self._open.get(key)
         found: list[Deviation] = []
         if rule.step == "opens":
-            if exchange is not None:
+            if exchange is not None and not self._loose:
                 found.append(Deviation(f"/{rule.id_key}", "an id that is not in use", describe(number)))
             exchange, fault = self._opened(event, rule)
             self._open[key] = exchange

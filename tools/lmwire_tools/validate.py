@@ -68,7 +68,8 @@ class Finding:
             endpoint = "" if event.endpoint is None else f"/{event.endpoint}"
             number = "" if event.id is None else f" #{event.id}"
             name = event.packet or event.type
-            where += f", {event.direction} {event.namespace}{endpoint}{number} {name}".rstrip()
+            words = (event.direction, f"{event.namespace}{endpoint}{number}", name)
+            where += ", " + " ".join(filter(None, words))
         return [f"{printable(where)}: {printable(str(deviation))}" for deviation in self.deviations]
 
 
