@@ -299,9 +299,11 @@ def interpreter_with_the_compiler(version: str, python: Path) -> Path:
 
 @requires("other-python", "network")
 @pytest.mark.timeout(900)
-def test_every_other_python_here_makes_the_same_bytes(tmp_path: Path) -> None:
+def test_the_oldest_and_the_newest_python_here_make_the_same_bytes(tmp_path: Path) -> None:
+    """Those in between would only cost time: each gets the compiler's dependencies into an environment of its own."""
     roots = os.pathsep.join(str(CHECKOUT / root) for root in ("codegen", "runtime"))
-    for version, python in pythons.others().items():
+    others = list(pythons.others().items())
+    for version, python in dict((others[0], others[-1])).items():
         made = generated_by(
             interpreter_with_the_compiler(version, python),
             tmp_path / version,
