@@ -129,12 +129,12 @@ class PredictionStream(SyncTextStream["LlmPredictionFragment", PredictionResult]
         """Counts, times and the reason for stopping, as the server measured them. None until the stream
         has its result.
         """
-        return None if self._result is None else self._result.stats
+        return None if self._result is UNSET else self._result.stats
 
     @property
     def model_info(self) -> LlmInstanceInfo | None:
         """The model instance that made the text. None until the stream has its result."""
-        return None if self._result is None else self._result.model_info
+        return None if self._result is UNSET else self._result.model_info
 
 
 class AsyncPredictionStream(AsyncTextStream["LlmPredictionFragment", PredictionResult], ForTasks):
@@ -157,12 +157,12 @@ class AsyncPredictionStream(AsyncTextStream["LlmPredictionFragment", PredictionR
         """Counts, times and the reason for stopping, as the server measured them. None until the stream
         has its result.
         """
-        return None if self._result is None else self._result.stats
+        return None if self._result is UNSET else self._result.stats
 
     @property
     def model_info(self) -> LlmInstanceInfo | None:
         """The model instance that made the text. None until the stream has its result."""
-        return None if self._result is None else self._result.model_info
+        return None if self._result is UNSET else self._result.model_info
 
 
 class LLM(HandleCore):

@@ -84,7 +84,7 @@ class LoadCore(StreamCore[float, H]):
                 self._warn_of(getattr(packet, plan.ambiguous[kind]))
             if rises:
                 yield meter.last
-            if self._result is not None:
+            if self._result is not UNSET:
                 return
 
     def _warn_of(self, keys: Sequence[str] | Unset) -> None:

@@ -20,6 +20,7 @@ from lmwire_runtime.surface.handles import check_callback
 from lmwire_runtime.surface.progress import ProgressMeter
 from lmwire_runtime.surface.results import TextResult
 from lmwire_runtime.surface.stream_plans import Attempt, Callbacks, Opening, Request, StreamPlan
+from lmwire_runtime.wire import UNSET, Unset
 
 __all__ = ["StreamCore", "TextCore"]
 
@@ -36,7 +37,7 @@ class StreamCore(Generic[F, R]):
         self._attempt_number = 0
         self._started = False
         self._cancelled = False
-        self._result: R | None = None
+        self._result: R | Unset = UNSET
         self._error: BaseException | None = None
 
     def __repr__(self) -> str:
@@ -46,7 +47,7 @@ class StreamCore(Generic[F, R]):
     @property
     def finished(self) -> bool:
         """Whether the stream has its result, or has failed."""
-        return self._result is not None or self._error is not None
+        return self._result is not UNSET or self._error is not None
 
     def result(self) -> R:
         """Return the result of a finished stream, without waiting.
@@ -55,7 +56,7 @@ class StreamCore(Generic[F, R]):
             StateError: The stream is not finished.
             LMWireError: What ended the stream, if it has no result.
         """
-        if self._result is not None:
+        if self._result is not UNSET:
             return self._result
         if self._error is not None:
             raise self._error
@@ -74,7 +75,7 @@ class StreamCore(Generic[F, R]):
         )
 
     def _check_startable(self) -> None:
-        if self._result is not None:
+        if self._result is not UNSET:
             raise StateError("this stream has ended; result() has its result, a new one needs a new call")
         if self._error is not None:
             error = StateError(
@@ -99,6 +100,10 @@ class StreamCore(Generic[F, R]):
     def _fail(self, error: BaseException) -> None:
         if not self.finished:
             self._error = error
+
+    def _take_close(self, channel: ChannelCore[Any, Any, Any]) -> None:
+        """Note that the server has closed the channel with no result; raises, unless that is the end meant."""
+        raise self._without_result(channel)
 
     def _without_result(self, channel: ChannelCore[Any, Any, Any]) -> LMWireError:
         error = IncompleteError(f"the server closed the channel without a result{self._lost()}")

@@ -103,7 +103,7 @@ class SyncStream(StreamCore[F, R]):
             while not self.finished:
                 try:
                     if not channel.wait():
-                        raise self._without_result(channel)
+                        self._take_close(channel)
                 except UnsupportedEndpointError as error:
                     self._next_attempt(error)
                     channel = self._open()
@@ -239,7 +239,7 @@ class AsyncStream(StreamCore[F, R]):
                     channel = await self._open()
                     continue
                 if not more:
-                    raise self._without_result(channel)
+                    self._take_close(channel)
                 ready = channel.ready()
                 self.arrived = self._events_of(ready) if self._with_events else self._fragments_of(ready)
                 for fragment in self.arrived:
