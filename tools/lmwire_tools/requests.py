@@ -155,7 +155,8 @@ def read_json(text: str | None, codec: Codec[Any], what: str, *, unchecked: bool
 
 def _source(text: str) -> str | bytes:
     if text == "-":
-        return click.get_binary_stream("stdin").read()
+        with click.open_file("-", "rb") as stdin:
+            return stdin.read()
     if not text.startswith("@"):
         return text
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from lmwire_runtime.descriptors import ChannelDescriptor, SignalDescriptor
-from lmwire_runtime.sync_shell import SyncChannel, SyncConnection
+from lmwire_runtime.sync_shell import SyncChannel
 from lmwire_runtime.sync_signals import SyncSignal
 from lmwire_tools.requests import (
     Deviating,
@@ -75,48 +75,31 @@ def watch(
     tap = Deviating(frames=options.frames)
     with options.client(tap) as client:
         connection = client.connection(namespace)
-        values = (
-            _signal(connection, descriptor, value)
-            if isinstance(descriptor, SignalDescriptor)
-            else _channel(connection, descriptor, value, to_send, options)
-        )
-        for shown in itertools.islice(values, count):
-            _print(shown, options)
+        if isinstance(descriptor, SignalDescriptor):
+            with SyncSignal(connection, raw(descriptor), value) as signal:
+                _print_all(itertools.islice(signal, count), options)
+        else:
+            with connection.open(raw(descriptor), value) as channel:
+                _watch_channel(channel, to_send, options, count)
     if options.strict and tap.found:
         sys.exit(1)
 
 
-def _print(value: Any, options: ServerOptions) -> None:
-    click.echo(json_text(value, pretty=options.pretty))
-    sys.stdout.flush()
+def _print_all(values: Iterable[Any], options: ServerOptions) -> None:
+    for value in values:
+        click.echo(json_text(value, pretty=options.pretty))
+        sys.stdout.flush()
 
 
-def _signal(
-    connection: SyncConnection, descriptor: SignalDescriptor[Any, Any], creation: Any
-) -> Iterator[Any]:
-    with SyncSignal(connection, raw(descriptor), creation) as signal:
-        yield from signal
-
-
-def _channel(
-    connection: SyncConnection,
-    descriptor: ChannelDescriptor[Any, Any, Any],
-    creation: Any,
-    packets: Iterable[Any],
-    options: ServerOptions,
-) -> Iterator[Any]:
-    """Yield the packets; when interrupted, cancel, print what still comes, and be interrupted then."""
-    with connection.open(raw(descriptor), creation) as channel:
+def _watch_channel(
+    channel: SyncChannel[Any, Any], packets: Iterable[Any], options: ServerOptions, count: int | None
+) -> None:
+    """Print the packets; when interrupted, cancel, print what still comes, and be interrupted then."""
+    try:
         for packet in packets:
             channel.send(packet)
-        try:
-            yield from channel
-        except KeyboardInterrupt:
-            if channel.cancel():
-                _print_rest(channel, options)
-            raise
-
-
-def _print_rest(channel: SyncChannel[Any, Any], options: ServerOptions) -> None:
-    for packet in channel:
-        _print(packet, options)
+        _print_all(itertools.islice(channel, count), options)
+    except KeyboardInterrupt:
+        if channel.cancel():
+            _print_all(channel, options)
+        raise
