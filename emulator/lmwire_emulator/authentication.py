@@ -34,6 +34,11 @@ class Gatekeeper:
         self._passkeys: dict[str, str] = {}
         self._connections: Counter[str] = Counter()
 
+    @property
+    def demands_tokens(self) -> bool:
+        """Whether only holders of API tokens get in."""
+        return bool(self._demanded)
+
     async def authenticate(self, identifier: str, passkey: str) -> str | None:
         """Return None to accept, or why not; passkeys are compared in constant time."""
         if self._demanded:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
-__all__ = ["dumps", "loads", "loads_first", "shown"]
+__all__ = ["dumps", "is_nested_deeper", "loads", "loads_first", "shown"]
 
 Text: TypeAlias = "bytes | bytearray | memoryview | str"
 
@@ -100,6 +100,23 @@ else:
 
     loads, dumps = _loads_quickly, _dumps_quickly
     loads_first = orjson.loads
+
+
+def is_nested_deeper(value: Any, depth: int) -> bool:
+    """Whether parsed JSON has more than ``depth`` levels of arrays and objects."""
+    # A level at a time: the values themselves may be nested as deep as they like.
+    level = [value]
+    for _ in range(depth):
+        inner: list[Any] = []
+        for item in level:
+            if type(item) is dict:
+                inner.extend(child for child in item.values() if type(child) in (dict, list))
+            elif type(item) is list:
+                inner.extend(child for child in item if type(child) in (dict, list))
+        if not inner:
+            return False
+        level = inner
+    return True
 
 
 def shown(value: Any) -> str:

@@ -1,4 +1,9 @@
-"""The limits of a client or server, in one place: sizes in bytes, times in seconds, None for no limit."""
+"""The limits of a client or server, in one place: sizes in bytes, times in seconds, None for no limit.
+
+What stands elsewhere: how long a client may take to authenticate is ``authentication_seconds`` of ``server.Server``, 10
+seconds from its TCP connection on, in which its HTTP request has to be whole as well. That request may have 128 headers
+of 8 KiB each, which is the limit of ``websockets``. Five warnings are sent over one connection, as upstream does.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +44,11 @@ def _check_bytes(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         raise UsageError(f"limits.{field.name} must be a number of bytes > 0; got {value!r}")
 
 
+def _check_count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if type(value) is not int or value <= 0:
+        raise UsageError(f"limits.{field.name} must be a number > 0; got {value!r}")
+
+
 @attrs.frozen(kw_only=True)
 class Timeouts:
     """How long to wait for what, in seconds >= 0. There is no limit on the total time of a stream.
@@ -63,13 +73,17 @@ class Timeouts:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How much may be held in memory, in bytes > 0.
+    """How much may be held in memory: bytes, and numbers of things, all > 0.
 
     Attributes:
         message_bytes: One WebSocket message, in either direction.
         channel_bytes: Received but unread packets of one channel.
         connection_bytes: Received but unread packets of all channels of one connection.
         unsent_bytes: Of a server: what one client has not taken yet; above it nothing more is read from that client.
+        open_requests: Of a server: unanswered requests of one connection (calls, channels, subscriptions); a client
+            that goes beyond is disconnected.
+        connections: Of a server: TCP connections at a time; those beyond get HTTP status 503.
+        depth: Of a server: levels of nesting in one frame; a client that goes beyond is disconnected.
 
     Raises:
         UsageError: A limit is not positive, or no integer.
@@ -79,6 +93,9 @@ class Limits:
     channel_bytes: int = attrs.field(default=16 * MIB, validator=_check_bytes)
     connection_bytes: int = attrs.field(default=64 * MIB, validator=_check_bytes)
     unsent_bytes: int = attrs.field(default=16 * MIB, validator=_check_bytes)
+    open_requests: int = attrs.field(default=10_000, validator=_check_count)
+    connections: int = attrs.field(default=4_096, validator=_check_count)
+    depth: int = attrs.field(default=500, validator=_check_count)
 
 
 DEFAULT_TIMEOUTS: Final = Timeouts()

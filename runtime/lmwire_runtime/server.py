@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from lmwire_runtime.access import AccessRule, check_listening, is_loopback
 from lmwire_runtime.connection import Tap
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits
 from lmwire_runtime.server_connection import ServerConnection
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 AUTHENTICATION_SECONDS: Final = 10.0
+DEFAULT_ACCESS: Final = AccessRule()
 
 Authenticator: TypeAlias = Callable[[str, str], Awaitable["str | None"]]
 """Takes identifier and passkey; returns None to accept, or the reason of the refusal, which the client sees."""
@@ -53,7 +55,10 @@ class Server:
 
     Args:
         namespaces: What is offered; each namespace's path is its bare name.
-        authenticate: Judges identifier and passkey; everybody is accepted by default.
+        authenticate: Judges identifier and passkey; everybody is accepted by default, which is for this machine only.
+        guarded: Whether ``authenticate`` keeps strangers out, so that the server may listen beyond this machine; by
+            default if one is given.
+        access: Which web pages may use the server, and under which names it may be asked for.
         released: Called with the identifier when a connection ends that had authenticated with it.
         status: The JSON object of ``GET /lms-status``.
         warning_kinds: Send ``kind`` with warnings (servers before March 2026 did not).
@@ -69,6 +74,8 @@ class Server:
         namespaces: Sequence[Namespace],
         *,
         authenticate: Authenticator = accept_everybody,
+        guarded: bool | None = None,
+        access: AccessRule = DEFAULT_ACCESS,
         released: Callable[[str], None] | None = None,
         status: Mapping[str, Any] | None = None,
         warning_kinds: bool = True,
@@ -79,6 +86,9 @@ class Server:
     ) -> None:
         self.namespaces = {namespace.descriptor.name: namespace for namespace in namespaces}
         self.authenticate = authenticate
+        self.guarded = authenticate is not accept_everybody if guarded is None else guarded
+        self.access = access
+        self.loopback = True
         self.released = released
         self.warning_kinds = warning_kinds
         self.authentication_seconds = authentication_seconds
@@ -97,8 +107,11 @@ class Server:
         """Listen; returns host and port, which is free and chosen by the system if 0 was given.
 
         Raises:
+            UsageError: Other machines could use the server, and no authenticator keeps strangers out.
             OSError: The address cannot be used.
         """
+        check_listening(host, guarded=self.guarded)
+        self.loopback = is_loopback(host)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: ServerConnection(self), host, port, ssl=tls)
         address = self._server.sockets[0].getsockname()

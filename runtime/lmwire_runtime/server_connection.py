@@ -8,7 +8,6 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
 
 from lmwire_runtime import json_codec
 from lmwire_runtime.connection import INVALID_DATA
@@ -37,15 +36,18 @@ from lmwire_runtime.transport import Payload, ServerTransport
 if TYPE_CHECKING:
     from lmwire_runtime.server import Server
 
-__all__ = ["OPEN_REQUESTS", "ServerConnection"]
-
-OPEN_REQUESTS: Final = 10_000
-"""A client that has more unanswered requests than this is disconnected."""
+__all__ = ["ServerConnection"]
 
 # The close code of RFC 6455 for a peer that oversteps a rule of ours.
 POLICY_VIOLATION: Final = 1008
 
 logger = logging.getLogger("lmwire.server")
+
+# What a connection beyond the limit gets, whatever it asks for.
+TOO_MANY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Length: 21\r\nConnection: close\r\n\r\ntoo many connections\n"
+)
 
 # What a client gets whose request was under way when the server stopped, or whose handler cancelled itself.
 CANCELLED: Final = {
@@ -88,11 +90,18 @@ class ServerConnection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if len(self._server.connections) >= self._server.limits.connections:
+            logger.warning("a connection beyond the limit of %d was refused", self._server.limits.connections)
+            self._transport.write(TOO_MANY)
+            self._transport.close()
+            return
         self._server.connections.add(self)
         seconds = self._server.authentication_seconds
         self._deadline = asyncio.get_running_loop().call_later(seconds, self._authentication_timed_out)
 
     def data_received(self, data: bytes) -> None:
+        if self not in self._server.connections:
+            return  # it was refused
         messages = self._websocket.receive(data)
         if self._namespace is None and self._websocket.request is not None:
             self._answer_request()
@@ -113,11 +122,17 @@ class ServerConnection(asyncio.Protocol):
         except ValueError:
             logger.debug("a message that is no JSON was dropped")
             return True
+        limits = self._server.limits
+        if _may_be_deeper(message, limits.depth) and json_codec.is_nested_deeper(frame, limits.depth):
+            self._websocket.fail(
+                POLICY_VIOLATION, f"a message has more than {limits.depth} levels of nesting"
+            )
+            return False
         event = self.session.receive(frame)
         if event is not None:
             self._act(event, len(message))
-        if len(self._tasks) > OPEN_REQUESTS:
-            self._websocket.fail(POLICY_VIOLATION, f"more than {OPEN_REQUESTS} unanswered requests")
+        if len(self._tasks) > limits.open_requests:
+            self._websocket.fail(POLICY_VIOLATION, f"more than {limits.open_requests} unanswered requests")
             return False
         return True
 
@@ -158,10 +173,14 @@ class ServerConnection(asyncio.Protocol):
         path = request.path.partition("?")[0]
         page = self._server.page(path)
         namespace = self._server.namespaces.get(path.removeprefix("/"))
+        headers = request.headers
+        refusal = self._server.access.refusal(
+            headers.get_all("Origin"), headers.get_all("Host"), loopback=self._server.loopback
+        )
         if getattr(request, "method", "GET") != "GET":  # older websockets refuse the others by themselves
             self._websocket.respond(405, "only GET is answered here\n")
-        elif not all(map(_is_local, request.headers.get_all("Origin"))):
-            self._websocket.respond(403, "requests from web pages are refused\n")
+        elif refusal is not None:
+            self._websocket.respond(403, f"{refusal}\n")
         elif page is not None:
             self._websocket.respond(200, json.dumps(page), "application/json; charset=utf-8")
         elif namespace is None:
@@ -375,8 +394,7 @@ def _error_object(error: Exception) -> Any:
     return {"title": title, "rootTitle": title}
 
 
-def _is_local(origin: str) -> bool:
-    try:
-        return urlsplit(origin).hostname in ("127.0.0.1", "::1", "localhost")
-    except ValueError:
-        return False
+def _may_be_deeper(message: Payload, depth: int) -> bool:
+    """Whether a message has as many brackets as that takes; tells for most at the speed of a search."""
+    text = bytes(message) if isinstance(message, memoryview) else message
+    return text.count(b"[") + text.count(b"{") > depth

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lmwire_runtime import json_codec, server_connection
+from lmwire_runtime import json_codec
 from lmwire_runtime.limits import Limits
 from lmwire_runtime.server import RequestContext, ServerChannel
 from tests.reliability.test_deaf_peers import wait_until
@@ -121,10 +121,9 @@ def test_a_channel_whose_handler_takes_nothing_is_given_up(caplog: pytest.LogCap
     ]
 
 
-def test_a_client_with_more_requests_than_anybody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_connection, "OPEN_REQUESTS", 50)
+def test_a_client_with_more_requests_than_anybody_waits_for() -> None:
     handlers = Handlers()
-    server = serve_arithmetic(handlers)
+    server = serve_arithmetic(handlers, limits=Limits(open_requests=50))
     with RawClient(server.port).authenticate() as client, RawClient(server.port).authenticate() as other:
         for number in range(51):
             client.send({"type": "rpcCall", "endpoint": "hang", "callId": number})

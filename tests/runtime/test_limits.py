@@ -33,7 +33,9 @@ def test_the_closing_handshake_has_a_limit() -> None:
         Timeouts(close=math.inf)
 
 
-@pytest.mark.parametrize("name", [field.name for field in attrs.fields(Limits)])
+@pytest.mark.parametrize(
+    "name", [field.name for field in attrs.fields(Limits) if field.name.endswith("_bytes")]
+)
 @pytest.mark.parametrize("value", [0, -1, 1.5, None, True])
 def test_a_size_that_is_none_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(UsageError, match=rf"limits\.{name} must be a number of bytes"):

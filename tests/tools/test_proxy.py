@@ -191,7 +191,7 @@ def server_bytes() -> bytes:
 
 
 HANDSHAKE = (
-    b"GET /llm HTTP/1.1\r\nHost: elsewhere:1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Odd:  kept \r\n"
+    b"GET /llm HTTP/1.1\r\nHost: localhost:1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Odd:  kept \r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Extensions: permessage-deflate\r\nUser-Agent: raw\r\n\r\n"
 )

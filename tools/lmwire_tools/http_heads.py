@@ -1,19 +1,10 @@
-"""The heads of HTTP messages, as far as a proxy and a page for this machine need them; and who may ask. No I/O.
-
-A web page may open WebSockets to, and load pages from, any port of its reader's machine; browsers say in ``Origin``
-which page it is, and in ``Host`` by which name it found the machine. Only pages of this machine may use what listens
-here.
-"""
+"""The heads of HTTP messages, as far as a proxy and a page for this machine need them. No I/O."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
-from urllib.parse import urlsplit
-
 import attrs
 
-__all__ = ["BadHead", "Head", "is_local_host", "is_local_origin"]
+__all__ = ["BadHead", "Head"]
 
 
 class BadHead(ValueError):
@@ -87,32 +78,3 @@ class Head:
         """Write it, with the empty line at its end."""
         lines = [self.first, *(f"{name}: {value}" for name, value in self.headers), "", ""]
         return "\r\n".join(lines).encode("latin-1")
-
-
-def is_local_origin(origins: Iterable[str]) -> bool:
-    """Whether a request with these ``Origin`` headers comes from no web page, or from a page of this machine."""
-    return all(_is_local_name(_hostname(origin)) for origin in origins)
-
-
-def is_local_host(hosts: Iterable[str]) -> bool:
-    """Whether a request with these ``Host`` headers was meant for this machine: one, and a name or IP address of it."""
-    names = [_hostname(f"//{host}") for host in hosts]
-    return len(names) == 1 and _is_local_name(names[0])
-
-
-def _hostname(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def _is_local_name(name: str | None) -> bool:
-    if name is None:
-        return False
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -27,9 +27,10 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 
 from lmwire_runtime import json_codec
+from lmwire_runtime.access import is_local_host, is_local_origin
 from lmwire_tools.analysis import FrameEvent
 from lmwire_tools.deviations import Deviation
-from lmwire_tools.http_heads import BadHead, Head, is_local_host, is_local_origin
+from lmwire_tools.http_heads import BadHead, Head
 from lmwire_tools.recordings import Opened, without_secrets
 from lmwire_tools.traffic import Faulty, HttpAnswered, TrafficEvent
 

@@ -27,18 +27,20 @@ from websockets.frames import Close, Frame, Opcode
 from lmwire import envelope
 from lmwire_emulator.authentication import Gatekeeper
 from lmwire_runtime import json_codec
+from lmwire_runtime.access import AccessRule, check_listening, is_loopback
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.limits import DEFAULT_LIMITS
 from lmwire_runtime.wire import DecodeError
 from lmwire_tools.analysis import ConnectionAnalysis
 from lmwire_tools.deviations import Decode, Deviation, deviations_of
-from lmwire_tools.http_heads import BadHead, Head, is_local_origin
+from lmwire_tools.http_heads import BadHead, Head
 from lmwire_tools.recordings import Closed, Direction, Opened
 from lmwire_tools.traffic import Faulty, HttpAnswered, TrafficEvent, Watcher
 from lmwire_tools.wiretap import Message, Parting, Wiretap
 
 __all__ = ["Proxy"]
 
+_DEFAULT_ACCESS: Final = AccessRule()
 _CHUNK: Final = 64 * 1024
 _HEAD_BYTES: Final = 64 * 1024
 _HEAD_SECONDS: Final = 30.0
@@ -60,6 +62,7 @@ class Proxy:
         server: Where to pass on to.
         watch: Told of everything that passes, in order, in the event loop's thread.
         token: The API token that clients have to present; None for all clients that reach it.
+        access: Which web pages may use it, and under which names it may be asked for.
         message_bytes: The largest message that is read along; larger ones pass unread.
         now: Tells the seconds since 1970.
 
@@ -73,12 +76,15 @@ class Proxy:
         watch: Watcher,
         *,
         token: str | None = None,
+        access: AccessRule = _DEFAULT_ACCESS,
         message_bytes: int = DEFAULT_LIMITS.message_bytes,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.server = server
         self.watch = watch
         self.gatekeeper = None if token is None else Gatekeeper([token])
+        self.access = access
+        self.loopback = True
         self.message_bytes = message_bytes
         self.now = now
         self.tls = ssl.create_default_context() if server.secure else None
@@ -90,8 +96,11 @@ class Proxy:
         """Listen; returns host and port, which is free and chosen by the system if 0 was given.
 
         Raises:
+            UsageError: Other machines could use it, and no token is demanded.
             OSError: The address cannot be used.
         """
+        check_listening(host, guarded=self.gatekeeper is not None)
+        self.loopback = is_loopback(host)
         self._listener = await asyncio.start_server(self._accept, host, port, limit=_HEAD_BYTES)
         address = self._listener.sockets[0].getsockname()
         return str(address[0]), int(address[1])
@@ -178,11 +187,12 @@ class _Passage:
             head = Head.parse(data)
         except (asyncio.LimitOverrunError, BadHead, asyncio.TimeoutError, TimeoutError):
             raise _Refused(400, "Bad Request", "what it sent is no HTTP request") from None
-        if not is_local_origin(head.all("origin")):
-            origin = ", ".join(head.all("origin"))
-            raise _Refused(
-                403, "Forbidden", f"requests from web pages are refused, this one is of {origin!r}"
-            )
+        refusal = self._proxy.access.refusal(
+            head.all("origin"), head.all("host"), loopback=self._proxy.loopback
+        )
+        if refusal is not None:
+            said = ", ".join((*head.all("origin"), *head.all("host")))
+            raise _Refused(403, "Forbidden", f"{refusal}, this one says {said!r}")
         return head
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

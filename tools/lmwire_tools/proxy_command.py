@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import shutil
 import signal
 import sys
@@ -16,6 +15,7 @@ from typing import Any, Final
 import attrs
 import click
 
+from lmwire_runtime.access import is_loopback
 from lmwire_runtime.addresses import Address, parse_address
 from lmwire_runtime.discovery import find_default_local_api_host
 from lmwire_tools.live_page import LivePage
@@ -119,7 +119,7 @@ def proxy(
     2 for wrong usage.
     """
     host = host.strip().removeprefix("[").removesuffix("]")
-    if token is None and not _is_loopback(host):
+    if token is None and not is_loopback(host):
         raise click.UsageError(
             f"on {host or 'all addresses'} other machines could use it: give --token, which clients have to present"
         )
@@ -141,15 +141,6 @@ def proxy(
         click.echo(line)
     if strict and summary.deviates:
         sys.exit(1)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _local_server() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import threading
 from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
-from websockets.typing import Origin
 
 from lmwire_emulator.endpoints import NAMESPACES
+from lmwire_runtime.access import AccessRule, check_listening
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -27,11 +26,7 @@ T = TypeVar("T")
 CLOSE_SECONDS: Final = 1.0
 """How long a peer may take for the closing handshake; many just leave."""
 
-# Programs send no Origin; a web page of somebody else does.
-_ORIGINS: Final[list[Origin | re.Pattern[str] | None]] = [
-    None,
-    re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"),
-]
+_ACCESS: Final = AccessRule()
 _PAGES: Final[Mapping[str, Any]] = {
     "/lmstudio-greeting": {"lmstudio": True},
     "/lms-status": {"package": "lmwire-tools", "version": "1"},
@@ -43,12 +38,16 @@ class RawServer:
 
     Attributes:
         api_host: Where it listens, ``HOST:PORT``.
+
+    Raises:
+        UsageError: Other machines could reach it; nothing here asks for a token.
     """
 
     max_size: int | None = 100 * 1024 * 1024
     """The largest message that is taken, in bytes."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        check_listening(host, guarded=False)
         self.api_host = ""
         self._listen = (host, port)
         self._loop = asyncio.new_event_loop()
@@ -119,7 +118,6 @@ class RawServer:
             host,
             port,
             process_request=self._answered,
-            origins=_ORIGINS,
             compression=None,
             max_size=self.max_size,
             ping_interval=None,
@@ -140,6 +138,10 @@ class RawServer:
         await self.serve(client, namespace)
 
     def _answered(self, connection: ServerConnection, request: Request) -> Response | None:
+        headers = request.headers
+        refusal = _ACCESS.refusal(headers.get_all("Origin"), headers.get_all("Host"), loopback=True)
+        if refusal is not None:
+            return connection.respond(HTTPStatus.FORBIDDEN, f"{refusal}\n")
         path = request.path.partition("?")[0]
         if "upgrade" in request.headers.get("Connection", "").lower():
             if self.namespace(path) is not None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
+from typing import Final
 
 import click
 
 from lmwire_emulator import Emulator, EmulatorThread, Generation, load_script
+from lmwire_runtime.access import AccessRule, is_loopback, tokens_of_file
 from lmwire_runtime.discovery import APPLICATION_PORTS, LOCAL_ADDRESSES, probe
 
 __all__ = ["serve"]
+
+TOKEN_VARIABLE: Final = "LMWIRE_SERVE_TOKEN"
 
 
 @click.command()
@@ -47,11 +52,33 @@ __all__ = ["serve"]
     help="Which servers to resemble: those of July 2025, August 2025 or August 2026.",
 )
 @click.option(
+    "--token",
     "--api-token",
     "api_tokens",
     multiple=True,
     metavar="TOKEN",
-    help="Demand this API token; may be given several times.",
+    help="Demand this API token; may be given several times. Other users of the machine can read it in the list of"
+    f" processes: --token-file and {TOKEN_VARIABLE} keep it to yourself.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Demand one of the API tokens in this file, one a line.",
+)
+@click.option(
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let web pages of this origin in, such as https://example.org; may be given several times.",
+)
+@click.option(
+    "--allow-host",
+    "host_names",
+    multiple=True,
+    metavar="NAME",
+    help="Take requests for this name of the machine, such as a reverse proxy's; may be given several times.",
 )
 def serve(
     host: str,
@@ -61,10 +88,15 @@ def serve(
     models: tuple[str, ...],
     generation: Generation,
     api_tokens: tuple[str, ...],
+    token_file: Path | None,
+    origins: tuple[str, ...],
+    host_names: tuple[str, ...],
 ) -> None:
     """Stand in for LM Studio until Ctrl-C.
 
-    Without --port it takes the first of LM Studio's own ports, so that unmodified clients find it.
+    Without --port it takes the first of LM Studio's own ports, so that unmodified clients find it. On an address that
+    other machines reach it demands an API token: from --token-file, the environment variable LMWIRE_SERVE_TOKEN, or
+    --token. Web pages of elsewhere are refused.
     """
     if engine == "scripted" and script is None:
         raise click.UsageError("the scripted engine needs --script FILE")
@@ -73,14 +105,31 @@ def serve(
     host = host.strip().removeprefix("[").removesuffix("]")
     if not host:
         raise click.UsageError("--host needs an address, such as 127.0.0.1, or 0.0.0.0 for all")
+    tokens = _tokens(api_tokens, token_file)
+    if not tokens and not is_loopback(host):
+        raise click.UsageError(
+            f"on {host} other machines could use the server: give --token-file FILE (or set {TOKEN_VARIABLE}, or give"
+            " --token) with an API token that clients have to present, or leave --host out"
+        )
     if port is None:
         _refuse_beside_another()
         port = APPLICATION_PORTS[0]
     replies = None if script is None else load_script(script)
     emulator = Emulator(
-        script=replies, loaded=[key for key in models if key], generation=generation, api_tokens=api_tokens
+        script=replies,
+        loaded=[key for key in models if key],
+        generation=generation,
+        api_tokens=tokens,
+        access=AccessRule(origins=origins, host_names=host_names),
     )
     asyncio.run(_serve(emulator, host, port))
+
+
+def _tokens(given: tuple[str, ...], file: Path | None) -> list[str]:
+    """Return the tokens to demand: of the options and the file, else of the environment."""
+    tokens = [*given, *(tokens_of_file(file) if file is not None else ())]
+    of_environment = os.environ.get(TOKEN_VARIABLE, "").strip()
+    return tokens or ([of_environment] if of_environment else [])
 
 
 def _refuse_beside_another() -> None:
