@@ -263,7 +263,7 @@ class AsyncLink(asyncio.BufferedProtocol):
             if not future.done():
                 future.set_result(True)
 
-        taken = self._taken if exchange.request_end else 0
+        taken, reads = self._taken if exchange.request_end else 0, self.core.transport.reads
         exchange.on_change = changed
         if timeout is not None:
             self._watch(future, self._clock.monotonic() + timeout)
@@ -275,7 +275,7 @@ class AsyncLink(asyncio.BufferedProtocol):
         if not in_time:
             if taken < min(exchange.request_end, self._taken):
                 return await self.wait(exchange, timeout)
-            self._stuck = self._stuck or self.unsent > 0
+            self._stuck = self._stuck or self.unsent > 0 or self.core.lifeless(reads, timeout)
         return in_time
 
     async def close(self, reason: LMWireError | None = None) -> None:

@@ -40,6 +40,9 @@ T = TypeVar("T")
 # Bytes read at a time: few enough that they stay in the processor's caches until they are used.
 READ_SIZE: Final = 32 * 1024
 
+# A shorter silence says nothing about a connection.
+TRUST_SECONDS: Final = 5.0
+
 # The close code of RFC 6455 for text that is not UTF-8.
 INVALID_DATA: Final = 1007
 
@@ -149,6 +152,12 @@ class LinkCore:
         if self._tap is not None:
             self._tap.frame("sent", text)
         return text
+
+    def lifeless(self, reads: int, seconds: float | None) -> bool:
+        """Say whether a wait of so many seconds, in which nothing at all has arrived since ``reads``, makes the next
+        request take another connection: a network that forgot this one, as while a laptop sleeps, tells nobody.
+        """
+        return seconds is not None and seconds >= TRUST_SECONDS and self.transport.reads == reads
 
     def check_ended(self) -> None:
         """End all exchanges if the peer has ended the connection."""

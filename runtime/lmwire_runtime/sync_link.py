@@ -234,13 +234,13 @@ class SyncLink:
         A peer that goes on taking the request is not silent.
         """
         while True:
-            taken = self._taken
+            taken, reads = self._taken, self.core.transport.reads
             deadline = None if timeout is None else self._clock.monotonic() + timeout
             try:
                 self._until(lambda: bool(exchange.inbox) or exchange.ended, deadline, exchange)
             except TimeoutError:
                 if not taken < min(exchange.request_end, self._taken):
-                    self._stuck = self._stuck or bool(self._backlog)
+                    self._stuck = self._stuck or bool(self._backlog) or self.core.lifeless(reads, timeout)
                     return False
             else:
                 return True

@@ -39,6 +39,8 @@ class Transport:
         self._beginning: bytearray | None = None
         self._peer_ended = False
         self._fault = ""
+        self.reads = 0
+        """How often something has arrived: a sign of life."""
 
     @property
     def open(self) -> bool:
@@ -58,6 +60,7 @@ class Transport:
     def receive(self, data: bytes | bytearray) -> list[Payload]:
         """Take bytes from the network; return the messages that they complete, in order."""
         protocol = self._protocol
+        self.reads += 1
         protocol.receive_data(data)
         messages: list[Payload] = []
         for event in protocol.events_received():
