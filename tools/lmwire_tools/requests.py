@@ -156,7 +156,7 @@ def read_json(text: str | None, codec: Codec[Any], what: str, *, unchecked: bool
 def _source(text: str) -> str | bytes:
     if text == "-":
         with click.open_file("-", "rb") as stdin:
-            return stdin.read()
+            return bytes(stdin.read())
     if not text.startswith("@"):
         return text
     try:
@@ -186,7 +186,7 @@ def raw(descriptor: E) -> E:
     else:
         assert isinstance(descriptor, SignalDescriptor)
         names = ("creation", "value")
-    changed = {name: _as_it_is(getattr(descriptor, name)) for name in names}
+    changed: dict[str, Any] = {name: _as_it_is(getattr(descriptor, name)) for name in names}
     return attrs.evolve(descriptor, **changed)
 
 
