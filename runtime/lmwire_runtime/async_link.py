@@ -23,7 +23,7 @@ from typing import Any, cast
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.async_time import LONGEST, within
-from lmwire_runtime.byte_stream import default_ssl_context
+from lmwire_runtime.byte_stream import default_ssl_context, tune
 from lmwire_runtime.connection import READ_SIZE, LinkCore, Settings, backlog_error, lost_error
 from lmwire_runtime.errors import (
     CancelledError,
@@ -344,7 +344,7 @@ class AsyncLink(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self._socket = sock = transport.get_extra_info("socket")
         if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            tune(sock)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer

@@ -21,9 +21,13 @@ from typing import Final, Protocol
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.errors import ConnectError, RequestTimeoutError
 
-__all__ = ["ByteStream", "PlainStream", "TlsStream", "default_ssl_context", "open_stream"]
+__all__ = ["ByteStream", "PlainStream", "TlsStream", "default_ssl_context", "open_stream", "tune"]
 
 TLS_RECORD: Final = 16 * 1024
+
+# After a minute of silence the peer is asked every 15 seconds, and is gone after four of them without an answer. The
+# second name is macOS' for the first.
+KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 
 
 class ByteStream(Protocol):
@@ -205,6 +209,16 @@ class TlsStream:
                 raise
 
 
+def tune(sock: socket.socket) -> None:
+    """Send small messages at once, and have the system look now and then whether a silent peer is still there."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            with contextlib.suppress(OSError):  # an old Windows knows the name, and not the option
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 def default_ssl_context() -> ssl.SSLContext:
     """The platform's trusted certificates, verification on."""
     return ssl.create_default_context()
@@ -223,7 +237,7 @@ def open_stream(address: Address, context: ssl.SSLContext | None, timeout: float
         if timeout is not None and timeout <= 0:
             raise TimeoutError  # which a socket would take for "do not block"
         sock = socket.create_connection((address.connect_host, address.port), timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tune(sock)
         if address.secure:
             return TlsStream(sock, context or default_ssl_context(), address.server_name, deadline)
         return PlainStream(sock)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -232,6 +234,17 @@ def test_a_peer_that_does_not_answer_the_close(
     closing = shells.submit(shell.close)
     assert clock.until_done(closing, 1) >= 3
     result_of(closing)
+
+
+def test_a_peer_that_vanishes_while_nobody_asks(server: RunningServer, shells: Shells) -> None:
+    """What has no limit of its own ends by the system's: it asks a silent peer whether it is there."""
+    shell = shells.make(server.host)
+    assert shell.call(DOUBLE, 1) == 2
+    link = shell.client.connection("arithmetic")._link  # type: ignore[attr-defined]
+    sock = link._socket if shells.kind == "asyncio" else link._stream._socket
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    if sys.platform == "linux":
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
 class TestSleep:
