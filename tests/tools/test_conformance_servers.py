@@ -151,7 +151,7 @@ def test_the_command_fails_where_a_check_does(good: EmulatorThread) -> None:
 
     told = json.loads(printed)
     assert (code, error) == (1, "")
-    assert told["server"] == relay.api_host
+    assert told["checked"] == relay.api_host
     assert told["summary"] == {"pass": 2, "fail": 1}
     assert told["checks"][-1]["check"] == "void-null"
     assert told["checks"][-1]["section"] == "13"
@@ -168,7 +168,7 @@ def test_the_command_lists_its_checks() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "say which server"),
+        ([], "say what to check"),
         (["127.0.0.1:9", "--check", "nonesuch"], "there is no check 'nonesuch'"),
         (["127.0.0.1:9:9"], "127.0.0.1:9:9"),
     ],

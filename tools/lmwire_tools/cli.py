@@ -46,7 +46,7 @@ COMMANDS: Final[Mapping[str, _Place]] = {
     "proxy": _Place("proxy_command", "Pass on all that clients and a server say, and print it.", _TEST),
     "validate": _Place("validate", "Hold the frames of FILE against the schema.", _TEST),
     "replay": _Place("replay_command", "Play the recording FILE, to a client or to a server.", _TEST),
-    "conformance": _Place("conformance.command", "Hold the server at HOST:PORT against the protocol.", _TEST),
+    "conformance": _Place("conformance.command", "Hold a server, or a client, against the protocol.", _TEST),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -88,25 +89,40 @@ def judged(check: Check[T], peer: T) -> Result:
     return Result(check.name, check.section, check.does, outcome, reason)
 
 
-def run_all(checks: Sequence[Check[T]], peer: T, wanted: Sequence[str] = ()) -> Iterator[Result]:
-    """Run checks in their order, and before the ``wanted`` ones (all, if there are none) those that they need.
+def run_all(
+    checks: Sequence[Check[T]], peer: T, wanted: Sequence[str] = (), *, jobs: int = 1
+) -> Iterator[Result]:
+    """Run checks, and those that they need; yields the results in the order of the checks.
 
     A check of which a needed one did not pass is not applicable.
+
+    Args:
+        checks: All that there are, each behind those that it needs.
+        peer: What is checked.
+        wanted: The names of those to run; all if there are none.
+        jobs: How many to run at the same time.
     """
     table = {check.name: check for check in checks}
     needed = set(_with_needs(table, wanted or list(table)))
-    results: dict[str, Result] = {}
-    for check in checks:
-        if check.name not in needed:
-            continue
-        missing = [name for name in check.needs if results[name].outcome is not Outcome.PASS]
-        if missing:
-            why = f"needs {missing[0]}, which did not pass"
-            result = Result(check.name, check.section, check.does, Outcome.NOT_APPLICABLE, why)
-        else:
-            result = judged(check, peer)
-        results[check.name] = result
-        yield result
+    results: dict[str, Future[Result]] = {}
+
+    def run(check: Check[T]) -> Result:
+        for name in check.needs:
+            if results[name].result().outcome is not Outcome.PASS:
+                why = f"needs {name}, which did not pass"
+                return Result(check.name, check.section, check.does, Outcome.NOT_APPLICABLE, why)
+        return judged(check, peer)
+
+    # Checks are begun in their order, so that what one waits for is under way, or done.
+    with ThreadPoolExecutor(jobs, thread_name_prefix="lmwire-check") as pool:
+        for check in checks:
+            if check.name in needed:
+                results[check.name] = pool.submit(run, check)
+        try:
+            for result in results.values():
+                yield result.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _with_needs(table: dict[str, Check[T]], names: Sequence[str]) -> Iterator[str]:
