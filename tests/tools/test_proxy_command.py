@@ -161,9 +161,9 @@ def test_wrong_usage_exits_with_2(arguments: list[str], text: str) -> None:
     ],
 )
 def test_errors_are_one_paragraph(arguments: list[str], text: str) -> None:
-    done = run_program(["-m", "lmwire_tools", "proxy", "--listen", "0", *arguments], check=False)
+    done = CliRunner().invoke(main, ["proxy", "--listen", "0", *arguments])
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stderr.startswith("Error: ")
     assert text in done.stderr
     assert "secret" not in done.stderr
