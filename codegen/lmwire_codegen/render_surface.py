@@ -33,10 +33,11 @@ def render_surface(
         "surface": surface,
         "stem": surface.namespace.stem,
         "tables": surface.options,
+        "grouped": lambda refs: _grouped(model, refs, {}),
     }
     plans = environment.get_template("surface_plans.jinja2").render(
         shared,
-        imports=_plan_imports(model, surface),
+        imports=_grouped(model, [] if surface.text is None else [surface.text.fragment, *surface.events], {}),
         exports=_plan_names(surface),
         callbacks={}
         if surface.text is None
@@ -50,12 +51,13 @@ def render_surface(
 
 
 def _plan_names(surface: Surface) -> list[str]:
-    streams = [stream.name.upper() for stream in surface.streams]
-    plans = [f"{name}_PLAN" for name in (*streams, *(load.name.upper() for load in surface.loads))]
-    others = ["CHAT"] if surface.chat else []
-    others += ["MESSAGE", surface.text.event_type] if surface.text else []
+    plans = [f"{stream.name}_plan" for stream in surface.streams]
+    plans += [f"{load.name}_plan" for load in surface.loads]
+    others = ["chat"] if surface.chat else []
+    others += ["message", surface.text.event_type] if surface.text else []
     calls = [name for name, _ in surface.plans]
-    return sorted(["SPECIFIER", *plans, *others, *calls, *(f"{name}_REFUSES" for name in streams)])
+    refuses = [f"{stream.name.upper()}_REFUSES" for stream in surface.streams]
+    return sorted(["SPECIFIER", *plans, *others, *calls, *refuses])
 
 
 def _handle_names(surface: Surface) -> list[str]:
@@ -68,21 +70,6 @@ def _handle_names(surface: Surface) -> list[str]:
     ]
     results = [] if text is None else [text.result_class]
     return sorted([*both, *(f"Async{name}" for name in both), *results])
-
-
-def _plan_imports(model: Model, surface: Surface) -> list[tuple[str, list[str]]]:
-    refs: list[ClassRef] = [ref for load in surface.loads for ref in load.classes]
-    refs += [call.descriptor for _, call in surface.plans]
-    if surface.chat is not None:
-        refs.append(surface.chat.type)
-    if surface.text is not None:
-        message = surface.text.message
-        refs += [
-            surface.text.fragment,
-            ClassRef(name=message.decoder.partition(".")[0], module=message.type.module),
-        ]
-    refs += [ref for stream in surface.streams for attempt in stream.attempts for ref in attempt.classes]
-    return _grouped(model, refs, {})
 
 
 def _handle_imports(model: Model, surface: Surface) -> list[tuple[str, list[str]]]:

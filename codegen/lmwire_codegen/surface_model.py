@@ -222,6 +222,11 @@ class MessageShape:
     text: Any
     items: Any
 
+    @property
+    def decoded(self) -> ClassRef:
+        """What the decoder is a part of, to be imported."""
+        return ClassRef(name=self.decoder.partition(".")[0], module=self.type.module)
+
 
 @attrs.frozen(kw_only=True)
 class TextShape:
@@ -290,11 +295,9 @@ class Surface:
 
     @property
     def plans(self) -> list[tuple[str, CallPlan]]:
-        """Constant -> plan of every call that is made from a template."""
+        """Function -> plan of every call that is made from a template."""
         return [
-            (f"{method.name.upper()}_CALL", method.call)
-            for method in (*self.methods, *self.calls)
-            if method.call
+            (f"{method.name}_call", method.call) for method in (*self.methods, *self.calls) if method.call
         ]
 
     @property

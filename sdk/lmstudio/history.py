@@ -216,7 +216,6 @@ class Chat:
 
 
 def _read(history: Any, name: str) -> list[Any]:
-    # Imported here, because it brings the endpoints of the namespace with it.
-    from lmwire.llm.plans import CHAT
+    from lmwire.llm import plans
 
-    return list(ChatHistoryData.from_wire(CHAT.to_wire(history, name)).messages)
+    return list(ChatHistoryData.from_wire(plans.chat().to_wire(history, name)).messages)

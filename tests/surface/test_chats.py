@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lmwire import UsageError, llm
-from lmwire.llm.plans import CHAT
+from lmwire.llm.plans import chat
 from tests.surface.conftest import KEY, Scripted
 
 Make = Callable[..., Scripted]
@@ -68,7 +68,7 @@ def one_message() -> Iterator[dict[str, str]]:
     ],
 )  # fmt: skip
 def test_what_is_sent(given: Any, messages: Any) -> None:
-    assert CHAT.to_wire(given, "history") == {"messages": messages}
+    assert chat().to_wire(given, "history") == {"messages": messages}
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_what_is_sent(given: Any, messages: Any) -> None:
 )
 def test_what_is_refused(given: Any, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        CHAT.to_wire(given, "history")
+        chat().to_wire(given, "history")
 
 
 def test_nothing_that_was_given_is_changed() -> None:
     given = [{"role": "user", "content": ["Hi", dict(FILE)]}]
 
-    CHAT.to_wire(given, "history")["messages"][0]["content"][1]["name"] = "b.png"
+    chat().to_wire(given, "history")["messages"][0]["content"][1]["name"] = "b.png"
 
     assert given == [{"role": "user", "content": ["Hi", FILE]}]
 

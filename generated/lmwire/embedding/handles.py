@@ -202,14 +202,15 @@ class EmbeddingModels(EmbeddingNamespace):
         """
         from lmwire.config import EMBEDDING_LOAD
         from lmwire.embedding import plans
+        from lmwire.embedding.endpoints.estimate_model_usage import ESTIMATE_MODEL_USAGE
 
-        parameter = plans.ESTIMATE_CALL.parameter(
+        parameter = plans.estimate_call().parameter(
             {
                 "model_key": check_text(model_key, "model_key"),
                 "options": EMBEDDING_LOAD.to_fields(config),
             }
         )
-        result = self.connection.call(plans.ESTIMATE_CALL.descriptor, parameter, timeout=timeout)
+        result = self.connection.call(ESTIMATE_MODEL_USAGE, parameter, timeout=timeout)
         return result
 
     def model(
@@ -267,7 +268,7 @@ class EmbeddingModels(EmbeddingNamespace):
         from lmwire.embedding import plans
 
         request = self._load_request(model_key, None, ttl, config, on_load_progress, timeout)
-        return self._load(plans.GET_OR_LOAD_PLAN, request)
+        return self._load(plans.get_or_load_plan(), request)
 
     def load_new_instance(
         self,
@@ -308,7 +309,7 @@ class EmbeddingModels(EmbeddingNamespace):
         from lmwire.embedding import plans
 
         request = self._load_request(model_key, instance_identifier, ttl, config, on_load_progress, timeout)
-        return self._load(plans.LOAD_NEW_INSTANCE_PLAN, request)
+        return self._load(plans.load_new_instance_plan(), request)
 
     def _load(self, plan: Any, request: LoadRequest) -> EmbeddingModelLoad:
         return self.load_class(
@@ -503,14 +504,15 @@ class AsyncEmbeddingModels(AsyncEmbeddingNamespace):
         """
         from lmwire.config import EMBEDDING_LOAD
         from lmwire.embedding import plans
+        from lmwire.embedding.endpoints.estimate_model_usage import ESTIMATE_MODEL_USAGE
 
-        parameter = plans.ESTIMATE_CALL.parameter(
+        parameter = plans.estimate_call().parameter(
             {
                 "model_key": check_text(model_key, "model_key"),
                 "options": EMBEDDING_LOAD.to_fields(config),
             }
         )
-        result = await self.connection.call(plans.ESTIMATE_CALL.descriptor, parameter, timeout=timeout)
+        result = await self.connection.call(ESTIMATE_MODEL_USAGE, parameter, timeout=timeout)
         return result
 
     async def model(
@@ -568,7 +570,7 @@ class AsyncEmbeddingModels(AsyncEmbeddingNamespace):
         from lmwire.embedding import plans
 
         request = self._load_request(model_key, None, ttl, config, on_load_progress, timeout)
-        return self._load(plans.GET_OR_LOAD_PLAN, request)
+        return self._load(plans.get_or_load_plan(), request)
 
     async def load_new_instance(
         self,
@@ -609,7 +611,7 @@ class AsyncEmbeddingModels(AsyncEmbeddingNamespace):
         from lmwire.embedding import plans
 
         request = self._load_request(model_key, instance_identifier, ttl, config, on_load_progress, timeout)
-        return self._load(plans.LOAD_NEW_INSTANCE_PLAN, request)
+        return self._load(plans.load_new_instance_plan(), request)
 
     def _load(self, plan: Any, request: LoadRequest) -> AsyncEmbeddingModelLoad:
         return self.load_class(

@@ -228,7 +228,9 @@ class LLM(HandleCore):
             on_prompt_processing_progress=on_prompt_processing_progress,
             on_message=on_message,
         )
-        return self.complete_stream_class(self._namespace.connection, plans.COMPLETE_PLAN, request, callbacks)
+        return self.complete_stream_class(
+            self._namespace.connection, plans.complete_plan(), request, callbacks
+        )
 
     def complete(
         self,
@@ -309,7 +311,7 @@ class LLM(HandleCore):
                 "on_tool_call": on_tool_call,
             },
         )
-        return self.respond_stream_class(self._namespace.connection, plans.RESPOND_PLAN, request, callbacks)
+        return self.respond_stream_class(self._namespace.connection, plans.respond_plan(), request, callbacks)
 
     def respond(
         self,
@@ -397,18 +399,17 @@ class LLM(HandleCore):
         """
         from lmwire.config import LLM_PREDICTION
         from lmwire.llm import plans
+        from lmwire.llm.endpoints.apply_prompt_template import APPLY_PROMPT_TEMPLATE
 
-        parameter = plans.APPLY_PROMPT_TEMPLATE_CALL.parameter(
+        parameter = plans.apply_prompt_template_call().parameter(
             {
                 "specifier": fill(plans.SPECIFIER, {"identifier": self._identifier}),
-                "history": plans.CHAT.to_wire(history, "history"),
+                "history": plans.chat().to_wire(history, "history"),
                 "opts": plain_object(opts, "opts"),
                 "options": LLM_PREDICTION.to_fields(config),
             }
         )
-        result = self._namespace.connection.call(
-            plans.APPLY_PROMPT_TEMPLATE_CALL.descriptor, parameter, timeout=timeout
-        )
+        result = self._namespace.connection.call(APPLY_PROMPT_TEMPLATE, parameter, timeout=timeout)
         return result.formatted
 
     def get_info(self, *, timeout: Timeout = UNSET) -> LlmInstanceInfo:
@@ -525,14 +526,15 @@ class LlmModels(LlmNamespace):
         """
         from lmwire.config import LLM_LOAD
         from lmwire.llm import plans
+        from lmwire.llm.endpoints.estimate_model_usage import ESTIMATE_MODEL_USAGE
 
-        parameter = plans.ESTIMATE_CALL.parameter(
+        parameter = plans.estimate_call().parameter(
             {
                 "model_key": check_text(model_key, "model_key"),
                 "options": LLM_LOAD.to_fields(config),
             }
         )
-        result = self.connection.call(plans.ESTIMATE_CALL.descriptor, parameter, timeout=timeout)
+        result = self.connection.call(ESTIMATE_MODEL_USAGE, parameter, timeout=timeout)
         return result
 
     def model(
@@ -590,7 +592,7 @@ class LlmModels(LlmNamespace):
         from lmwire.llm import plans
 
         request = self._load_request(model_key, None, ttl, config, on_load_progress, timeout)
-        return self._load(plans.GET_OR_LOAD_PLAN, request)
+        return self._load(plans.get_or_load_plan(), request)
 
     def load_new_instance(
         self,
@@ -631,7 +633,7 @@ class LlmModels(LlmNamespace):
         from lmwire.llm import plans
 
         request = self._load_request(model_key, instance_identifier, ttl, config, on_load_progress, timeout)
-        return self._load(plans.LOAD_NEW_INSTANCE_PLAN, request)
+        return self._load(plans.load_new_instance_plan(), request)
 
     def _load(self, plan: Any, request: LoadRequest) -> LLMLoad:
         return self.load_class(
@@ -723,7 +725,9 @@ class AsyncLLM(HandleCore):
             on_prompt_processing_progress=on_prompt_processing_progress,
             on_message=on_message,
         )
-        return self.complete_stream_class(self._namespace.connection, plans.COMPLETE_PLAN, request, callbacks)
+        return self.complete_stream_class(
+            self._namespace.connection, plans.complete_plan(), request, callbacks
+        )
 
     async def complete(
         self,
@@ -804,7 +808,7 @@ class AsyncLLM(HandleCore):
                 "on_tool_call": on_tool_call,
             },
         )
-        return self.respond_stream_class(self._namespace.connection, plans.RESPOND_PLAN, request, callbacks)
+        return self.respond_stream_class(self._namespace.connection, plans.respond_plan(), request, callbacks)
 
     async def respond(
         self,
@@ -892,18 +896,17 @@ class AsyncLLM(HandleCore):
         """
         from lmwire.config import LLM_PREDICTION
         from lmwire.llm import plans
+        from lmwire.llm.endpoints.apply_prompt_template import APPLY_PROMPT_TEMPLATE
 
-        parameter = plans.APPLY_PROMPT_TEMPLATE_CALL.parameter(
+        parameter = plans.apply_prompt_template_call().parameter(
             {
                 "specifier": fill(plans.SPECIFIER, {"identifier": self._identifier}),
-                "history": plans.CHAT.to_wire(history, "history"),
+                "history": plans.chat().to_wire(history, "history"),
                 "opts": plain_object(opts, "opts"),
                 "options": LLM_PREDICTION.to_fields(config),
             }
         )
-        result = await self._namespace.connection.call(
-            plans.APPLY_PROMPT_TEMPLATE_CALL.descriptor, parameter, timeout=timeout
-        )
+        result = await self._namespace.connection.call(APPLY_PROMPT_TEMPLATE, parameter, timeout=timeout)
         return result.formatted
 
     async def get_info(self, *, timeout: Timeout = UNSET) -> LlmInstanceInfo:
@@ -1022,14 +1025,15 @@ class AsyncLlmModels(AsyncLlmNamespace):
         """
         from lmwire.config import LLM_LOAD
         from lmwire.llm import plans
+        from lmwire.llm.endpoints.estimate_model_usage import ESTIMATE_MODEL_USAGE
 
-        parameter = plans.ESTIMATE_CALL.parameter(
+        parameter = plans.estimate_call().parameter(
             {
                 "model_key": check_text(model_key, "model_key"),
                 "options": LLM_LOAD.to_fields(config),
             }
         )
-        result = await self.connection.call(plans.ESTIMATE_CALL.descriptor, parameter, timeout=timeout)
+        result = await self.connection.call(ESTIMATE_MODEL_USAGE, parameter, timeout=timeout)
         return result
 
     async def model(
@@ -1087,7 +1091,7 @@ class AsyncLlmModels(AsyncLlmNamespace):
         from lmwire.llm import plans
 
         request = self._load_request(model_key, None, ttl, config, on_load_progress, timeout)
-        return self._load(plans.GET_OR_LOAD_PLAN, request)
+        return self._load(plans.get_or_load_plan(), request)
 
     async def load_new_instance(
         self,
@@ -1128,7 +1132,7 @@ class AsyncLlmModels(AsyncLlmNamespace):
         from lmwire.llm import plans
 
         request = self._load_request(model_key, instance_identifier, ttl, config, on_load_progress, timeout)
-        return self._load(plans.LOAD_NEW_INSTANCE_PLAN, request)
+        return self._load(plans.load_new_instance_plan(), request)
 
     def _load(self, plan: Any, request: LoadRequest) -> AsyncLLMLoad:
         return self.load_class(
@@ -1196,7 +1200,7 @@ def _respond_request(
         refuses=plans.RESPOND_REFUSES,
         variables={
             "specifier": fill(plans.SPECIFIER, {"identifier": identifier}),
-            "history": plans.CHAT.to_wire(history, "history"),
+            "history": plans.chat().to_wire(history, "history"),
             "preset": UNSET if preset is None else check_text(preset, "preset"),
         },
         config=options,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import attrs
 
@@ -11,7 +11,7 @@ from lmwire_runtime.descriptors import ChannelDescriptor
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.templates import fill
 
-__all__ = ["Attempt", "Callbacks", "Collected", "MessagePlan", "Opening", "Request", "StreamPlan"]
+__all__ = ["Attempt", "Attempts", "Callbacks", "Collected", "MessagePlan", "Opening", "Request", "StreamPlan"]
 
 F = TypeVar("F")
 
@@ -63,6 +63,30 @@ class Attempt(Opening):
     result: type
     events: frozenset[type] = frozenset()
     collects: Mapping[type, Collected] = attrs.field(factory=dict)
+
+
+class Attempts(Sequence[Attempt]):
+    """The endpoints that can serve a stream, best first; each is made, and imports its classes, when it is tried."""
+
+    def __init__(self, *makers: Callable[[], Attempt]) -> None:
+        self._makers = makers
+        self._made: dict[int, Attempt] = {}
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    @overload
+    def __getitem__(self, index: int) -> Attempt: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Attempt]: ...
+
+    def __getitem__(self, index: int | slice) -> Attempt | Sequence[Attempt]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        if index not in self._made:
+            self._made[index] = self._makers[index]()
+        return self._made[index]
 
 
 @attrs.frozen(kw_only=True)
