@@ -24,6 +24,7 @@ from typing import Any, Final, Literal, TypeAlias
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.errors import UsageError
 from lmwire_runtime.greeting import GreetingReader, ProbeResult, greeting_request, most_telling
+from lmwire_runtime.poller import LONGEST
 
 __all__ = ["Round"]
 
@@ -287,7 +288,7 @@ class Round:
                     attempt.expire(self._timeout)
                 return
             until = deadline if self._patience is None or self._patience <= now else self._patience
-            for key, _ in selector.select(min(until, deadline) - now):
+            for key, _ in selector.select(min(until - now, deadline - now, LONGEST)):
                 if key.fileobj is bell:
                     bell.recv(_READ_SIZE)
                     self._take_look_ups(selector)
