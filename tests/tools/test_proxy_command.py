@@ -86,7 +86,7 @@ def test_it_prints_records_and_sums_up(host: str, tmp_path: Path) -> None:
         " <- /llm completeRawText #2 fragment +",
         '"content":" Ada"',
         " close /llm 1000",
-        "1 connections; ",
+        "1 connection; ",
         "1 x llm/completeRawText",
         "no deviation from the schema",
     ):

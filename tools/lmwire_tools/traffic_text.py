@@ -17,7 +17,7 @@ from lmwire_tools.analysis import FrameEvent
 from lmwire_tools.recordings import Opened, without_secrets
 from lmwire_tools.traffic import Faulty, HttpAnswered, Summary, TrafficEvent
 
-__all__ = ["event_lines", "printable", "summary_lines"]
+__all__ = ["counted", "event_lines", "printable", "summary_lines"]
 
 _ARROWS: Final = {"to_server": ("->", "cyan"), "to_client": ("<-", "green")}
 # The keys that the line says in other words.
@@ -31,6 +31,11 @@ def printable(text: str) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
     )
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def event_lines(event: TrafficEvent, *, width: int | None = 120, full: bool = False) -> Iterator[str]:
@@ -124,19 +129,22 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     """Yield the lines of a summary."""
     frames, size = summary.frames, summary.bytes
     yield (
-        f"{summary.connections} connections; {frames['to_server']} frames ({size['to_server']} bytes) to the server,"
-        f" {frames['to_client']} frames ({size['to_client']} bytes) to clients"
+        f"{counted(summary.connections, 'connection')};"
+        f" {counted(frames['to_server'], 'frame')} ({size['to_server']} bytes) to the server,"
+        f" {counted(frames['to_client'], 'frame')} ({size['to_client']} bytes) to clients"
     )
     for endpoint, times in sorted(summary.endpoints.items()):
         yield f"  {times:>6} x {printable(endpoint)}"
     if summary.warnings:
-        yield click.style(f"{summary.warnings} frames were warnings of one side to the other", fg="yellow")
+        told = f"{counted(summary.warnings, 'warning')} of one side to the other"
+        yield click.style(told, fg="yellow")
     for fault in summary.faults:
         yield click.style(f"connection {fault.connection}: {printable(fault.fault)}", fg="yellow")
     if not summary.deviations:
         if not summary.deviates:
             yield click.style("no deviation from the schema", fg="green")
         return
-    yield click.style(f"{sum(summary.deviations.values())} deviations from the schema:", fg="red", bold=True)
+    total = counted(sum(summary.deviations.values()), "deviation")
+    yield click.style(f"{total} from the schema:", fg="red", bold=True)
     for (side, what, deviation), times in summary.deviations.most_common():
         yield click.style(f"  {times:>6} x {side}, {printable(what)}: {printable(str(deviation))}", fg="red")

@@ -16,7 +16,7 @@ from lmwire_runtime.wire import Unknown
 from lmwire_tools.analysis import NAMESPACES, ConnectionAnalysis, FrameEvent
 from lmwire_tools.deviations import Deviation
 from lmwire_tools.recordings import Direction, RecordedFrame, is_record, record_of
-from lmwire_tools.traffic_text import printable
+from lmwire_tools.traffic_text import counted, printable
 
 __all__ = ["Finding", "judged_lines", "validate"]
 
@@ -214,9 +214,9 @@ def validate(
             json.dumps({"valid": not deviations, "frames": frames, "deviations": deviations}, indent=2)
         )
     elif deviations:
-        click.echo(f"{len(deviations)} deviations in {len(found)} of {frames} frames")
+        click.echo(f"{counted(len(deviations), 'deviation')} in {len(found)} of {counted(frames, 'frame')}")
     else:
-        click.echo(f"{frames} frames, no deviation")
+        click.echo(f"{counted(frames, 'frame')}, no deviation")
     if deviations:
         sys.exit(1)
 
