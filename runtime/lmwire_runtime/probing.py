@@ -10,6 +10,7 @@ gives up, wake the selector through a socket pair. Sockets never outlive the rou
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
@@ -75,7 +76,8 @@ class _Connection:
 
     def close(self, selector: selectors.BaseSelector) -> None:
         if self._descriptor is not None:
-            selector.unregister(self._descriptor)
+            with contextlib.suppress(KeyError):  # Ctrl-C may have come in the middle of registering
+                selector.unregister(self._descriptor)
             self._descriptor = None
         self._socket.close()
 
