@@ -15,6 +15,7 @@ from typing import Any, Final
 import attrs
 import jsonschema
 
+from lmwire_codegen.namespace_model import NamespaceSurface
 from lmwire_codegen.naming import FIELD_RESERVED, safe_name, snake_case
 from lmwire_codegen.option_kinds import (
     check_kind,
@@ -121,7 +122,7 @@ def build_options(documents: Mapping[str, Any]) -> OptionPackage:
     return package
 
 
-def check_references(options: OptionPackage, surfaces: Sequence[Surface]) -> None:
+def check_references(options: OptionPackage, surfaces: Sequence[Surface | NamespaceSurface]) -> None:
     """Look up the tables and options that surfaces name.
 
     Raises:
@@ -136,7 +137,7 @@ def check_references(options: OptionPackage, surfaces: Sequence[Surface]) -> Non
             if found[alias] is None:
                 words = f"no file of options has the table {wanted.constant} with its class and dict"
                 problems.add(Location(surface.source).child("options", alias), words)
-        if surface.text is not None:
+        if isinstance(surface, Surface) and surface.text is not None:
             _check_streams(surface, surface.text, found.get(surface.text.options), problems)
     problems.raise_if_any()
 

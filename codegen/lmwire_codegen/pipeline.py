@@ -16,7 +16,7 @@ from lmwire_codegen.options import build_options, check_references
 from lmwire_codegen.render import Files, Job, render
 from lmwire_codegen.schema_files import json_text
 from lmwire_codegen.subset import with_only
-from lmwire_codegen.surface import build_surfaces
+from lmwire_codegen.surface import build_namespaces, build_surfaces
 from lmwire_codegen.surface_names import SurfaceNames
 from lmwire_codegen.validate import validate
 from lmwire_codegen.write import Difference, compare, replace, scratch_folder, write_files
@@ -62,9 +62,11 @@ def compile_job(schema: Path, package: str, only: Collection[str] = ()) -> tuple
     model, folder = compile_model(schema, package, only)
     names = SurfaceNames(history=folder.history)
     surfaces, options = build_surfaces(model, folder.surface, names), build_options(folder.options)
-    check_references(options, surfaces)
+    namespaces = build_namespaces(model, folder.surface, names)
+    check_references(options, (*surfaces, *namespaces))
     notices = (*model.schema.notices, *map(str, names.left_out))
-    return Job(model=model, surfaces=surfaces, options=options, notices=notices), folder
+    job = Job(model=model, surfaces=surfaces, namespaces=namespaces, options=options, notices=notices)
+    return job, folder
 
 
 def compile_tree(job: Job, folder: Path) -> Files:

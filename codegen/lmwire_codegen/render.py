@@ -17,7 +17,9 @@ from lmwire_codegen import __version__
 from lmwire_codegen.describe import describe
 from lmwire_codegen.messages import MessageRenderer
 from lmwire_codegen.model import Endpoint, Model, ModulePath, Namespace, Parameter
+from lmwire_codegen.namespace_model import NamespaceSurface
 from lmwire_codegen.options import OptionPackage
+from lmwire_codegen.render_namespaces import namespace_exports, render_namespace
 from lmwire_codegen.render_options import OPTIONS_PACKAGE, render_options
 from lmwire_codegen.render_surface import render_surface, surface_exports
 from lmwire_codegen.shapes import NormalPart, Nullable, Type
@@ -54,7 +56,7 @@ class Job:
 
     Attributes:
         model: The package.
-        surfaces: The friendly side of namespaces.
+        surfaces, namespaces: The friendly side of namespaces, with handles and without.
         options: The options of requests.
         notices: What was not compiled faithfully or left out, in words.
         environment: For templates.
@@ -64,6 +66,7 @@ class Job:
 
     model: Model
     surfaces: tuple[Surface, ...] = ()
+    namespaces: tuple[NamespaceSurface, ...] = ()
     options: OptionPackage = attrs.field(factory=OptionPackage)
     notices: tuple[str, ...] = ()
     environment: jinja2.Environment = attrs.field(factory=environment)
@@ -116,11 +119,19 @@ def _render_package(job: Job) -> Files:
             header=header,
             package=package,
             namespaces=model.namespaces,
-            friendly={surface.namespace.name for surface in job.surfaces},
+            friendly=_friendly(job),
         ),
         "py.typed": "",
     }
     return {PurePosixPath(path): text for path, text in files.items()}
+
+
+def _friendly(job: Job) -> dict[str, tuple[str, str]]:
+    """Return namespace -> its module with friendly methods, and the class for threads."""
+    friendly = {
+        surface.namespace.name: ("handles", f"{surface.namespace.stem}Models") for surface in job.surfaces
+    }
+    return friendly | {surface.namespace.name: ("methods", surface.class_name) for surface in job.namespaces}
 
 
 def _render_messages(job: Job) -> Files:
@@ -291,6 +302,9 @@ def _render_surfaces(job: Job) -> Files:
     for surface in job.surfaces:
         job.facades.setdefault(surface.namespace.name, {}).update(surface_exports(job.model, surface))
         files |= render_surface(job.model, job.environment, job.header(surface.source), surface)
+    for namespace in job.namespaces:
+        job.facades.setdefault(namespace.namespace.name, {}).update(namespace_exports(job.model, namespace))
+        files |= render_namespace(job.model, job.environment, job.header(namespace.source), namespace)
     return files
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import attrs
 import jsonschema
 
 from lmwire_codegen.model import Endpoint, Model
+from lmwire_codegen.namespace_model import NamespaceSurface
+from lmwire_codegen.namespace_surface import NamespaceResolver
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.shapes import Named
 from lmwire_codegen.surface_lookup import Lookup, UnresolvedError, names_in
@@ -32,15 +34,16 @@ from lmwire_codegen.surface_model import (
 from lmwire_codegen.surface_names import AbsentError, SurfaceNames
 from lmwire_codegen.surface_streams import stream_of, text_of, with_results
 
-__all__ = ["build_surfaces"]
+__all__ = ["build_namespaces", "build_surfaces"]
 
 Resolved = TypeVar("Resolved")
+Built = TypeVar("Built", covariant=True)
 
 
 def build_surfaces(
     model: Model, documents: Mapping[str, Any], names: SurfaceNames | None = None
 ) -> tuple[Surface, ...]:
-    """Resolve the surface files against the model.
+    """Resolve the surface files that have a handle against the model.
 
     Args:
         model: The package.
@@ -50,18 +53,48 @@ def build_surfaces(
     Raises:
         SchemaProblems: A file has the wrong shape, or names what the schema does not have.
     """
+    chosen = {file: document for file, document in documents.items() if not _is_bare(document)}
+    return _build(_Resolver, "surface.schema.json", model, chosen, names or SurfaceNames())
+
+
+def build_namespaces(
+    model: Model, documents: Mapping[str, Any], names: SurfaceNames | None = None
+) -> tuple[NamespaceSurface, ...]:
+    """Resolve those that have none; everything else is as for ``build_surfaces``."""
+    chosen = {file: document for file, document in documents.items() if _is_bare(document)}
+    return _build(NamespaceResolver, "namespace_surface.schema.json", model, chosen, names or SurfaceNames())
+
+
+def _is_bare(document: Any) -> bool:
+    """Return whether a surface is that of a namespace alone, without handles."""
+    return isinstance(document, Mapping) and not document.keys() & {"handle", "methods", "loads"}
+
+
+class _Resolving(Protocol[Built]):
+    """Makes something of one file."""
+
+    def __init__(self, model: Model, file: str, problems: Problems, names: SurfaceNames) -> None: ...
+
+    def surface(self, document: Mapping[str, Any]) -> Built | None: ...
+
+
+def _build(
+    resolver: type[_Resolving[Built]],
+    schema_file: str,
+    model: Model,
+    documents: Mapping[str, Any],
+    names: SurfaceNames,
+) -> tuple[Built, ...]:
     problems = Problems()
-    schema = json.loads(
-        resources.files("lmwire_codegen").joinpath("surface.schema.json").read_text(encoding="utf-8")
-    )
+    schema = json.loads(resources.files("lmwire_codegen").joinpath(schema_file).read_text(encoding="utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
-    surfaces: list[Surface] = []
+    surfaces: list[Built] = []
     for file, document in sorted(documents.items()):
         faults = list(validator.iter_errors(document))
         for fault in faults:
             problems.add(Location(file).child(*fault.absolute_path), fault.message)
         if not faults:
-            surface = _Resolver(model, file, problems, names or SurfaceNames()).surface(document)
+            surface = resolver(model, file, problems, names).surface(document)
             if surface is not None:
                 surfaces.append(surface)
     problems.raise_if_any()

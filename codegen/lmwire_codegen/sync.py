@@ -22,7 +22,7 @@ from lmwire_codegen.options import build_options, check_references
 from lmwire_codegen.pipeline import LOCK_FILE
 from lmwire_codegen.schema_files import json_text, replace_files
 from lmwire_codegen.sources import Source, read_export_file, read_source
-from lmwire_codegen.surface import build_surfaces
+from lmwire_codegen.surface import build_namespaces, build_surfaces
 from lmwire_codegen.surface_names import SurfaceNames
 from lmwire_codegen.validate import validate
 
@@ -113,7 +113,7 @@ def _bump(old: Source, new: Source) -> _Bump:
 def _report(bump: _Bump, folder: SchemaFolder) -> Report:
     names = SurfaceNames(history=bump.history)
     surfaces, options = build_surfaces(bump.new, folder.surface, names), build_options(folder.options)
-    check_references(options, surfaces)
+    check_references(options, (*surfaces, *build_namespaces(bump.new, folder.surface, names)))
     schema, lock = bump.new.schema, bump.old.lock
     return Report(
         old=bump.old.schema.revision,

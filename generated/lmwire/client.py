@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from lmwire.diagnostics.stubs import AsyncDiagnosticsNamespace, DiagnosticsNamespace
+    from lmwire.diagnostics.methods import AsyncDiagnostics, Diagnostics
     from lmwire.embedding.handles import AsyncEmbeddingModels, EmbeddingModels
-    from lmwire.files.stubs import AsyncFilesNamespace, FilesNamespace
+    from lmwire.files.methods import AsyncFiles, Files
     from lmwire.llm.handles import AsyncLlmModels, LlmModels
     from lmwire.plugins.stubs import AsyncPluginsNamespace, PluginsNamespace
-    from lmwire.repository.stubs import AsyncRepositoryNamespace, RepositoryNamespace
-    from lmwire.runtime.stubs import AsyncRuntimeNamespace, RuntimeNamespace
-    from lmwire.system.stubs import AsyncSystemNamespace, SystemNamespace
+    from lmwire.repository.methods import AsyncRepository, Repository
+    from lmwire.runtime.methods import AsyncRuntime, Runtime
+    from lmwire.system.methods import AsyncSystem, System
     from lmwire_runtime.addresses import Address
     from lmwire_runtime.clock import Clock
     from lmwire_runtime.connection import Tap
@@ -119,11 +119,11 @@ class Client(_SyncClient, ForThreads):
         return discovery.is_valid_api_host(api_host)
 
     @cached_property
-    def diagnostics(self) -> DiagnosticsNamespace:
+    def diagnostics(self) -> Diagnostics:
         """The namespace ``diagnostics``."""
-        from lmwire.diagnostics.stubs import DiagnosticsNamespace
+        from lmwire.diagnostics.methods import Diagnostics
 
-        return DiagnosticsNamespace(self)
+        return Diagnostics(self)
 
     @cached_property
     def embedding(self) -> EmbeddingModels:
@@ -133,11 +133,11 @@ class Client(_SyncClient, ForThreads):
         return EmbeddingModels(self)
 
     @cached_property
-    def files(self) -> FilesNamespace:
+    def files(self) -> Files:
         """The namespace ``files``."""
-        from lmwire.files.stubs import FilesNamespace
+        from lmwire.files.methods import Files
 
-        return FilesNamespace(self)
+        return Files(self)
 
     @cached_property
     def llm(self) -> LlmModels:
@@ -154,25 +154,25 @@ class Client(_SyncClient, ForThreads):
         return PluginsNamespace(self)
 
     @cached_property
-    def repository(self) -> RepositoryNamespace:
+    def repository(self) -> Repository:
         """The namespace ``repository``."""
-        from lmwire.repository.stubs import RepositoryNamespace
+        from lmwire.repository.methods import Repository
 
-        return RepositoryNamespace(self)
+        return Repository(self)
 
     @cached_property
-    def runtime(self) -> RuntimeNamespace:
+    def runtime(self) -> Runtime:
         """The namespace ``runtime``."""
-        from lmwire.runtime.stubs import RuntimeNamespace
+        from lmwire.runtime.methods import Runtime
 
-        return RuntimeNamespace(self)
+        return Runtime(self)
 
     @cached_property
-    def system(self) -> SystemNamespace:
+    def system(self) -> System:
         """The namespace ``system``."""
-        from lmwire.system.stubs import SystemNamespace
+        from lmwire.system.methods import System
 
-        return SystemNamespace(self)
+        return System(self)
 
 
 class AsyncClient(_AsyncClient, ForTasks):
@@ -256,11 +256,11 @@ class AsyncClient(_AsyncClient, ForTasks):
         return await discovery.is_valid_api_host_async(api_host)
 
     @cached_property
-    def diagnostics(self) -> AsyncDiagnosticsNamespace:
+    def diagnostics(self) -> AsyncDiagnostics:
         """The namespace ``diagnostics``."""
-        from lmwire.diagnostics.stubs import AsyncDiagnosticsNamespace
+        from lmwire.diagnostics.methods import AsyncDiagnostics
 
-        return AsyncDiagnosticsNamespace(self)
+        return AsyncDiagnostics(self)
 
     @cached_property
     def embedding(self) -> AsyncEmbeddingModels:
@@ -270,11 +270,11 @@ class AsyncClient(_AsyncClient, ForTasks):
         return AsyncEmbeddingModels(self)
 
     @cached_property
-    def files(self) -> AsyncFilesNamespace:
+    def files(self) -> AsyncFiles:
         """The namespace ``files``."""
-        from lmwire.files.stubs import AsyncFilesNamespace
+        from lmwire.files.methods import AsyncFiles
 
-        return AsyncFilesNamespace(self)
+        return AsyncFiles(self)
 
     @cached_property
     def llm(self) -> AsyncLlmModels:
@@ -291,22 +291,22 @@ class AsyncClient(_AsyncClient, ForTasks):
         return AsyncPluginsNamespace(self)
 
     @cached_property
-    def repository(self) -> AsyncRepositoryNamespace:
+    def repository(self) -> AsyncRepository:
         """The namespace ``repository``."""
-        from lmwire.repository.stubs import AsyncRepositoryNamespace
+        from lmwire.repository.methods import AsyncRepository
 
-        return AsyncRepositoryNamespace(self)
+        return AsyncRepository(self)
 
     @cached_property
-    def runtime(self) -> AsyncRuntimeNamespace:
+    def runtime(self) -> AsyncRuntime:
         """The namespace ``runtime``."""
-        from lmwire.runtime.stubs import AsyncRuntimeNamespace
+        from lmwire.runtime.methods import AsyncRuntime
 
-        return AsyncRuntimeNamespace(self)
+        return AsyncRuntime(self)
 
     @cached_property
-    def system(self) -> AsyncSystemNamespace:
+    def system(self) -> AsyncSystem:
         """The namespace ``system``."""
-        from lmwire.system.stubs import AsyncSystemNamespace
+        from lmwire.system.methods import AsyncSystem
 
-        return AsyncSystemNamespace(self)
+        return AsyncSystem(self)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         StreamLogsToServer,
     )
     from lmwire.diagnostics.handlers import DiagnosticsHandlers
+    from lmwire.diagnostics.methods import AsyncDiagnostics, Diagnostics
     from lmwire.diagnostics.stubs import AsyncDiagnosticsChannels, DiagnosticsChannels
     from lmwire.types.diagnostics import (
         DiagnosticsLogEvent,
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "AsyncDiagnostics",
     "AsyncDiagnosticsChannels",
+    "Diagnostics",
     "DiagnosticsChannels",
     "DiagnosticsHandlers",
     "DiagnosticsLogEvent",
@@ -52,7 +55,9 @@ __all__ = [
 
 
 _EXPORTS: Final[dict[str, str]] = {
+    "AsyncDiagnostics": "lmwire.diagnostics.methods",
     "AsyncDiagnosticsChannels": "lmwire.diagnostics.stubs",
+    "Diagnostics": "lmwire.diagnostics.methods",
     "DiagnosticsChannels": "lmwire.diagnostics.stubs",
     "DiagnosticsHandlers": "lmwire.diagnostics.handlers",
     "DiagnosticsLogEvent": "lmwire.types.diagnostics",

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
         UploadFileBase64Result,
     )
     from lmwire.files.handlers import FilesHandlers
+    from lmwire.files.methods import AsyncFiles, Files
+    from lmwire.files.plans import ParseEvent, RetrieveEvent
     from lmwire.files.stubs import AsyncFilesChannels, AsyncFilesRpc, FilesChannels, FilesRpc
     from lmwire.types.chat import FileType
     from lmwire.types.files import (
@@ -63,11 +65,13 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "AsyncFiles",
     "AsyncFilesChannels",
     "AsyncFilesRpc",
     "DocumentParsingLibraryIdentifier",
     "DocumentParsingOpts",
     "FileType",
+    "Files",
     "FilesChannels",
     "FilesHandlers",
     "FilesRpc",
@@ -90,9 +94,11 @@ __all__ = [
     "ParseDocumentResult",
     "ParseDocumentToClient",
     "ParseDocumentToServer",
+    "ParseEvent",
     "RETRIEVE",
     "RetrievalFileProcessingStep",
     "RetrieveCreation",
+    "RetrieveEvent",
     "RetrieveOnFileProcessList",
     "RetrieveOnFileProcessingEnd",
     "RetrieveOnFileProcessingStart",
@@ -112,11 +118,13 @@ __all__ = [
 
 
 _EXPORTS: Final[dict[str, str]] = {
+    "AsyncFiles": "lmwire.files.methods",
     "AsyncFilesChannels": "lmwire.files.stubs",
     "AsyncFilesRpc": "lmwire.files.stubs",
     "DocumentParsingLibraryIdentifier": "lmwire.types.files",
     "DocumentParsingOpts": "lmwire.types.files",
     "FileType": "lmwire.types.chat",
+    "Files": "lmwire.files.methods",
     "FilesChannels": "lmwire.files.stubs",
     "FilesHandlers": "lmwire.files.handlers",
     "FilesRpc": "lmwire.files.stubs",
@@ -139,9 +147,11 @@ _EXPORTS: Final[dict[str, str]] = {
     "ParseDocumentResult": "lmwire.files.endpoints.parse_document",
     "ParseDocumentToClient": "lmwire.files.endpoints.parse_document",
     "ParseDocumentToServer": "lmwire.files.endpoints.parse_document",
+    "ParseEvent": "lmwire.files.plans",
     "RETRIEVE": "lmwire.files.endpoints.retrieve",
     "RetrievalFileProcessingStep": "lmwire.types.files",
     "RetrieveCreation": "lmwire.files.endpoints.retrieve",
+    "RetrieveEvent": "lmwire.files.plans",
     "RetrieveOnFileProcessList": "lmwire.files.endpoints.retrieve",
     "RetrieveOnFileProcessingEnd": "lmwire.files.endpoints.retrieve",
     "RetrieveOnFileProcessingStart": "lmwire.files.endpoints.retrieve",

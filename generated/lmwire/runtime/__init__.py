@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from lmwire.runtime.endpoints.select_engine import SELECT_ENGINE, SelectEngineParameter
     from lmwire.runtime.endpoints.survey_hardware import SURVEY_HARDWARE
     from lmwire.runtime.handlers import RuntimeHandlers
+    from lmwire.runtime.methods import AsyncRuntime, Runtime
+    from lmwire.runtime.plans import DownloadExtensionEvent
     from lmwire.runtime.stubs import AsyncRuntimeChannels, AsyncRuntimeRpc, RuntimeChannels, RuntimeRpc
     from lmwire.types.downloads import DownloadProgressUpdate
     from lmwire.types.engines import (
@@ -66,10 +68,12 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "AsyncRuntime",
     "AsyncRuntimeChannels",
     "AsyncRuntimeRpc",
     "CpuInfo",
     "DOWNLOAD_RUNTIME_EXTENSION",
+    "DownloadExtensionEvent",
     "DownloadProgressUpdate",
     "DownloadRuntimeExtensionCancel",
     "DownloadRuntimeExtensionCreation",
@@ -88,6 +92,7 @@ __all__ = [
     "NAMESPACE",
     "REMOVE_ENGINE",
     "RemoveEngineParameter",
+    "Runtime",
     "RuntimeChannels",
     "RuntimeEngineInfo",
     "RuntimeExtensionSpecifier",
@@ -125,10 +130,12 @@ __all__ = [
 
 
 _EXPORTS: Final[dict[str, str]] = {
+    "AsyncRuntime": "lmwire.runtime.methods",
     "AsyncRuntimeChannels": "lmwire.runtime.stubs",
     "AsyncRuntimeRpc": "lmwire.runtime.stubs",
     "CpuInfo": "lmwire.types.engines",
     "DOWNLOAD_RUNTIME_EXTENSION": "lmwire.runtime.endpoints.download_runtime_extension",
+    "DownloadExtensionEvent": "lmwire.runtime.plans",
     "DownloadProgressUpdate": "lmwire.types.downloads",
     "DownloadRuntimeExtensionCancel": "lmwire.runtime.endpoints.download_runtime_extension",
     "DownloadRuntimeExtensionCreation": "lmwire.runtime.endpoints.download_runtime_extension",
@@ -147,6 +154,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "NAMESPACE": "lmwire.runtime.descriptor",
     "REMOVE_ENGINE": "lmwire.runtime.endpoints.remove_engine",
     "RemoveEngineParameter": "lmwire.runtime.endpoints.remove_engine",
+    "Runtime": "lmwire.runtime.methods",
     "RuntimeChannels": "lmwire.runtime.stubs",
     "RuntimeEngineInfo": "lmwire.types.engines",
     "RuntimeExtensionSpecifier": "lmwire.types.engines",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lmwire.system.endpoints.stop_http_server import STOP_HTTP_SERVER
     from lmwire.system.endpoints.version import VERSION, VersionResult
     from lmwire.system.handlers import SystemHandlers
+    from lmwire.system.methods import AsyncSystem, System
     from lmwire.system.stubs import AsyncSystemChannels, AsyncSystemRpc, SystemChannels, SystemRpc
     from lmwire.types.models import (
         EmbeddingModelInfo,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALIVE",
+    "AsyncSystem",
     "AsyncSystemChannels",
     "AsyncSystemRpc",
     "EmbeddingModelInfo",
@@ -57,6 +59,7 @@ __all__ = [
     "STOP_HTTP_SERVER",
     "SetExperimentFlagParameter",
     "StartHttpServerParameter",
+    "System",
     "SystemChannels",
     "SystemHandlers",
     "SystemRpc",
@@ -67,6 +70,7 @@ __all__ = [
 
 _EXPORTS: Final[dict[str, str]] = {
     "ALIVE": "lmwire.system.endpoints.alive",
+    "AsyncSystem": "lmwire.system.methods",
     "AsyncSystemChannels": "lmwire.system.stubs",
     "AsyncSystemRpc": "lmwire.system.stubs",
     "EmbeddingModelInfo": "lmwire.types.models",
@@ -89,6 +93,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "STOP_HTTP_SERVER": "lmwire.system.endpoints.stop_http_server",
     "SetExperimentFlagParameter": "lmwire.system.endpoints.set_experiment_flag",
     "StartHttpServerParameter": "lmwire.system.endpoints.start_http_server",
+    "System": "lmwire.system.methods",
     "SystemChannels": "lmwire.system.stubs",
     "SystemHandlers": "lmwire.system.handlers",
     "SystemRpc": "lmwire.system.stubs",

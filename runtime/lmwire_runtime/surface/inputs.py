@@ -10,17 +10,23 @@ import base64
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, TypeAlias, TypeVar
 
 import attrs
 
+from lmwire_runtime.descriptors import Codec, EndpointDescriptor
 from lmwire_runtime.errors import UsageError
 from lmwire_runtime.surface.chats import plain_object
 from lmwire_runtime.surface.handles import check_text
 from lmwire_runtime.surface.option_kinds import MisfitError, plain_json
-from lmwire_runtime.wire import UNSET
+from lmwire_runtime.wire import STRICT, UNSET, DecodeError
 
-__all__ = ["Input", "variables_of"]
+__all__ = ["Content", "Input", "checked", "variables_of"]
+
+T = TypeVar("T")
+
+Content: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
+"""What callers may give as a file: its path, its content, or a file that is open for reading bytes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +57,18 @@ def variables_of(inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[
         UsageError: A value is of the wrong kind, or a file cannot be read.
     """
     return {name: _value(input_, name, given) for name, input_ in inputs.items()}
+
+
+def checked(descriptor: EndpointDescriptor, codec: Codec[T], filled: Any) -> T:
+    """Return a request's typed value.
+
+    Raises:
+        UsageError: It does not fit the schema; the message says where, as a JSON pointer.
+    """
+    try:
+        return codec.decode(filled, STRICT)
+    except DecodeError as error:
+        raise UsageError(f"{descriptor.name} does not take this: {error}; nothing was sent") from None
 
 
 def _value(input_: Input, name: str, given: Mapping[str, Any]) -> Any:
@@ -151,4 +169,3 @@ KINDS: Final[Mapping[str, Callable[[Input, Any, str], Any]]] = {
     "content": _content,
 }
 """What the kinds of parameters make of a caller's value."""
-

@@ -222,15 +222,11 @@ class AsyncStream(StreamCore[F, R]):
         """Wait for the next fragment; raises StopAsyncIteration after the last one."""
         self.waiting = True
         try:
-            return await self._next_fragment()
-        finally:
-            self.waiting = False
-
-    async def _next_fragment(self) -> F:
-        await self.start()
-        channel = self._channel
-        assert channel is not None
-        try:
+            channel = self._channel
+            if channel is None:
+                await self.start()
+                channel = self._channel
+                assert channel is not None
             while not self.finished:
                 try:
                     more = await channel.wait()
@@ -247,6 +243,8 @@ class AsyncStream(StreamCore[F, R]):
         except BaseException as error:
             self.give_up(error)
             raise
+        finally:
+            self.waiting = False
         channel.release()
         raise StopAsyncIteration
 
