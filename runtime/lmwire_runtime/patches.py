@@ -216,6 +216,11 @@ def _patch(operation: str, path: Steps, value: Any) -> Patch:
 
 
 def _object_differences(old: dict[str, Any], new: dict[str, Any], path: Steps) -> Iterator[Patch]:
+    if any(
+        (key in old or key in new) and not same(old.get(key, UNSET), new.get(key, UNSET)) for key in _UNSAFE
+    ):
+        yield _patch("replace", path, new)  # no path may lead through such a key
+        return
     for key, value in new.items():
         if key in old:
             yield from _differences(old[key], value, (*path, key))

@@ -213,7 +213,7 @@ def _key_in(raw: Any, segment: str) -> Any:
 
 def _revived(kind: Any, where: Path, value: Any, path: Path) -> Any:
     if type(kind) is list and len(kind) == 2 and kind[0] == "typed-array":
-        if kind[1] not in TYPED_ARRAYS:
+        if type(kind[1]) is not str or kind[1] not in TYPED_ARRAYS:
             _refuse((where, 1), "a typed array of JavaScript", kind[1])
         if type(value) is not list or not all(type(item) in (int, float) for item in value):
             _refuse(path, "an array of numbers", value)
