@@ -16,7 +16,8 @@ from lmwire_tools.conformance.raw import Server
 from lmwire_tools.conformance.relay import Line, Message, Relay, Twist
 from lmwire_tools.conformance.server_checks import SERVER_CHECKS
 from tests.support.emulators import run_program
-from tests.tools.faulty_servers import FAULTS, Fault
+from tests.tools.faulty_servers import FAULTS
+from tests.tools.faulty_twists import Fault
 
 TOKEN = "sk-lm-AbCd1234:0123456789abcdefghij"
 TABLE = {check.name: check for check in SERVER_CHECKS}
