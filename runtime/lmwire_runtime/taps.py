@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, cast
 
 from lmwire_runtime.credentials import redact_text
 from lmwire_runtime.errors import StateError
@@ -55,6 +55,7 @@ class Taps(Protocol):
 
     def opened(self, namespace: str, end: End) -> ConnectionTap:
         """Return what is to hear of a new connection; called at its first frame."""
+        ...
 
 
 Tap: TypeAlias = "Callable[[Direction, str, bytes], object] | Taps"
@@ -100,14 +101,15 @@ class LinkTap:
             self._guarded(lambda: connection.closed(reason))
 
     def _opened(self) -> ConnectionTap:
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             opened = getattr(self._tap, "opened", None)
-            self._connection = (
-                _FunctionTap(self._tap, self._namespace)
-                if opened is None
-                else opened(self._namespace, self._end)
-            )
-        return self._connection
+            if opened is None:
+                connection = _FunctionTap(self._tap, self._namespace)
+            else:
+                connection = cast(ConnectionTap, opened(self._namespace, self._end))
+            self._connection = connection
+        return connection
 
     def _guarded(self, tell: Callable[[], object]) -> None:
         _tapping.active = True

@@ -21,7 +21,7 @@ from lmwire_emulator import EmulatorThread
 from lmwire_tools.analysis import ConnectionAnalysis
 from lmwire_tools.cli import main
 from lmwire_tools.recordings import Closed, Opened
-from lmwire_tools.traffic import Faulty, HttpAnswered, Summary
+from lmwire_tools.traffic import Faulty, HttpAnswered, Summary, TrafficEvent
 from lmwire_tools.traffic_text import event_lines, summary_lines
 from tests.interop.scripts import SCRIPT
 from tests.runtime.arithmetic import ENOUGH
@@ -190,7 +190,7 @@ def lines(data: Any, *, direction: Any = "to_client", **options: Any) -> list[st
 
 def test_hostile_frames_do_not_reach_the_terminal() -> None:
     evil = "\x1b[2J\x9b1m\r\nx\N{RIGHT-TO-LEFT OVERRIDE}\ud800"
-    events = [
+    events: list[TrafficEvent] = [
         Opened(time=1, connection=1, namespace=evil),
         Closed(time=1, connection=1, namespace=evil, code=1000, reason=evil),
         HttpAnswered(time=1, connection=1, method="GET", path=evil, status=200),

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import attrs
 import click
+from click.shell_completion import CompletionItem
 
 __all__ = ["COMMANDS", "main"]
 
@@ -72,11 +73,9 @@ class _Group(click.Group):
                     col_spacing=3,
                 )
 
-    def shell_complete(
-        self, ctx: click.Context, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         names = [name for name in COMMANDS if name.startswith(incomplete)]
-        found = [click.shell_completion.CompletionItem(name, help=COMMANDS[name].help) for name in names]
+        found = [CompletionItem(name, help=COMMANDS[name].help) for name in names]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(

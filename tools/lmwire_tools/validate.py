@@ -122,11 +122,11 @@ class _LooseFrames:
 
     def __init__(self, namespace: str | None, endpoint: str | None, direction: Direction | None) -> None:
         self._analysis = ConnectionAnalysis(0, namespace or "", loose=True, endpoint=endpoint)
-        self._direction = direction
+        self._direction: Direction | None = direction
 
     def frame(self, line: bytes) -> FrameEvent:
         """Judge a frame, in the direction in which it fits best unless that is known."""
-        way = self._direction or _only_way(json_codec.loads(line))
+        way: Direction | None = self._direction or _only_way(json_codec.loads(line))
         if way is not None:
             return self._analysis.frame(way, line.strip(), 0.0)
         ways: tuple[Direction, Direction] = ("to_client", "to_server")
@@ -141,7 +141,7 @@ def _only_way(data: Any) -> Direction | None:
         return "to_server"
     if "type" not in data and "success" in data:
         return "to_client"
-    ways = [way for way, types in _TYPES.items() if data.get("type") in types]
+    ways: list[Direction] = [way for way, types in _TYPES.items() if data.get("type") in types]
     return ways[0] if len(ways) == 1 else None
 
 
