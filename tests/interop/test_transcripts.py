@@ -8,13 +8,14 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.interop.frames import FrameTap, same
+from lmwire_tools.replay_comparing import differences
+from tests.interop.frames import FrameTap
 from tests.interop.replay import Lines, emulator_like, frames_of, played
 
 TRANSCRIPTS: Final = Path(__file__).resolve().parents[3] / "shared" / "transcripts"
@@ -55,35 +56,15 @@ def test_every_frame_of_a_transcript_fits(name: str) -> None:
     assert len(traffic.passed) == len(lines) > 2
 
 
-def _differences(recorded: Any, ours: Any, pointer: str = "") -> Iterator[str]:
-    """The pointers at which two values differ; config fields are found by their keys."""
-    one, other = _by_key(recorded), _by_key(ours)
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in one.keys() | other.keys():
-            if key in one and key in other:
-                yield from _differences(one[key], other[key], f"{pointer}/{key}")
-            else:
-                yield f"{pointer}/{key}"
-    elif not same(one, other):
-        yield pointer
-
-
-def _by_key(value: Any) -> Any:
-    if not isinstance(value, list):
-        return value
-    keys = [item.get("key") if isinstance(item, dict) else None for item in value]
-    if keys and None not in keys:
-        return {item["key"]: item["value"] for item in value}
-    return dict(enumerate(value))
-
-
 @functools.cache
 def _all_differences(name: str) -> frozenset[str]:
     lines = _transcripts()[name]
     with emulator_like(_transcripts().values(), lines) as emulator:
         answers = list(played(lines, emulator))
     assert len(answers) == sum(line["dir"] == "out" for line in lines)
-    return frozenset(pointer for recorded, ours in answers for pointer in _differences(recorded, ours))
+    return frozenset(
+        difference.pointer for recorded, ours in answers for difference in differences(recorded, ours)
+    )
 
 
 @pytest.mark.parametrize("name", _names())
