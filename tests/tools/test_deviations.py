@@ -183,13 +183,6 @@ def test_an_id_in_use_deviates() -> None:
     assert [deviation.pointer for deviation in again.deviations] == ["/channelId"]
 
 
-def test_what_is_unanswered_is_known() -> None:
-    analysis = ConnectionAnalysis(1, "llm", loose=True)
-    analysis.frame("to_server", json.dumps(CREATE[1]).encode(), 0)
-
-    assert analysis.unanswered == [("channel", "completeRawText", 1)]
-
-
 def test_superjson_endpoints_are_judged_inside_their_envelope() -> None:
     analysis = ConnectionAnalysis(1, "runtime", loose=True)
     call = {"type": "rpcCall", "callId": 1, "endpoint": "getEngineSelections", "parameter": {"json": None}}

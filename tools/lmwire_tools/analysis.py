@@ -156,11 +156,6 @@ class ConnectionAnalysis:
         self._open: dict[tuple[Kind, int], _Exchange] = {}
         self._ended: dict[tuple[Kind, int], _Exchange] = {}
 
-    @property
-    def unanswered(self) -> list[tuple[Kind, str | None, int]]:
-        """What is open still: kind, endpoint and id of each."""
-        return [(kind, exchange.endpoint, number) for (kind, number), exchange in self._open.items()]
-
     def frame(self, direction: Direction, text: bytes, time: float) -> FrameEvent:
         """Take the next frame."""
         event = FrameEvent(
