@@ -5,6 +5,8 @@
 #   make lint       format, lint, types, layers, and whether generated/ is what schema/ says
 #   make generate   write generated/ anew from schema/
 #   make check      only: is generated/ what schema/ says?
+#   make fuzz       throw changed frames and bytes at everything that reads them; SECONDS=600, TARGETS="emulator superjson"
+#   make audit      ask for known vulnerabilities of all that is installed here; fails where it cannot tell
 #   make bench      measure what users pay, against other clients; FIGURES="stream rpc" chooses, see benchmarks/README.md
 #   make clean      remove the environment, what tests installed, and caches
 #
@@ -15,6 +17,8 @@ PYTHON ?=
 VENV ?= .venv
 TESTS ?=
 FIGURES ?=
+SECONDS ?= 600
+TARGETS ?=
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
 # A Python that is too old, a launcher without its version behind it: only running them tells.
@@ -22,7 +26,7 @@ CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 
 FITS = import sys; sys.exit(sys.version_info < (3, 10))
 HAS_VENV = import venv, ensurepip
 
-.PHONY: demo test lint generate check bench clean
+.PHONY: demo test lint generate check fuzz audit bench clean
 
 demo: $(VENV)/.installed-demo
 	$(VENV)/bin/lmwire demo
@@ -43,6 +47,15 @@ generate: $(VENV)/.installed-all
 
 check: $(VENV)/.installed-all
 	$(VENV)/bin/lmwire-codegen check
+
+fuzz: $(VENV)/.installed-all
+	$(VENV)/bin/python -m tests.fuzzing --seconds $(SECONDS) $(TARGETS)
+
+# Our own two distributions are no dependencies, and pip-audit would fail for not finding them.
+audit: $(VENV)/.installed-all
+	$(PIP) install --quiet -e '.[audit]'
+	$(PIP) freeze --exclude-editable > $(VENV)/audited.txt
+	$(VENV)/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r $(VENV)/audited.txt
 
 bench: $(VENV)/.installed-bench
 	$(VENV)/bin/python -m benchmarks $(FIGURES)
