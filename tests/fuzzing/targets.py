@@ -284,7 +284,7 @@ def _transport(data: bytes) -> None:
         end.output()
         assert end.close_reason
     for sender in ("client", "server"):
-        tap = Wiretap(sender, _MESSAGE_BYTES)  # type: ignore[arg-type]
+        tap = Wiretap(sender, _MESSAGE_BYTES)
         for piece in _crumbs(data):
             tap.feed(piece)
     # And as the head of a request.
