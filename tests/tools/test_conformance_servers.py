@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 import pytest
+from click.testing import CliRunner
 
 from lmwire_emulator import EmulatorThread, Generation
 from lmwire_runtime.addresses import parse_address
+from lmwire_tools.cli import main
 from lmwire_tools.conformance.checks import Check, Outcome, Result, judged, run_all
 from lmwire_tools.conformance.raw import Server
 from lmwire_tools.conformance.relay import Line, Message, Relay, Twist
@@ -153,7 +155,7 @@ def test_the_command_fails_where_a_check_does(good: EmulatorThread) -> None:
 
 
 def test_the_command_lists_its_checks() -> None:
-    _, printed, _ = conformance("--list")
+    printed = CliRunner().invoke(main, ["conformance", "--list"]).output
 
     for check in SERVER_CHECKS:
         assert check.name in printed
@@ -168,19 +170,18 @@ def test_the_command_lists_its_checks() -> None:
     ],
 )
 def test_wrong_usage_is_said_in_a_line(arguments: list[str], told: str) -> None:
-    code, printed, error = conformance(*arguments, check=False)
+    done = CliRunner().invoke(main, ["conformance", *arguments])
 
-    assert code in (1, 2)
-    assert printed == ""
-    assert told in error
-    assert "Traceback" not in error
+    assert done.exit_code in (1, 2)
+    assert told in done.output
+    assert done.output.startswith(("Error: ", "Usage: "))
 
 
 def test_an_address_where_nothing_is_is_said_in_a_line(unused_port: int) -> None:
-    code, printed, error = conformance(f"127.0.0.1:{unused_port}", check=False)
+    done = CliRunner().invoke(main, ["conformance", f"127.0.0.1:{unused_port}"])
 
-    assert (code, printed) == (1, "")
-    assert error.startswith(f"Error: nothing answers at 127.0.0.1:{unused_port}: ")
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: nothing answers at 127.0.0.1:{unused_port}: ")
 
 
 def test_results_are_plain_data() -> None:

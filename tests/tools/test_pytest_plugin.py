@@ -226,6 +226,19 @@ def test_a_run_without_it_loads_nothing() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
+def test_the_fixtures_need_no_other_extra() -> None:
+    program = textwrap.dedent(
+        """
+        import sys
+        for name in ("click", "rich", "yaml", "jinja2"):
+            sys.modules[name] = None
+        import lmwire_tools.pytest_plugin.recorded
+        import lmwire_tools.pytest_plugin.server
+        """
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
 def test_the_fixtures_tell_what_they_are(run: Run) -> None:
     done = run("", "--fixtures", "--markers")
     done.stdout.fnmatch_lines(["*@pytest.mark.lmstudio*"])
