@@ -148,7 +148,7 @@ class SyncLink:
             UsageError: The process was forked after connecting.
         """
         self._check_process()
-        if self.usable:
+        if self.usable and (self._stream.buffered or self._poller.readable()):
             self._sweep(REFRESH_READS)
         return self.usable
 
