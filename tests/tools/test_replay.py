@@ -290,3 +290,10 @@ def test_a_file_that_is_no_recording_is_said_in_a_line(tmp_path: Path, content: 
     assert done.exit_code == 1
     assert done.output.startswith("Error: ")
     assert told in done.output
+
+
+def test_nobody_elsewhere_gets_a_recording(recording: Path) -> None:
+    done = CliRunner().invoke(main, ["replay", str(recording), "--host", "0.0.0.0"])
+
+    assert done.exit_code == 2
+    assert "0.0.0.0: recordings are replayed on this machine alone" in done.output

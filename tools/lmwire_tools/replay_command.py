@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from lmwire_runtime.access import is_loopback
 from lmwire_runtime.addresses import parse_address
 from lmwire_tools.conformance.checks import Failed
 from lmwire_tools.conformance.raw import Server
@@ -24,7 +25,9 @@ __all__ = ["replay"]
 @click.option(
     "--to", "target", metavar="HOST:PORT", help="Be the client: drive this server, and compare its answers."
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="As a server: the address to listen on.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="As a server: the loopback address to listen on."
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -84,6 +87,9 @@ def replay(
 
 
 def _serve(context: click.Context, stories: Sequence[Story], host: str, port: int) -> None:
+    if not is_loopback(host):
+        told = f"{host}: recordings are replayed on this machine alone, since nobody is asked for a token"
+        raise click.BadParameter(told, param_hint="--host")
     server = ReplayServer(stories, host=host, port=port)
     with server:
         click.echo(f"replaying {len(stories)} requests on ws://{server.api_host}; Ctrl-C ends")
