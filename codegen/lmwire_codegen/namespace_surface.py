@@ -24,7 +24,7 @@ from lmwire_codegen.naming import pascal_case
 from lmwire_codegen.problems import Location
 from lmwire_codegen.shapes import MessageDefinition, Named, Nullable, Type
 from lmwire_codegen.surface_lookup import Lookup, UnresolvedError, names_in
-from lmwire_codegen.surface_model import ClassRef, OptionTable
+from lmwire_codegen.surface_model import ClassRef
 from lmwire_codegen.surface_names import AbsentError
 
 __all__ = ["NamespaceResolver"]
@@ -67,12 +67,7 @@ class NamespaceResolver(Lookup):
         surface = NamespaceSurface(
             source=self.place.file,
             namespace=self.namespace,
-            options={
-                key: OptionTable(
-                    constant=entry["table"], config_class=entry["class"], dict_class=entry["dict"]
-                )
-                for key, entry in document.get("options", {}).items()
-            },
+            options=self.tables,
             calls=self._methods(self._call, document, "calls"),
             operations=self._methods(self._operation, document, "operations"),
             events=self._methods(self._events, document, "events"),
@@ -254,7 +249,7 @@ class NamespaceResolver(Lookup):
             hint=hint,
             uses=uses,
             event_type=f"{pascal_case(name)}Event",
-            options=entry.get("options"),
+            options=self.table(entry, place) if "options" in entry else None,
             patient=entry.get("patient", False),
             tells=self.present(
                 lambda key, value, where: self._told(endpoint, key, value, where),

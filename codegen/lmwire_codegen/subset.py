@@ -41,7 +41,9 @@ def with_only(folder: SchemaFolder, namespaces: Collection[str]) -> SchemaFolder
     }
     return attrs.evolve(
         folder,
-        documents=dict(_documents(folder.documents, {known[name] for name in namespaces})),
+        documents=dict(
+            _documents(folder.documents, {known[name] for name in namespaces}, _types_of(folder, surface))
+        ),
         surface=surface,
         options=_options(folder.options, surface),
     )
@@ -56,14 +58,35 @@ def _without_others(surface: Any, namespaces: Collection[str]) -> Any:
     }
 
 
-def _documents(documents: Mapping[str, Any], chosen: Collection[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the chosen files, and of the types what they use."""
+def _types_of(folder: SchemaFolder, surface: Mapping[str, Any]) -> set[str]:
+    """Return the shared types that methods of namespaces name beside those of their endpoints."""
+    named: set[Any] = set()
+    for content in surface.values():
+        for kind in ("calls", "operations", "events"):
+            for method in _values(content, kind):
+                for entry in (*_values(method, "parameters"), _member(method, "makes")):
+                    types = _member(entry, "types")
+                    named.update(types if isinstance(types, list) else (), [_member(entry, "type")])
+    return named | {key for key, name in folder.lock.items() if name in named}
+
+
+def _documents(
+    documents: Mapping[str, Any], chosen: Collection[str], types: Collection[str]
+) -> Iterator[tuple[str, Any]]:
+    """Yield the chosen files, and of the types what they use, and these."""
     kept = {
         file: document
         for file, document in documents.items()
         if file in chosen or not (is_namespace_file(file) or is_types_file(file))
     }
-    used = _used(documents, kept)
+    named = [
+        (file, name)
+        for file, document in documents.items()
+        if is_types_file(file)
+        for name in document["$defs"]
+        if name in types
+    ]
+    used = _used(documents, kept, named)
     for file, document in documents.items():
         if file in kept:
             yield file, document
@@ -73,10 +96,12 @@ def _documents(documents: Mapping[str, Any], chosen: Collection[str]) -> Iterato
                 yield file, {**document, "$defs": definitions}
 
 
-def _used(documents: Mapping[str, Any], start: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Return file and name of every type that ``start`` uses, directly or not."""
+def _used(
+    documents: Mapping[str, Any], start: Mapping[str, Any], named: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Return file and name of every type that ``start`` uses, directly or not, and of those that are ``named``."""
     used: set[tuple[str, str]] = set()
-    todo = [target for file, document in start.items() for target in _targets(document, file)]
+    todo = [*named, *(target for file, document in start.items() for target in _targets(document, file))]
     while todo:
         target = todo.pop()
         if target not in used:
@@ -101,6 +126,11 @@ def _options(options: Mapping[str, Any], surface: Mapping[str, Any]) -> dict[str
     tables = {file: content for file, content in options.items() if _member(content, "table") in named}
     settings = {file: content for file, content in options.items() if _member(content, "table") is None}
     return dict(sorted({**tables, **settings}.items())) if tables else {}
+
+
+def _values(content: Any, name: str) -> list[Any]:
+    member = _member(content, name)
+    return list(member.values()) if isinstance(member, Mapping) else []
 
 
 def _member(content: Any, name: str) -> Any:

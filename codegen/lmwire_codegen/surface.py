@@ -28,7 +28,6 @@ from lmwire_codegen.surface_model import (
     Input,
     LoadPlan,
     Method,
-    OptionTable,
     Surface,
 )
 from lmwire_codegen.surface_names import AbsentError, SurfaceNames
@@ -73,7 +72,14 @@ def _is_bare(document: Any) -> bool:
 class _Resolving(Protocol[Built]):
     """Makes something of one file."""
 
-    def __init__(self, model: Model, file: str, problems: Problems, names: SurfaceNames) -> None: ...
+    def __init__(
+        self,
+        model: Model,
+        file: str,
+        problems: Problems,
+        names: SurfaceNames,
+        tables: Mapping[str, Mapping[str, str]],
+    ) -> None: ...
 
     def surface(self, document: Mapping[str, Any]) -> Built | None: ...
 
@@ -94,7 +100,8 @@ def _build(
         for fault in faults:
             problems.add(Location(file).child(*fault.absolute_path), fault.message)
         if not faults:
-            surface = resolver(model, file, problems, names).surface(document)
+            tables = document.get("options", {})
+            surface = resolver(model, file, problems, names, tables).surface(document)
             if surface is not None:
                 surfaces.append(surface)
     problems.raise_if_any()
@@ -141,12 +148,7 @@ class _Resolver(Lookup):
             specifier=handle["specifier"],
             specifier_type=specifier,
             specifier_decoder=self.decoder(specifier),
-            options={
-                key: OptionTable(
-                    constant=entry["table"], config_class=entry["class"], dict_class=entry["dict"]
-                )
-                for key, entry in document["options"].items()
-            },
+            options=self.tables,
             chat=self._optional(self._chat, document.get("chat"), place.child("chat")),
             methods=self._methods(document["methods"], place.child("methods"), specifier),
             calls=self._methods(document.get("calls", {}), place.child("calls"), None),
@@ -265,7 +267,7 @@ class _Resolver(Lookup):
                 )
                 for name, value in entry.get("parameters", {}).items()
             ],
-            options=entry.get("options"),
+            options=self.table(entry, place) if "options" in entry else None,
             layer=entry.get("layer"),
         )
 
@@ -275,7 +277,7 @@ class _Resolver(Lookup):
         return LoadPlan(
             name=name,
             descriptor=ClassRef(name=endpoint.constant, module=endpoint.module),
-            options=entry["options"],
+            options=self.table(entry, place),
             template=template,
             begins=[self.packet(endpoint, tag, place.child("begins")) for tag in entry["begins"]],
             ambiguous=self.packet_fields(endpoint, entry.get("ambiguous", {}), place.child("ambiguous")),

@@ -15,7 +15,7 @@ from lmwire_codegen.model import Endpoint, Model, Namespace
 from lmwire_codegen.naming import snake_case
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.shapes import ArrayType, MessageDefinition, Named, Type, UnionDefinition, named_in
-from lmwire_codegen.surface_model import ClassRef
+from lmwire_codegen.surface_model import ClassRef, OptionTable
 from lmwire_codegen.surface_names import AbsentError, LeftOut, SurfaceNames
 
 __all__ = ["VARIABLES", "Lookup", "UnresolvedError", "names_in"]
@@ -46,15 +46,27 @@ class Lookup:
 
     Attributes:
         variables: What its templates may name.
+        tables: The tables of options that it names, by the alias that its methods use.
         namespace: Set as soon as it is known.
     """
 
-    def __init__(self, model: Model, file: str, problems: Problems, names: SurfaceNames) -> None:
+    def __init__(
+        self,
+        model: Model,
+        file: str,
+        problems: Problems,
+        names: SurfaceNames,
+        tables: Mapping[str, Mapping[str, str]],
+    ) -> None:
         self.model = model
         self.names = names
         self.place = Location(file)
         self.problems = problems
         self.variables = VARIABLES
+        self.tables = {
+            alias: OptionTable(constant=entry["table"], config_class=entry["class"], dict_class=entry["dict"])
+            for alias, entry in tables.items()
+        }
         self.namespace: Namespace
 
     def present(
@@ -78,6 +90,13 @@ class Lookup:
             self.problems.add(place, message)
             raise UnresolvedError
         return value
+
+    def table(self, entry: Mapping[str, Any], place: Location) -> str:
+        alias: str = entry["options"]
+        if alias not in self.tables:
+            self.problems.add(place.child("options"), f"there is no table {alias!r} under `options`")
+            raise UnresolvedError
+        return alias
 
     def endpoint(self, kind: str, name: str, place: Location) -> Endpoint:
         return self.endpoint_of(self.namespace.name, kind, name, place)

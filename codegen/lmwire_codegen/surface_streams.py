@@ -39,7 +39,7 @@ def text_of(look: Lookup, entry: Mapping[str, Any], place: Location) -> TextShap
         stream_class=entry["stream_class"],
         result_class=entry["result_class"],
         event_type=entry["event_type"],
-        options=entry["options"],
+        options=look.table(entry, place),
         structured_option=entry["structured_option"],
         message=MessageShape(
             type=message_type,

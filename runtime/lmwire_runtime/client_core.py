@@ -62,7 +62,9 @@ class ClientCore:
         if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
             raise UsageError(f"ssl_context must be an ssl.SSLContext; got {ssl_context!r}")
         if on_frame is not None and not is_tap(on_frame):
-            raise UsageError("on_frame must be a function of direction, namespace and JSON text, or a recorder")
+            raise UsageError(
+                "on_frame must be a function of direction, namespace and JSON text, or a recorder"
+            )
         self.settings = Settings(
             credentials=resolve_credentials(api_token),
             revision=revision,

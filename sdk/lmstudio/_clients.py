@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lmwire.config import LlmLoadModelConfig, LlmLoadModelConfigDict
-    from lmwire.files.stubs import AsyncFilesNamespace, FilesNamespace
-    from lmwire.repository.stubs import AsyncRepositoryNamespace, RepositoryNamespace
-    from lmwire.system.stubs import AsyncSystemNamespace, SystemNamespace
+    from lmwire.files import AsyncFiles, Files
+    from lmwire.repository import AsyncRepository, Repository
+    from lmwire.system import AsyncSystem, System
 
 Timeout: TypeAlias = float | None | lmwire.Unset
 
@@ -277,22 +277,22 @@ class Client(lmwire.Client, LacksFiles):
         return EmbeddingModels(self)
 
     @cached_property
-    def files(self) -> FilesNamespace:
-        """The namespace ``files``: lmwire's own stubs so far."""
+    def files(self) -> Files:
+        """The namespace ``files``: lmwire's own methods so far."""
         from lmstudio import _namespaces
 
         return _namespaces.Files(self)
 
     @cached_property
-    def repository(self) -> RepositoryNamespace:
-        """The namespace ``repository``: lmwire's own stubs so far."""
+    def repository(self) -> Repository:
+        """The namespace ``repository``: lmwire's own methods so far."""
         from lmstudio import _namespaces
 
         return _namespaces.Repository(self)
 
     @cached_property
-    def system(self) -> SystemNamespace:
-        """The namespace ``system``: lmwire's own stubs so far."""
+    def system(self) -> System:
+        """The namespace ``system``: lmwire's own methods so far."""
         from lmstudio import _namespaces
 
         return _namespaces.System(self)
@@ -344,22 +344,22 @@ class AsyncClient(lmwire.AsyncClient, LacksFiles):
         return AsyncEmbeddingModels(self)
 
     @cached_property
-    def files(self) -> AsyncFilesNamespace:
-        """The namespace ``files``: lmwire's own stubs so far."""
+    def files(self) -> AsyncFiles:
+        """The namespace ``files``: lmwire's own methods so far."""
         from lmstudio import _namespaces
 
         return _namespaces.AsyncFiles(self)
 
     @cached_property
-    def repository(self) -> AsyncRepositoryNamespace:
-        """The namespace ``repository``: lmwire's own stubs so far."""
+    def repository(self) -> AsyncRepository:
+        """The namespace ``repository``: lmwire's own methods so far."""
         from lmstudio import _namespaces
 
         return _namespaces.AsyncRepository(self)
 
     @cached_property
-    def system(self) -> AsyncSystemNamespace:
-        """The namespace ``system``: lmwire's own stubs so far."""
+    def system(self) -> AsyncSystem:
+        """The namespace ``system``: lmwire's own methods so far."""
         from lmstudio import _namespaces
 
         return _namespaces.AsyncSystem(self)

@@ -1,14 +1,12 @@
-"""The namespaces of which only lmwire's own stubs are here; the official methods say that they are later work.
+"""The namespaces that have lmwire's own methods; the official ones that differ say that they are later work.
 
-Apart from the clients, because the stubs are imported on first use.
+Apart from the clients, because the methods are imported on first use.
 """
 
 from __future__ import annotations
 
 from lmstudio._later import LacksNamespaceMethods
-from lmwire.files.stubs import AsyncFilesNamespace, FilesNamespace
-from lmwire.repository.stubs import AsyncRepositoryNamespace, RepositoryNamespace
-from lmwire.system.stubs import AsyncSystemNamespace, SystemNamespace
+from lmwire import files, repository, system
 
 __all__ = [
     "AsyncFiles",
@@ -20,25 +18,25 @@ __all__ = [
 ]
 
 
-class Files(LacksNamespaceMethods, FilesNamespace):
+class Files(LacksNamespaceMethods, files.Files):
     """The namespace ``files``."""
 
 
-class AsyncFiles(LacksNamespaceMethods, AsyncFilesNamespace):
+class AsyncFiles(LacksNamespaceMethods, files.AsyncFiles):
     """The namespace ``files``, for asyncio."""
 
 
-class Repository(LacksNamespaceMethods, RepositoryNamespace):
+class Repository(LacksNamespaceMethods, repository.Repository):
     """The namespace ``repository``."""
 
 
-class AsyncRepository(LacksNamespaceMethods, AsyncRepositoryNamespace):
+class AsyncRepository(LacksNamespaceMethods, repository.AsyncRepository):
     """The namespace ``repository``, for asyncio."""
 
 
-class System(LacksNamespaceMethods, SystemNamespace):
+class System(LacksNamespaceMethods, system.System):
     """The namespace ``system``."""
 
 
-class AsyncSystem(LacksNamespaceMethods, AsyncSystemNamespace):
+class AsyncSystem(LacksNamespaceMethods, system.AsyncSystem):
     """The namespace ``system``, for asyncio."""

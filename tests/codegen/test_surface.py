@@ -41,6 +41,8 @@ def changed(document: Mapping[str, Any], path: str, value: Any) -> Any:
         ("text/event_type", "no name", "does not match"),
         ("chat/type", "ChatHistory", "#/chat/type: the schema has no type 'ChatHistory'"),
         ("chat/messages", "turns", "#/chat/messages: there is no field 'turns'"),
+        ("text/options", "predictions", "#/text/options: there is no table 'predictions'"),
+        ("loads/get_or_load/options", "loading", "#/loads/get_or_load/options: there is no table 'loading'"),
         ("methods/tokenize/endpoint", "listLoaded", "there is no field 'tokens'"),
         ("methods/get_info/endpoint", "unloadModel", "there is no field 'throwIfNotFound'"),
         ("methods/apply_prompt_template/arguments", {"x": "opts"}, "#/methods/apply_prompt_template: "),

@@ -333,7 +333,7 @@ def test_settings_of_a_wrong_kind_are_refused(shell: Shell, options: dict[str, A
 
 def test_a_tap_that_uses_its_client_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
     with EmulatorThread() as emulator:
-        client = Client(emulator.api_host, on_frame=lambda *frame: client.llm.list_loaded())
+        client: Client = Client(emulator.api_host, on_frame=lambda *frame: client.llm.list_loaded())
         assert client.llm.list_loaded()
         client.close()
 

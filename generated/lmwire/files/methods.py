@@ -170,7 +170,7 @@ class Files(FilesNamespace):
 
         plan = plans.PARSE_PLAN
         request = plan.request({"file": file, "parser": parser}, timeout)
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_parser_loaded": on_parser_loaded,
             "on_progress": on_progress,
         }
@@ -259,7 +259,7 @@ class Files(FilesNamespace):
 
         plan = plans.RETRIEVE_PLAN
         request = plan.request({"query": query, "files": files}, timeout, RETRIEVAL.to_fields(config))
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_file_process_list": on_file_process_list,
             "on_file_start": on_file_start,
             "on_step_start": on_step_start,
@@ -414,7 +414,7 @@ class AsyncFiles(AsyncFilesNamespace):
 
         plan = plans.PARSE_PLAN
         request = plan.request({"file": file, "parser": parser}, timeout)
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_parser_loaded": on_parser_loaded,
             "on_progress": on_progress,
         }
@@ -503,7 +503,7 @@ class AsyncFiles(AsyncFilesNamespace):
 
         plan = plans.RETRIEVE_PLAN
         request = plan.request({"query": query, "files": files}, timeout, RETRIEVAL.to_fields(config))
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_file_process_list": on_file_process_list,
             "on_file_start": on_file_start,
             "on_step_start": on_step_start,

@@ -407,7 +407,7 @@ class Repository(RepositoryNamespace):
 
         plan = plans.DOWNLOAD_PLAN
         request = plan.request({"option": option}, timeout)
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_progress": on_progress,
             "on_finalizing": on_finalizing,
         }
@@ -475,7 +475,7 @@ class Repository(RepositoryNamespace):
 
         plan = plans.DOWNLOAD_ARTIFACT_PLAN
         request = plan.request({"owner": owner, "name": name, "path": path, "revision": revision}, timeout)
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_progress": on_progress,
             "on_finalizing": on_finalizing,
         }
@@ -551,7 +551,7 @@ class Repository(RepositoryNamespace):
             },
             timeout,
         )
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_message": on_message,
         }
         return SyncOperation(self.connection, plan, request, callbacks)
@@ -600,7 +600,7 @@ class Repository(RepositoryNamespace):
 
         plan = plans.ENSURE_AUTHENTICATED_PLAN
         request = plan.request({}, timeout)
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_code": on_code,
         }
         return SyncOperation(self.connection, plan, request, callbacks)
@@ -977,7 +977,7 @@ class AsyncRepository(AsyncRepositoryNamespace):
 
         plan = plans.DOWNLOAD_PLAN
         request = plan.request({"option": option}, timeout)
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_progress": on_progress,
             "on_finalizing": on_finalizing,
         }
@@ -1045,7 +1045,7 @@ class AsyncRepository(AsyncRepositoryNamespace):
 
         plan = plans.DOWNLOAD_ARTIFACT_PLAN
         request = plan.request({"owner": owner, "name": name, "path": path, "revision": revision}, timeout)
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_progress": on_progress,
             "on_finalizing": on_finalizing,
         }
@@ -1121,7 +1121,7 @@ class AsyncRepository(AsyncRepositoryNamespace):
             },
             timeout,
         )
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_message": on_message,
         }
         return AsyncOperation(self.connection, plan, request, callbacks)
@@ -1170,7 +1170,7 @@ class AsyncRepository(AsyncRepositoryNamespace):
 
         plan = plans.ENSURE_AUTHENTICATED_PLAN
         request = plan.request({}, timeout)
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_code": on_code,
         }
         return AsyncOperation(self.connection, plan, request, callbacks)

@@ -242,7 +242,7 @@ class Runtime(RuntimeNamespace):
         request = plan.request(
             {"name": name, "version": version, "update_selections": update_selections}, timeout
         )
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_progress": on_progress,
             "on_finalizing": on_finalizing,
         }
@@ -464,7 +464,7 @@ class AsyncRuntime(AsyncRuntimeNamespace):
         request = plan.request(
             {"name": name, "version": version, "update_selections": update_selections}, timeout
         )
-        callbacks = {
+        callbacks: dict[str, Callable[..., Any] | None] = {
             "on_progress": on_progress,
             "on_finalizing": on_finalizing,
         }
