@@ -131,14 +131,14 @@ def _listed(value: Any, name: str) -> Iterable[Any]:
 
 def _content(_: Input, value: Any, name: str) -> str:
     """Return the content of a file in base 64."""
-    if isinstance(value, (str, os.PathLike)):
-        try:
+    try:
+        if isinstance(value, (str, os.PathLike)):
             with open(value, "rb") as file:
                 value = file.read()
-        except OSError as error:
-            raise UsageError(f"{name} cannot be read: {error}; nothing was sent") from error
-    elif callable(getattr(value, "read", None)):
-        value = value.read()
+        elif callable(getattr(value, "read", None)):
+            value = value.read()
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error}; nothing was sent") from error
     if not isinstance(value, (bytes, bytearray, memoryview)):
         raise UsageError(
             f"{name} must be a path, bytes, or a file that is open for reading bytes; got {type(value).__name__}"
