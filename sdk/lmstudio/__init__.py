@@ -5,8 +5,8 @@
 >>> for content_fragment in llm.complete_stream("My name is"):
 ...     print(content_fragment, end="", flush=True)
 
-The module-level functions share one default client, made on first use. What this package does not have yet (agents,
-files, plugins) raises an AttributeError that says so; the official ``lmstudio`` has it.
+The module-level functions share one default client, made on first use. What this package does not have (agents,
+plugins) raises an AttributeError that says so; the official ``lmstudio`` has it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from lmstudio._default import (
     list_downloaded_models,
     list_loaded_models,
     llm,
+    prepare_image,
 )
 from lmstudio._downloads import (
     AsyncDownloadedEmbeddingModel,
@@ -92,6 +93,7 @@ from lmstudio.history import (
     FileHandleDict,
     FileHandleInput,
     FileType,
+    LocalFileInput,
     SystemPrompt,
     SystemPromptContent,
     TextData,
@@ -144,6 +146,9 @@ __all__ = [
     "DictObject",
     "DictSchema",
     "DownloadedEmbeddingModel",
+    "DownloadFinalizedCallback",
+    "DownloadProgressCallback",
+    "DownloadProgressUpdate",
     "DownloadedLlm",
     "EmbeddingLoadModelConfig",
     "EmbeddingLoadModelConfigDict",
@@ -178,6 +183,7 @@ __all__ = [
     "LlmPredictionConfigDict",
     "LlmPredictionFragment",
     "LlmPredictionStats",
+    "LocalFileInput",
     "ModelInfo",
     "ModelInstanceInfo",
     "ModelQuery",
@@ -214,10 +220,17 @@ __all__ = [
     "list_downloaded_models",
     "list_loaded_models",
     "llm",
+    "prepare_image",
     "set_sync_api_timeout",
 ]
 
 if TYPE_CHECKING:
+    from lmstudio._repository import (
+        DownloadFinalizedCallback,
+        DownloadProgressCallback,
+        DownloadProgressUpdate,
+    )
+
     __version__: str
 else:
 
@@ -226,6 +239,10 @@ else:
             from importlib.metadata import version
 
             return version("lmwire-lmstudio")
+        if name.startswith("Download") and name in __all__:  # most programs download nothing
+            from lmstudio import _repository
+
+            return getattr(_repository, name)
         refuse(f"module {__name__!r}", name, LATER_NAMES.get(name))
 
 

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import lmwire
-from lmstudio import _timeouts
 from lmstudio._absence import with_none
 from lmstudio._downloads import (
     AsyncDownloadedEmbeddingModel,
@@ -22,8 +21,9 @@ from lmstudio._embedding import (
     EmbeddingModel,
     EmbeddingModels,
 )
-from lmstudio._later import LacksAgents, LacksFiles
+from lmstudio._later import LacksAgents
 from lmstudio._specifiers import AnyModelSpecifier, known, specifier_of
+from lmstudio._timeouts import Timeout, register
 from lmstudio._translation import speaks_lmstudio
 from lmwire import llm
 from lmwire.llm import LlmInstanceInfo
@@ -31,12 +31,11 @@ from lmwire.llm import LlmInstanceInfo
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from lmstudio._files import AsyncFiles, Files
+    from lmstudio._repository import AsyncRepository, Repository
+    from lmstudio._system import AsyncSystem, System
+    from lmstudio.history import FileHandle, LocalFileInput
     from lmwire.config import LlmLoadModelConfig, LlmLoadModelConfigDict
-    from lmwire.files import AsyncFiles, Files
-    from lmwire.repository import AsyncRepository, Repository
-    from lmwire.system import AsyncSystem, System
-
-Timeout: TypeAlias = float | None | lmwire.Unset
 
 __all__ = [
     "LLM",
@@ -238,7 +237,7 @@ class AsyncLlmModels(llm.AsyncLlmModels):
 
 
 @speaks_lmstudio
-class Client(lmwire.Client, LacksFiles):
+class Client(lmwire.Client):
     """A client for threads. A context manager, which looks at once whether the server is there, or closed by ``close``.
 
     Args:
@@ -254,7 +253,7 @@ class Client(lmwire.Client, LacksFiles):
     def __init__(self, api_host: str | None = None, api_token: str | None = None, **options: Any) -> None:
         super().__init__(api_host, api_token=api_token, **options)
         if "timeouts" not in options:
-            _timeouts.register(self)
+            register(self)
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -278,24 +277,24 @@ class Client(lmwire.Client, LacksFiles):
 
     @cached_property
     def files(self) -> Files:
-        """The namespace ``files``: lmwire's own methods so far."""
-        from lmstudio import _namespaces
+        """The namespace ``files``: images for chats, and lmwire's own methods."""
+        from lmstudio._files import Files
 
-        return _namespaces.Files(self)
+        return Files(self)
 
     @cached_property
     def repository(self) -> Repository:
-        """The namespace ``repository``: lmwire's own methods so far."""
-        from lmstudio import _namespaces
+        """The namespace ``repository``: search and download of models, and lmwire's own methods."""
+        from lmstudio._repository import Repository
 
-        return _namespaces.Repository(self)
+        return Repository(self)
 
     @cached_property
     def system(self) -> System:
-        """The namespace ``system``: lmwire's own methods so far."""
-        from lmstudio import _namespaces
+        """The namespace ``system``: what is on disk, and lmwire's own methods."""
+        from lmstudio._system import System
 
-        return _namespaces.System(self)
+        return System(self)
 
     def list_loaded_models(self, namespace: str | None = None) -> list[LLM | EmbeddingModel]:
         """Return a handle for each loaded model, of the namespace ``llm`` or ``embedding`` if one is named."""
@@ -308,14 +307,16 @@ class Client(lmwire.Client, LacksFiles):
         self, namespace: str | None = None
     ) -> list[DownloadedLlm | DownloadedEmbeddingModel]:
         """Return the models on the server's disk, of the namespace ``llm`` or ``embedding`` if one is named."""
-        found: list[DownloadedLlm | DownloadedEmbeddingModel] = []
-        for name in namespaces_of(namespace):
-            found += (self.llm if name == "llm" else self.embedding).list_downloaded()
-        return found
+        wanted = namespaces_of(namespace)
+        return [model for model in self.system.list_downloaded_models() if model.type in wanted]
+
+    def prepare_image(self, src: LocalFileInput, name: str | None = None) -> FileHandle:
+        """Store an image on the server, for a message of a chat; see ``client.files.prepare_image``."""
+        return self.files.prepare_image(src, name)
 
 
 @speaks_lmstudio
-class AsyncClient(lmwire.AsyncClient, LacksFiles):
+class AsyncClient(lmwire.AsyncClient):
     """A client for asyncio. An asynchronous context manager, which looks at once whether the server is there, or closed
     by ``aclose``. Arguments and errors are those of ``Client``.
     """
@@ -345,24 +346,24 @@ class AsyncClient(lmwire.AsyncClient, LacksFiles):
 
     @cached_property
     def files(self) -> AsyncFiles:
-        """The namespace ``files``: lmwire's own methods so far."""
-        from lmstudio import _namespaces
+        """The namespace ``files``: images for chats, and lmwire's own methods."""
+        from lmstudio._files import AsyncFiles
 
-        return _namespaces.AsyncFiles(self)
+        return AsyncFiles(self)
 
     @cached_property
     def repository(self) -> AsyncRepository:
-        """The namespace ``repository``: lmwire's own methods so far."""
-        from lmstudio import _namespaces
+        """The namespace ``repository``: search and download of models, and lmwire's own methods."""
+        from lmstudio._repository import AsyncRepository
 
-        return _namespaces.AsyncRepository(self)
+        return AsyncRepository(self)
 
     @cached_property
     def system(self) -> AsyncSystem:
-        """The namespace ``system``: lmwire's own methods so far."""
-        from lmstudio import _namespaces
+        """The namespace ``system``: what is on disk, and lmwire's own methods."""
+        from lmstudio._system import AsyncSystem
 
-        return _namespaces.AsyncSystem(self)
+        return AsyncSystem(self)
 
     async def list_loaded_models(self, namespace: str | None = None) -> list[AsyncLLM | AsyncEmbeddingModel]:
         """Return a handle for each loaded model, of the namespace ``llm`` or ``embedding`` if one is named."""
@@ -375,10 +376,12 @@ class AsyncClient(lmwire.AsyncClient, LacksFiles):
         self, namespace: str | None = None
     ) -> list[AsyncDownloadedLlm | AsyncDownloadedEmbeddingModel]:
         """Return the models on the server's disk, of the namespace ``llm`` or ``embedding`` if one is named."""
-        found: list[AsyncDownloadedLlm | AsyncDownloadedEmbeddingModel] = []
-        for name in namespaces_of(namespace):
-            found += await (self.llm if name == "llm" else self.embedding).list_downloaded()
-        return found
+        wanted = namespaces_of(namespace)
+        return [model for model in await self.system.list_downloaded_models() if model.type in wanted]
+
+    async def prepare_image(self, src: LocalFileInput, name: str | None = None) -> FileHandle:
+        """Store an image on the server, for a message of a chat; see ``client.files.prepare_image``."""
+        return await self.files.prepare_image(src, name)
 
 
 def _resolved(api_host: str | None) -> str:

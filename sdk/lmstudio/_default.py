@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lmwire
 from lmstudio._clients import LLM, Client
@@ -22,6 +22,9 @@ from lmwire.config import (
     LlmLoadModelConfigDict,
 )
 
+if TYPE_CHECKING:
+    from lmstudio.history import FileHandle, LocalFileInput
+
 __all__ = [
     "configure_default_client",
     "embedding_model",
@@ -31,6 +34,7 @@ __all__ = [
     "list_downloaded_models",
     "list_loaded_models",
     "llm",
+    "prepare_image",
 ]
 
 _lock = threading.Lock()
@@ -130,6 +134,13 @@ def list_loaded_models(namespace: str | None = None) -> list[LLM | EmbeddingMode
 def list_downloaded_models(namespace: str | None = None) -> list[DownloadedLlm | DownloadedEmbeddingModel]:
     """Return the models on the disk of the default client's server, of one namespace if one is named."""
     return get_default_client().list_downloaded_models(namespace)
+
+
+def prepare_image(src: LocalFileInput, name: str | None = None) -> FileHandle:
+    """Store an image on the default client's server, and return the handle that ``Chat.add_user_message(images=[...])``
+    takes; parameters and errors are those of ``client.files.prepare_image``.
+    """
+    return get_default_client().prepare_image(src, name)
 
 
 @translated

@@ -9,6 +9,7 @@ import lmwire
 from lmstudio._absence import with_none
 from lmstudio._downloads import AsyncDownloadedEmbeddingModel, DownloadedEmbeddingModel
 from lmstudio._specifiers import AnyModelSpecifier, known, specifier_of
+from lmstudio._timeouts import Timeout
 from lmstudio._translation import speaks_lmstudio
 from lmwire import embedding
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from lmwire.embedding import EmbeddingModelInstanceInfo
 
     LoadConfig: TypeAlias = EmbeddingLoadModelConfig | EmbeddingLoadModelConfigDict | Mapping[str, Any] | None
-
-Timeout: TypeAlias = float | None | lmwire.Unset
 
 __all__ = ["AsyncEmbeddingModel", "AsyncEmbeddingModels", "EmbeddingModel", "EmbeddingModels"]
 

@@ -1,18 +1,22 @@
-"""What the official SDK has and this package has not yet: every name, and what it belongs to."""
+"""What the official SDK has and this package has not: every name, what it belongs to, and what there is instead."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-__all__ = ["LATER_NAMES", "LacksAgents", "LacksFiles", "LacksNamespaceMethods", "refuse"]
+__all__ = ["LATER_NAMES", "LacksAgents", "refuse"]
 
+_INSTEAD: Final[Mapping[str, str]] = {
+    "agents": (
+        "lmwire calls no function itself, `respond(..., tools=..., on_tool_call=...)` tells what the model asks for"
+    ),
+    "plugins": "`client.plugins` of lmwire has the bare endpoints",
+}
 _GROUPS: Final[Mapping[str, Iterable[str]]] = {
     "agents": (
         "ActResult", "PredictionRoundResult", "ToolDefinition", "ToolFunctionDef", "ToolFunctionDefDict",
     ),
-    "files": ("LocalFileInput", "prepare_image"),
-    "downloads": ("DownloadFinalizedCallback", "DownloadProgressCallback", "DownloadProgressUpdate"),
     "plugins": ("plugin",),
 }  # fmt: skip
 
@@ -20,12 +24,6 @@ LATER_NAMES: Final[Mapping[str, str]] = {name: group for group, names in _GROUPS
 """Name -> what it belongs to."""
 
 _AGENT_METHODS: Final[Mapping[str, str]] = {"act": "agents"}
-_FILE_METHODS: Final[Mapping[str, str]] = {"prepare_image": "files"}
-_NAMESPACE_METHODS: Final[Mapping[str, str]] = {
-    "list_downloaded_models": "system",
-    "prepare_image": "files",
-    "search_models": "repository",
-}
 
 
 def refuse(owner: str, name: str, group: str | None) -> NoReturn:
@@ -33,7 +31,7 @@ def refuse(owner: str, name: str, group: str | None) -> NoReturn:
     message = f"{owner} has no attribute {name!r}"
     if group is not None:
         message += (
-            f": {group} is later work in lmwire, LM Studio's own SDK has it"
+            f": {group} are later work in lmwire; {_INSTEAD[group]}, and LM Studio's own SDK has {group}"
             " (in an environment of its own: pip install lmstudio)"
         )
     raise AttributeError(message, name=name)
@@ -46,23 +44,3 @@ class LacksAgents:
 
         def __getattr__(self, name: str) -> Any:
             refuse(f"{type(self).__name__!r} object", name, _AGENT_METHODS.get(name))
-
-
-class LacksNamespaceMethods:
-    """Base of namespaces, each with those of the official methods that belong to it."""
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            owner = type(self).__name__
-            group = _NAMESPACE_METHODS.get(name)
-            refuse(f"{owner!r} object", name, group if group == owner.removeprefix("Async").lower() else None)
-
-
-class LacksFiles:
-    """Base of clients, whose official namesakes also upload files."""
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            refuse(f"{type(self).__name__!r} object", name, _FILE_METHODS.get(name))

@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 import threading
 import weakref
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from lmstudio._translation import translated
-from lmwire import Client, Timeouts, UsageError
+from lmwire import Client, Timeouts, Unset, UsageError
 
-__all__ = ["get_sync_api_timeout", "register", "set_sync_api_timeout"]
+__all__ = ["Timeout", "get_sync_api_timeout", "register", "set_sync_api_timeout"]
+
+Timeout: TypeAlias = float | None | Unset
+"""Seconds that one call may wait, None for no limit, UNSET for what its client says."""
 
 # This very object means that nothing was set; the same number from elsewhere is a setting.
 _UNTOUCHED: Final = float("60")

@@ -160,8 +160,16 @@ def translate(error: lmwire.LMWireError) -> LMStudioError:
         if kind is None:
             kind = LMStudioPredictionError if error.endpoint in _PREDICTIONS else LMStudioServerError
         return kind(str(error), _details(error))
+    if isinstance(error, lmwire.UsageError) and isinstance(error.__cause__, OSError):
+        return _of_the_system(str(error), error.__cause__)
     made = next(ours for theirs, ours in _CLASSES if isinstance(error, theirs))
     return made(str(error))
+
+
+def _of_the_system(message: str, cause: OSError) -> LMStudioOSError:
+    made = (LMStudioFileNotFoundError if isinstance(cause, FileNotFoundError) else LMStudioOSError)(message)
+    made.errno = cause.errno
+    return made
 
 
 def _details(error: lmwire.RemoteError) -> SerializedLMSExtendedError:

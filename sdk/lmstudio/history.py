@@ -6,8 +6,9 @@ The messages are lmwire's own classes under the official names. What is added is
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypedDict, cast
 
 from lmstudio._translation import speaks_lmstudio
 from lmwire import StateError, UsageError
@@ -25,6 +26,11 @@ from lmwire.llm import (
     FunctionToolCallRequest,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+else:
+    Buffer = bytes | bytearray | memoryview  # and whatever else has its content in one
+
 __all__ = [
     "AnyChatMessage",
     "AnyChatMessageDict",
@@ -37,6 +43,7 @@ __all__ = [
     "FileHandleDict",
     "FileHandleInput",
     "FileType",
+    "LocalFileInput",
     "SystemPrompt",
     "SystemPromptContent",
     "TextData",
@@ -98,6 +105,9 @@ class ChatHistoryDataDict(TypedDict):
 
 
 FileHandleInput: TypeAlias = FileHandle | FileHandleDict
+LocalFileInput: TypeAlias = BinaryIO | Buffer | str | os.PathLike[str]
+"""What ``prepare_image`` takes: an open file, its content, or its path."""
+
 PartInput: TypeAlias = str | TextData | FileHandle | TextDataDict | FileHandleDict | Mapping[str, Any]
 HistoryInput: TypeAlias = (
     "str | Chat | ChatHistoryData | ChatHistoryDataDict | Mapping[str, Any] | Iterable[Any]"
@@ -142,6 +152,12 @@ class Chat:
         """Return a chat with the same messages; what becomes of one of the two does not change the other."""
         return type(self).from_history(self)
 
+    def __copy__(self) -> Chat:
+        return self.copy()
+
+    def __deepcopy__(self, memo: object) -> Chat:
+        return self.copy()
+
     def append(self, message: AnyChatMessage | AnyChatMessageDict | Mapping[str, Any]) -> AnyChatMessage:
         """Add a copy of a message, for instance one that ``on_message`` was called with."""
         return cast("AnyChatMessage", self._add(message))
@@ -161,10 +177,11 @@ class Chat:
         images: Sequence[FileHandleInput] = (),
         _files: Sequence[FileHandleInput] = (),
     ) -> UserMessage:
-        """Add what the user says: text, images that were uploaded, or several of them."""
+        """Add what the user says: text, images that ``prepare_image`` has returned, or several of them."""
         listed = isinstance(content, Iterable) and not isinstance(content, (str, Mapping))
         parts = [*cast("Iterable[PartInput]", content)] if listed else [content]
-        return cast("UserMessage", self._add({"role": "user", "content": [*parts, *_files, *images]}))
+        handles = [*_handles(_files, "_files"), *_handles(images, "images")]
+        return cast("UserMessage", self._add({"role": "user", "content": [*parts, *handles]}))
 
     def add_assistant_response(
         self,
@@ -213,6 +230,15 @@ class Chat:
 
     def __repr__(self) -> str:
         return f"<Chat of {len(self._messages)} messages>"
+
+
+def _handles(given: Any, name: str) -> list[Any]:
+    """Refuse what would become text of the message, such as a path."""
+    listed = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping))
+    handles = [*given] if listed else []
+    if not listed or any(isinstance(handle, (str, bytes, os.PathLike)) for handle in handles):
+        raise UsageError(f"{name} must be a list of what prepare_image returns; got {given!r:.200}")
+    return handles
 
 
 def _read(history: Any, name: str) -> list[Any]:

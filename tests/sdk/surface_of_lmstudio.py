@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 from typing import Any
@@ -23,9 +24,16 @@ CLASSES = (
     "LLM",
     "PredictionStream",
 )
+HIDDEN_CLASSES = (
+    "AsyncAvailableModel",
+    "AsyncModelDownloadOption",
+    "AvailableModel",
+    "ModelDownloadOption",
+)
 RECORDS = (
     "AssistantResponse",
     "ChatHistoryData",
+    "DownloadProgressUpdate",
     "EmbeddingLoadModelConfig",
     "EmbeddingLoadModelConfigDict",
     "EmbeddingModelInfo",
@@ -90,15 +98,29 @@ def fields(kind: Any) -> list[str]:
     return sorted(named)
 
 
-def models(client: Any, namespace: str) -> type:
+def namespace_of(client: Any, namespace: str) -> type:
     """The class of ``client.llm`` and the like."""
     member: Any = inspect.getattr_static(client, namespace)
     getter = getattr(member, "fget", None) or member.func
     name = str(getter.__annotations__["return"]).rpartition(".")[2].strip("'\"<>")
-    for module in ("sync_api", "async_api", "_clients", "_embedding"):
-        found = getattr(getattr(lmstudio, module, None), name, None)
-        if found is not None:
-            return found  # type: ignore[no-any-return]
+    return hidden(name)
+
+
+def hidden(name: str) -> type:
+    """A class that users get hold of, but not by a name of ``lmstudio``."""
+    for module in (
+        "sync_api",
+        "async_api",
+        "_clients",
+        "_embedding",
+        "_files",
+        "_repository",
+        "_system",
+    ):
+        try:
+            return getattr(importlib.import_module(f"lmstudio.{module}"), name)  # type: ignore[no-any-return]
+        except (ImportError, AttributeError):
+            continue
     raise LookupError(name)
 
 
@@ -112,18 +134,19 @@ print(
         {
             "names": sorted(
                 name
-                for name, value in vars(lmstudio).items()
-                if not name.startswith("_") and not inspect.ismodule(value)
+                for name in {*vars(lmstudio), *getattr(lmstudio, "__all__", ())}
+                if not name.startswith("_") and not inspect.ismodule(getattr(lmstudio, name))
             ),
             "functions": {
                 name: parameters(value) for name, value in vars(lmstudio).items() if inspect.isfunction(value)
             },
             "classes": {
                 **{name: methods(getattr(lmstudio, name)) for name in CLASSES},
+                **{name: methods(hidden(name)) for name in HIDDEN_CLASSES},
                 **{
-                    f"{shell}client.{namespace}": methods(models(client, namespace))
+                    f"{shell}client.{namespace}": methods(namespace_of(client, namespace))
                     for shell, client in (("", lmstudio.Client), ("async ", lmstudio.AsyncClient))
-                    for namespace in ("llm", "embedding")
+                    for namespace in ("embedding", "files", "llm", "repository", "system")
                 },
             },
             "records": {name: fields(getattr(lmstudio, name)) for name in RECORDS},
