@@ -2,8 +2,9 @@
 
 The emulator's handlers speak the newest protocol. What came after the day of a generation (``history``) is taken out
 on the way, in both directions: endpoints from the tables of a namespace, so that they are unknown; fields from
-messages, by message class; keys from KV configs. What a server of that day could say and today's schema has no place
-for is not said: the optional ``logprobs`` beside a fragment, the channel ``createArtifactDownloadPlan``.
+messages, by message class; keys from KV configs. Packets that came later are not sent. What a server of that day could
+say and today's schema has no place for is not said: the optional ``logprobs`` beside a fragment, the packet
+``authenticationUrl`` of a sign-in, the channel ``createArtifactDownloadPlan``.
 """
 
 from __future__ import annotations
@@ -62,6 +63,11 @@ class ServerGeneration:
             for kind, names in change.fields.items():
                 lacking[kind] = lacking.get(kind, frozenset()).union(names)
         return lacking
+
+    @property
+    def lacking_variants(self) -> frozenset[str]:
+        """Packets, and events in packets, that do not exist yet, by message class."""
+        return frozenset(name for change in self.to_come for name in change.variants)
 
     @property
     def lacking_keys(self) -> frozenset[str]:

@@ -23,6 +23,7 @@ class Change:
         namespaces: New namespaces.
         endpoints: New endpoints, ``namespace.name``.
         fields: New fields by message class, all in wire spelling.
+        variants: New members of unions, by message class: packets that servers send, or events in them.
         keys: New KV config keys.
         defaults: KV config keys whose default changed, and what it was before.
         warning_kinds: Warnings got a ``kind``.
@@ -33,6 +34,7 @@ class Change:
     namespaces: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     fields: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    variants: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     warning_kinds: bool = False
@@ -112,6 +114,10 @@ HISTORY: Final = (
         defaults={f"{name}.load.llama.evalBatchSize": 512 for name in _OF_MODELS},
     ),
     Change(day="2025-09-11", namespaces=("runtime",), endpoints=("repository.getModelCatalog",)),
+    Change(
+        day="2025-09-12",
+        variants=_below("DiagnosticsLogEventData", "LlmPredictionOutput", "ServerLog"),
+    ),
     Change(day="2025-09-19", endpoints=tuple(f"{name}.getBasePredictionConfig" for name in _OF_MODELS)),
     Change(day="2025-09-22", endpoints=tuple(f"{name}.estimateModelUsage" for name in _OF_MODELS)),
     Change(
@@ -128,9 +134,11 @@ HISTORY: Final = (
     Change(day="2025-11-23", endpoints=("runtime.surveyHardware",)),
     Change(day="2025-11-28", status_page=True),
     Change(day="2025-12-02", endpoints=("system.requestShutdown",)),
+    Change(day="2025-12-18", fields={"ChatMessagePartToolCallResultData": ("name",)}),
     Change(
         day="2026-01-09",
         endpoints=_below("repository.", "isAuthenticated", "getAuthenticationStatus", "deauthenticate"),
+        variants=("EnsureAuthenticatedAuthenticationCode",),
     ),
     Change(
         day="2026-01-15",

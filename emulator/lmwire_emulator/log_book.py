@@ -24,10 +24,14 @@ Listener: TypeAlias = "asyncio.Queue[DiagnosticsLogEvent]"
 
 
 class LogBook:
-    """Events for listeners of one event loop; nothing is kept for those who come later."""
+    """Events for listeners of one event loop; nothing is kept for those who come later.
 
-    def __init__(self, clock: Clock) -> None:
+    ``unknown`` are kinds of events, by message class, that servers of this generation do not have.
+    """
+
+    def __init__(self, clock: Clock, unknown: frozenset[str] = frozenset()) -> None:
         self._clock = clock
+        self._unknown = unknown
         self._listeners: set[Listener] = set()
 
     @contextlib.contextmanager
@@ -42,6 +46,8 @@ class LogBook:
 
     def note(self, data: DiagnosticsLogEventData) -> None:
         """Tell an event, now."""
+        if type(data).__name__ in self._unknown:
+            return
         event = DiagnosticsLogEvent(timestamp=self._clock.unix_ms(), data=data)
         for listener in self._listeners:
             if listener.full():

@@ -24,7 +24,10 @@ _MANIFEST: Final = "manifest.json"
 
 
 class EmulatedRepository(repository.RepositoryHandlers):
-    """Handlers on the Hub; what is downloaded goes into the registry."""
+    """Handlers on the Hub; what is downloaded goes into the registry.
+
+    ``unknown`` are packets, by message class, that servers of this generation do not send.
+    """
 
     model_packets: ClassVar = DownloadPackets(
         repository.DownloadModelDownloadProgress, repository.DownloadModelStartFinalizing
@@ -33,8 +36,15 @@ class EmulatedRepository(repository.RepositoryHandlers):
         repository.DownloadArtifactDownloadProgress, repository.DownloadArtifactStartFinalizing
     )
 
-    def __init__(self, registry: ModelRegistry, downloader: Downloader, hub: Hub | None = None) -> None:
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        downloader: Downloader,
+        hub: Hub | None = None,
+        unknown: frozenset[str] = frozenset(),
+    ) -> None:
         self._registry = registry
+        self._unknown = unknown
         self._downloader = downloader
         self.hub = Hub() if hub is None else hub
 
@@ -195,11 +205,11 @@ class EmulatedRepository(repository.RepositoryHandlers):
     ) -> None:
         if not self.hub.signed_in:
             url = "https://hub.invalid/activate"
-            await channel.send(
-                repository.EnsureAuthenticatedAuthenticationCode(
-                    code="EMUL-ATED", manual_url=url, filled_url=f"{url}?code=EMUL-ATED"
-                )
+            code = repository.EnsureAuthenticatedAuthenticationCode(
+                code="EMUL-ATED", manual_url=url, filled_url=f"{url}?code=EMUL-ATED"
             )
+            if type(code).__name__ not in self._unknown:
+                await channel.send(code)
             self.hub.sign_in()  # whoever emulates a server emulates its user, too
         await channel.send(repository.EnsureAuthenticatedAuthenticated())
 

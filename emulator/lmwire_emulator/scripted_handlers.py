@@ -52,6 +52,9 @@ _WARNINGS: Final = {
     ),
 }
 
+# The packets by which clients cancel, of all channels.
+_CANCELS: Final = frozenset({"cancel", "cancelDownload", "cancelPlan", "discardSession", "end", "stop"})
+
 
 @attrs.frozen
 class _Verbatim:
@@ -133,8 +136,15 @@ class ScriptedHandlers:
         if isinstance(end, DropTheConnection):
             (last.context if isinstance(last, ServerChannel) else last).abort()
         if isinstance(end, (Hang, DropTheConnection)):
-            await asyncio.Event().wait()
+            await (_given_up(last) if isinstance(last, ServerChannel) else asyncio.Event().wait())
         return _Verbatim(answer.result)
+
+
+async def _given_up(channel: ServerChannel[Any, Any]) -> None:
+    """Wait until the client cancels, in whichever way its channel has."""
+    async for packet in channel:
+        if packet.to_wire().get("type") in _CANCELS:
+            return
 
 
 def _is_of(endpoint: EndpointDescriptor, rule: EndpointRule) -> bool:

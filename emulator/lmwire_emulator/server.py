@@ -111,7 +111,7 @@ class Emulator:
         faulty = ScriptedEngine(_faults_of(self.registry.downloaded), clock=clock)
         self._engines = set(engines.values())
         self._loaded = loaded
-        log = LogBook(clock)
+        log = LogBook(clock, servers.lacking_variants)
         self.hub = Hub()
         self.engine_store = EngineStore()
         gatekeeper = Gatekeeper(api_tokens)
@@ -120,7 +120,7 @@ class Emulator:
             "llm": EmulatedLlm(self.registry, engines, presets, faulty=faulty, log=log),
             "embedding": EmulatedEmbedding(self.registry, hashing),
             "files": EmulatedFiles(self.registry, hashing, clock),
-            "repository": EmulatedRepository(self.registry, downloader, self.hub),
+            "repository": EmulatedRepository(self.registry, downloader, self.hub, servers.lacking_variants),
             "runtime": EmulatedRuntime(downloader, self.engine_store),
             "diagnostics": EmulatedDiagnostics(log),
             "system": EmulatedSystem(self.registry, log, version=servers.version, build=servers.build),

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 import pytest
 
 import lmwire.types.models
-from lmwire import embedding, llm
+from lmwire import embedding, llm, repository
 from lmwire_emulator import EmulatorThread, Generation
 from lmwire_emulator.endpoints import ENDPOINTS, NAMESPACES
 from lmwire_emulator.generations import GENERATIONS
@@ -243,7 +243,7 @@ class TestHistory:
         assert {key for change in HISTORY for key in (*change.keys, *change.defaults)} <= set(KEYS)
 
     def test_fields(self) -> None:
-        modules = (llm, embedding, lmwire.types.models)
+        modules = (llm, embedding, repository, lmwire.types.models)
         for change in HISTORY:
             for kind, names in change.fields.items():
                 classes = [getattr(module, kind) for module in modules if hasattr(module, kind)]

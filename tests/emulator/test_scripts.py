@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+import lmwire
+from lmwire import diagnostics
+from lmwire_emulator import EmulatorThread
 from lmwire_emulator.engines.base import Candidate, Token
 from lmwire_emulator.faults import (
     CloseWithoutResult,
@@ -373,3 +376,14 @@ def test_yaml_builds_no_objects(tmp_path: Path) -> None:
 
     with pytest.raises(ScriptError):
         load_script(tmp_path / "x.yaml")
+
+
+def test_an_endpoint_that_hangs_closes_when_the_client_cancels() -> None:
+    script = parse_script({"rules": [{"endpoint": "diagnostics.streamLogs", "reply": {"end": "hang"}}]})
+    with (
+        EmulatorThread(script=script) as emulator,
+        lmwire.Client(emulator.api_host) as client,
+        client.diagnostics.channel.stream_logs() as channel,
+    ):
+        channel.send(diagnostics.StreamLogsStop())
+        assert list(channel) == []
