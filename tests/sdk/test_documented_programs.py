@@ -1,6 +1,6 @@
 """Programs in the manner of LM Studio's documentation run unchanged, with the output that they are written for.
 
-Of its pages for Python these need agents or files, and are later work: image input, ``act`` and tools.
+Of its pages for Python these need agents, and are later work: ``act`` and tools.
 """
 
 from __future__ import annotations
@@ -59,6 +59,25 @@ LISTING: list[dict[str, Any]] = [
     {"match": {"exact": "$ ls\n\na.txt\n$ pwd"}, "reply": {"fragments": ["\n/home"]}},
 ]
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
+SEEN: list[dict[str, Any]] = [
+    {"match": {"regex": "Describe"}, "reply": {"fragments": ["A small", " image."]}}
+]
+IMAGE_OUTPUT = """\
+small.png image 16
+A small image.
+small.png image 16
+A small image.
+"""
+DOWNLOAD_OUTPUT = """\
+emulator/ngram-large True
+Ngram Large 20000000 fullGPUOffload None
+20000000 of 20000000 bytes True
+Finalizing
+emulator/ngram-large@q8_0
+True
+"""
+
 STORY_OUTPUT = """\
  there was
 [Ngram Small]
@@ -84,6 +103,7 @@ OUTPUTS: dict[str, tuple[list[dict[str, Any]], str]] = {
     "models": ([SAY_IT], MODELS_OUTPUT),
     "chat_completion": (ANSWERS, CHAT_OUTPUT),
     "embedding": ([VECTOR], EMBEDDING_OUTPUT),
+    "downloading": ([], DOWNLOAD_OUTPUT),
     "callbacks": ([STORY], "0%\n50%\n100%\nfirst\n there\n was\n there was\n"),
 }
 
@@ -119,6 +139,18 @@ def test_structured_response_of_a_real_engine(form: str, emulator: EmulatorThrea
 
     assert done.stdout.count("Book(title=") == 3
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("form", "generation"), [*((form, "2026") for form in FORMS), ("scoped", "2025"), ("scoped", "2025-07")]
+)
+def test_image_input(form: str, generation: Any, tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    path.write_bytes(PNG)
+    with EmulatorThread(script=parse_script({"rules": SEEN}), generation=generation) as emulator:
+        done = _run("image_input", form, str(path), api_host=emulator.api_host)
+
+    assert done.stdout == IMAGE_OUTPUT
 
 
 def test_terminal() -> None:
