@@ -24,7 +24,14 @@ def test_the_readme_has_snippets_for_both_shells_and_all_three_uses() -> None:
     assert len(_snippets("README.md")) >= 4
 
 
-_DOCUMENTS = ("README.md", "docs/chat.md", "docs/completion.md", "docs/models.md", "docs/namespaces.md")
+_DOCUMENTS = (
+    "README.md",
+    "docs/chat.md",
+    "docs/completion.md",
+    "docs/lmstudio.md",
+    "docs/models.md",
+    "docs/namespaces.md",
+)
 
 
 @pytest.mark.parametrize("snippet", [snippet for document in _DOCUMENTS for snippet in _snippets(document)])
