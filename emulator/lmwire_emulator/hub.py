@@ -282,5 +282,5 @@ class Hub:
 
 def _not_found(what: str, wanted: str, known: Sequence[str]) -> EmulatorError:
     return EmulatorError(
-        f'Cannot find a {what} "{wanted}" on the Hub', cause=f"The emulator's Hub has: {'; '.join(known)}."
+        f'Cannot find the {what} "{wanted}" on the Hub', cause=f"The emulator's Hub has: {'; '.join(known)}."
     )

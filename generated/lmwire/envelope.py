@@ -107,11 +107,11 @@ class AuthenticationPacket(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("authVersion", "clientIdentifier", "clientPasskey")))
-            value = new.client_identifier
+            value = getattr(new, "client_identifier", UNSET)
             if type(value) is str:
                 where = (path, "clientIdentifier")
                 decoding.check_text(where, value, maximum=256)
-            value = new.client_passkey
+            value = getattr(new, "client_passkey", UNSET)
             if type(value) is str:
                 where = (path, Secret("clientPasskey"))
                 decoding.check_text(where, value, maximum=256)
@@ -1442,7 +1442,7 @@ class CommunicationWarning(Message):
             new.kind = decoding.unset((path, "kind"), "CommunicationWarning", "a string", value)
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("kind", "type", "warning")))
-            value = new.kind
+            value = getattr(new, "kind", UNSET)
             if type(value) is str:
                 where = (path, "kind")
                 decoding.check_enum(where, value, COMMUNICATION_WARNING_KIND_MEMBERS)
@@ -1513,7 +1513,7 @@ class Patch(Message):
         new.value = value
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("op", "path", "value")))
-            value = new.op
+            value = getattr(new, "op", UNSET)
             if type(value) is str:
                 where = (path, "op")
                 decoding.check_enum(where, value, PATCH_OP_MEMBERS)

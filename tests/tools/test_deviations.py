@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lmwire import envelope
 from lmwire.llm import LlmPredictionFragment
+from lmwire.types.downloads import ModelSearchResultDownloadOptionData
 from lmwire.types.prediction import LlmPredictionStats
 from lmwire_runtime.descriptors import SignalDescriptor
 from lmwire_runtime.wire import DecodeError, Decoding
@@ -118,6 +119,18 @@ def test_any_data_is_judged_as_the_strict_decoder_judges_it(kind: Any, data: Any
 
     assert bool(found) == (refused is not None)
     assert refused is None or refused in {(each.pointer, each.expected) for each in found}
+
+
+def test_what_stands_behind_a_missing_field_is_seen() -> None:
+    option = {
+        "name": "x",
+        "sizeBytes": 1,
+        "downloadIdentifier": "x",
+        "indexedModelIdentifier": "x",
+        "compatibilityType": "of tomorrow",
+    }
+    found = deviations_of(option, ModelSearchResultDownloadOptionData.from_wire)
+    assert [each.pointer for each in found] == ["/fitEstimation", "/compatibilityType"]
 
 
 # Frames.

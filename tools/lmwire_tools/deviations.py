@@ -3,7 +3,7 @@
 Generated decoders stop at what they cannot go on from. ``deviations_of`` therefore decodes strictly, with a
 ``Decoding`` that notes deviations instead of raising them wherever the decoder can go on (keys, enums, bounds, missing
 fields, unknown members); where it cannot (a wrong type), the deviating member is left out of a copy of the value, and
-the copy is decoded again. What that cannot see: bounds and enums of an object behind a bounded field that is missing.
+the copy is decoded again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from lmwire_runtime.wire import (
     UNSET,
     DecodeError,
     Decoding,
-    MissingFieldError,
     Path,
     Unknown,
     Unset,
@@ -149,10 +148,6 @@ def _decoded(
     decoding = _Noting(strict=strict, noted=noted, cut=cut)
     try:
         decode(frame, decoding)
-    except MissingFieldError:
-        return (
-            None  # a check of a field that was noted as missing; the round that is not strict sees the rest
-        )
     except RecursionError:
         noted.setdefault(
             ("", ""), Deviation("", "a value of some reasonable depth", "one that is nested deeper")

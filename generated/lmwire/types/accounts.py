@@ -257,7 +257,7 @@ class LmLinkLastError(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "timestamp")))
-            value = new.timestamp
+            value = getattr(new, "timestamp", UNSET)
             if type(value) is int:
                 where = (path, "timestamp")
                 decoding.check_bounds(where, value, minimum=0)
@@ -329,7 +329,7 @@ class LmLinkPeer(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("deviceIdentifier", "deviceName", "status")))
-            value = new.status
+            value = getattr(new, "status", UNSET)
             if type(value) is str:
                 where = (path, "status")
                 decoding.check_enum(where, value, LM_LINK_PEER_STATUS_MEMBERS)
@@ -467,11 +467,11 @@ class LmLinkStatusResult(Message):
                     )
                 ),
             )
-            value = new.status
+            value = getattr(new, "status", UNSET)
             if type(value) is str:
                 where = (path, "status")
                 decoding.check_enum(where, value, LM_LINK_STATUS_MEMBERS)
-            value = new.reconnect_in_seconds
+            value = getattr(new, "reconnect_in_seconds", UNSET)
             if type(value) is int:
                 where = (path, "reconnectInSeconds")
                 decoding.check_bounds(where, value, minimum=0)

@@ -179,7 +179,7 @@ class ChatMessagePartFileData(Message):
             decoding.check_keys(
                 path, data, frozenset(("fileType", "identifier", "name", "sizeBytes", "type"))
             )
-            value = new.file_type
+            value = getattr(new, "file_type", UNSET)
             if type(value) is str:
                 where = (path, "fileType")
                 decoding.check_enum(where, value, FILE_TYPE_MEMBERS)

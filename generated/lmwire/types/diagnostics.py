@@ -249,7 +249,7 @@ class DiagnosticsLogEventDataServerLog(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("content", "level", "type")))
-            value = new.level
+            value = getattr(new, "level", UNSET)
             if type(value) is str:
                 where = (path, "level")
                 decoding.check_enum(where, value, LOG_LEVEL_MEMBERS)
@@ -376,7 +376,7 @@ class DiagnosticsLogRuntimeEventData(Message):
                     )
                 ),
             )
-            value = new.level
+            value = getattr(new, "level", UNSET)
             if type(value) is str:
                 where = (path, "level")
                 decoding.check_enum(where, value, LOG_LEVEL_MEMBERS)

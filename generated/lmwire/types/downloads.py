@@ -129,15 +129,15 @@ class ArtifactArtifactDependency(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "owner", "purpose", "type")))
-            value = new.purpose
+            value = getattr(new, "purpose", UNSET)
             if type(value) is str:
                 where = (path, "purpose")
                 decoding.check_enum(where, value, ARTIFACT_DEPENDENCY_PURPOSE_MEMBERS)
-            value = new.owner
+            value = getattr(new, "owner", UNSET)
             if type(value) is str:
                 where = (path, "owner")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:-[a-z0-9]+)*\\Z"))
-            value = new.name
+            value = getattr(new, "name", UNSET)
             if type(value) is str:
                 where = (path, "name")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:[-.][a-z0-9]+)*\\Z"))
@@ -198,7 +198,7 @@ class HuggingFaceModelDownloadSource(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("repo", "type", "user")))
-            value = new.user
+            value = getattr(new, "user", UNSET)
             if type(value) is str:
                 where = (path, "user")
                 decoding.check_text(
@@ -208,7 +208,7 @@ class HuggingFaceModelDownloadSource(Message):
                         "^[\\w!@#$%^&()\\-+=,.;'[\\]{}~`][\\w!@#$%^&()\\-+=,.;'[\\]{}~` ]*(?<![. ])\\Z"
                     ),
                 )
-            value = new.repo
+            value = getattr(new, "repo", UNSET)
             if type(value) is str:
                 where = (path, "repo")
                 decoding.check_text(
@@ -303,7 +303,7 @@ class ArtifactModelDependency(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("modelKeys", "purpose", "sources", "type")))
-            value = new.purpose
+            value = getattr(new, "purpose", UNSET)
             if type(value) is str:
                 where = (path, "purpose")
                 decoding.check_enum(where, value, ARTIFACT_DEPENDENCY_PURPOSE_MEMBERS)
@@ -460,19 +460,19 @@ class ArtifactDownloadPlanNodeArtifact(Message):
                 data,
                 frozenset(("artifactType", "dependencyNodes", "name", "owner", "sizeBytes", "state", "type")),
             )
-            value = new.owner
+            value = getattr(new, "owner", UNSET)
             if type(value) is str:
                 where = (path, "owner")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:-[a-z0-9]+)*\\Z"))
-            value = new.name
+            value = getattr(new, "name", UNSET)
             if type(value) is str:
                 where = (path, "name")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:[-.][a-z0-9]+)*\\Z"))
-            value = new.state
+            value = getattr(new, "state", UNSET)
             if type(value) is str:
                 where = (path, "state")
                 decoding.check_enum(where, value, ARTIFACT_DOWNLOAD_PLAN_NODE_STATE_MEMBERS)
-            value = new.artifact_type
+            value = getattr(new, "artifact_type", UNSET)
             if type(value) is str:
                 where = (path, "artifactType")
                 decoding.check_enum(where, value, ARTIFACT_TYPE_MEMBERS)
@@ -568,7 +568,7 @@ class ArtifactDownloadPlanModelInfo(Message):
                 data,
                 frozenset(("compatibilityType", "displayName", "modelKey", "quantName", "sizeBytes")),
             )
-            value = new.compatibility_type
+            value = getattr(new, "compatibility_type", UNSET)
             if type(value) is str:
                 where = (path, "compatibilityType")
                 decoding.check_enum(where, value, MODEL_COMPATIBILITY_TYPE_MEMBERS)
@@ -725,17 +725,17 @@ class ArtifactDownloadPlanDownloadOptionInfo(Message):
                     )
                 ),
             )
-            value = new.compatibility_type
+            value = getattr(new, "compatibility_type", UNSET)
             if type(value) is str:
                 where = (path, "compatibilityType")
                 decoding.check_enum(where, value, MODEL_COMPATIBILITY_TYPE_MEMBERS)
-            value = new.fit_estimation
+            value = getattr(new, "fit_estimation", UNSET)
             if type(value) is str:
                 where = (path, "fitEstimation")
                 decoding.check_enum(
                     where, value, ARTIFACT_DOWNLOAD_PLAN_DOWNLOAD_OPTION_INFO_FIT_ESTIMATION_MEMBERS
                 )
-            value = new.availability
+            value = getattr(new, "availability", UNSET)
             if type(value) is str:
                 where = (path, "availability")
                 decoding.check_enum(where, value, ARTIFACT_DOWNLOAD_PLAN_DOWNLOAD_OPTION_AVAILABILITY_MEMBERS)
@@ -898,7 +898,7 @@ class ArtifactDownloadPlanNodeModel(Message):
                     )
                 ),
             )
-            value = new.state
+            value = getattr(new, "state", UNSET)
             if type(value) is str:
                 where = (path, "state")
                 decoding.check_enum(where, value, ARTIFACT_DOWNLOAD_PLAN_NODE_STATE_MEMBERS)
@@ -1040,7 +1040,7 @@ class ArtifactDownloadPlan(Message):
                     ("downloadAction", "downloadJobIdentifier", "downloadSizeBytes", "nodes", "version")
                 ),
             )
-            value = new.download_action
+            value = getattr(new, "download_action", UNSET)
             if type(value) is str:
                 where = (path, "downloadAction")
                 decoding.check_enum(where, value, ARTIFACT_DOWNLOAD_PLAN_DOWNLOAD_ACTION_MEMBERS)
@@ -1662,7 +1662,7 @@ class ModelSearchOpts(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("compatibilityTypes", "limit", "searchTerm")))
-            value = new.limit
+            value = getattr(new, "limit", UNSET)
             if type(value) is int:
                 where = (path, "limit")
                 decoding.check_bounds(where, value, maximum=25, exclusive_minimum=0)
@@ -1817,13 +1817,13 @@ class ModelSearchResultDownloadOptionData(Message):
                     )
                 ),
             )
-            value = new.fit_estimation
+            value = getattr(new, "fit_estimation", UNSET)
             if type(value) is str:
                 where = (path, "fitEstimation")
                 decoding.check_enum(
                     where, value, MODEL_SEARCH_RESULT_DOWNLOAD_OPTION_DATA_FIT_ESTIMATION_MEMBERS
                 )
-            value = new.compatibility_type
+            value = getattr(new, "compatibility_type", UNSET)
             if type(value) is str:
                 where = (path, "compatibilityType")
                 decoding.check_enum(where, value, MODEL_COMPATIBILITY_TYPE_MEMBERS)

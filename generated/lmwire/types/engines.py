@@ -699,7 +699,7 @@ class RuntimeHardwareCpuInfo(Message):
             decoding.check_keys(
                 path, data, frozenset(("architecture", "name", "supportedInstructionSetExtensions"))
             )
-            value = new.architecture
+            value = getattr(new, "architecture", UNSET)
             if type(value) is str:
                 where = (path, "architecture")
                 decoding.check_enum(where, value, RUNTIME_HARDWARE_CPU_ARCHITECTURE_MEMBERS)
@@ -771,7 +771,7 @@ class RuntimeHardwareSurveyResultInfo(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("code", "message")))
-            value = new.code
+            value = getattr(new, "code", UNSET)
             if type(value) is str:
                 where = (path, "code")
                 decoding.check_enum(where, value, RUNTIME_HARDWARE_SURVEY_RESULT_CODE_MEMBERS)
@@ -983,11 +983,11 @@ class RuntimeHardwareGpuInfo(Message):
                     )
                 ),
             )
-            value = new.integration_type
+            value = getattr(new, "integration_type", UNSET)
             if type(value) is str:
                 where = (path, "integrationType")
                 decoding.check_enum(where, value, RUNTIME_HARDWARE_GPU_INTEGRATION_TYPE_MEMBERS)
-            value = new.detection_platform
+            value = getattr(new, "detection_platform", UNSET)
             if type(value) is str:
                 where = (path, "detectionPlatform")
                 decoding.check_enum(where, value, RUNTIME_HARDWARE_GPU_DETECTION_PLATFORM_MEMBERS)
@@ -1150,7 +1150,7 @@ class RuntimeHardwareSurveyCompatibility(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("message", "status")))
-            value = new.status
+            value = getattr(new, "status", UNSET)
             if type(value) is str:
                 where = (path, "status")
                 decoding.check_enum(where, value, RUNTIME_HARDWARE_SURVEY_COMPATIBILITY_STATUS_MEMBERS)
@@ -1546,7 +1546,7 @@ class RuntimeHardwareSurveyResult(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engines", "status")))
-            value = new.status
+            value = getattr(new, "status", UNSET)
             if type(value) is str:
                 where = (path, "status")
                 decoding.check_enum(where, value, RUNTIME_HARDWARE_SURVEY_STATUS_MEMBERS)

@@ -413,11 +413,11 @@ class ErrorDisplayDataGenericDomainMismatch(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("actualDomain", "code", "expectedDomain", "path")))
-            value = new.actual_domain
+            value = getattr(new, "actual_domain", UNSET)
             if type(value) is str:
                 where = (path, "actualDomain")
                 decoding.check_enum(where, value, MODEL_DOMAIN_TYPE_MEMBERS)
-            value = new.expected_domain
+            value = getattr(new, "expected_domain", UNSET)
             if type(value) is str:
                 where = (path, "expectedDomain")
                 decoding.check_enum(where, value, MODEL_DOMAIN_TYPE_MEMBERS)

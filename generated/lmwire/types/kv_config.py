@@ -196,7 +196,7 @@ class KvConfigStackLayer(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("config", "layerName")))
-            value = new.layer_name
+            value = getattr(new, "layer_name", UNSET)
             if type(value) is str:
                 where = (path, "layerName")
                 decoding.check_enum(where, value, KV_CONFIG_LAYER_NAME_MEMBERS)

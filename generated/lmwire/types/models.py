@@ -127,15 +127,15 @@ class ModelQuery(Message):
             decoding.check_keys(
                 path, data, frozenset(("deviceIdentifier", "domain", "identifier", "path", "vision"))
             )
-            value = new.domain
+            value = getattr(new, "domain", UNSET)
             if type(value) is str:
                 where = (path, "domain")
                 decoding.check_enum(where, value, MODEL_DOMAIN_TYPE_MEMBERS)
-            value = new.identifier
+            value = getattr(new, "identifier", UNSET)
             if type(value) is str:
                 where = (path, "identifier")
                 decoding.check_text(where, value, minimum=1, maximum=1024)
-            value = new.path
+            value = getattr(new, "path", UNSET)
             if type(value) is str:
                 where = (path, "path")
                 decoding.check_text(where, value, minimum=1, maximum=1024)
@@ -417,7 +417,7 @@ class EmbeddingModelInfo(Message):
                     )
                 ),
             )
-            value = new.format
+            value = getattr(new, "format", UNSET)
             if type(value) is str:
                 where = (path, "format")
                 decoding.check_enum(where, value, MODEL_COMPATIBILITY_TYPE_MEMBERS)
@@ -711,7 +711,7 @@ class EmbeddingModelInstanceInfo(Message):
                     )
                 ),
             )
-            value = new.format
+            value = getattr(new, "format", UNSET)
             if type(value) is str:
                 where = (path, "format")
                 decoding.check_enum(where, value, MODEL_COMPATIBILITY_TYPE_MEMBERS)
@@ -880,7 +880,7 @@ class EstimatedModelMemoryUsage(Message):
                     )
                 ),
             )
-            value = new.confidence
+            value = getattr(new, "confidence", UNSET)
             if type(value) is str:
                 where = (path, "confidence")
                 decoding.check_enum(where, value, ESTIMATED_MODEL_MEMORY_USAGE_CONFIDENCE_MEMBERS)
@@ -1163,7 +1163,7 @@ class LlmInfo(Message):
                     )
                 ),
             )
-            value = new.format
+            value = getattr(new, "format", UNSET)
             if type(value) is str:
                 where = (path, "format")
                 decoding.check_enum(where, value, MODEL_COMPATIBILITY_TYPE_MEMBERS)
@@ -1469,7 +1469,7 @@ class LlmInstanceInfo(Message):
                     )
                 ),
             )
-            value = new.format
+            value = getattr(new, "format", UNSET)
             if type(value) is str:
                 where = (path, "format")
                 decoding.check_enum(where, value, MODEL_COMPATIBILITY_TYPE_MEMBERS)
@@ -1618,7 +1618,7 @@ class ModelProcessingState(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("queued", "status")))
-            value = new.status
+            value = getattr(new, "status", UNSET)
             if type(value) is str:
                 where = (path, "status")
                 decoding.check_enum(where, value, MODEL_PROCESSING_STATE_STATUS_MEMBERS)

@@ -412,7 +412,7 @@ class PluginSandboxFileSystemSettings(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("reason", "type")))
-            value = new.type
+            value = getattr(new, "type", UNSET)
             if type(value) is str:
                 where = (path, "type")
                 decoding.check_enum(where, value, PLUGIN_SANDBOX_FILE_SYSTEM_SETTINGS_TYPE_MEMBERS)
@@ -647,15 +647,15 @@ class PluginManifest(Message):
                 data,
                 frozenset(("dependencies", "name", "owner", "revision", "runner", "sandbox", "tags", "type")),
             )
-            value = new.runner
+            value = getattr(new, "runner", UNSET)
             if type(value) is str:
                 where = (path, "runner")
                 decoding.check_enum(where, value, PLUGIN_RUNNER_TYPE_MEMBERS)
-            value = new.owner
+            value = getattr(new, "owner", UNSET)
             if type(value) is str:
                 where = (path, "owner")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:-[a-z0-9]+)*\\Z"))
-            value = new.name
+            value = getattr(new, "name", UNSET)
             if type(value) is str:
                 where = (path, "name")
                 decoding.check_text(

@@ -260,7 +260,7 @@ class LlmPredictionStats(Message):
                     )
                 ),
             )
-            value = new.stop_reason
+            value = getattr(new, "stop_reason", UNSET)
             if type(value) is str:
                 where = (path, "stopReason")
                 decoding.check_enum(where, value, LLM_PREDICTION_STOP_REASON_MEMBERS)
@@ -627,7 +627,7 @@ class LlmPredictionFragment(Message):
                     ("containsDrafted", "content", "isStructural", "reasoningType", "tokens", "tokensCount")
                 ),
             )
-            value = new.reasoning_type
+            value = getattr(new, "reasoning_type", UNSET)
             if type(value) is str:
                 where = (path, "reasoningType")
                 decoding.check_enum(where, value, LLM_PREDICTION_FRAGMENT_REASONING_TYPE_MEMBERS)
@@ -723,7 +723,7 @@ class LlmPredictionFragmentInputOpts(Message):
                 data,
                 frozenset(("containsDrafted", "isStructural", "reasoningType", "tokenCount", "tokens")),
             )
-            value = new.reasoning_type
+            value = getattr(new, "reasoning_type", UNSET)
             if type(value) is str:
                 where = (path, "reasoningType")
                 decoding.check_enum(where, value, LLM_PREDICTION_FRAGMENT_REASONING_TYPE_MEMBERS)

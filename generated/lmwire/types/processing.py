@@ -302,7 +302,7 @@ class ContentBlockStyleCustomLabel(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("color", "forceRenderAsPlainText", "label", "type")))
-            value = new.color
+            value = getattr(new, "color", UNSET)
             if type(value) is str:
                 where = (path, "color")
                 decoding.check_enum(where, value, COLOR_PALETTE_MEMBERS)
@@ -864,7 +864,7 @@ class StatusStepState(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("status", "text")))
-            value = new.status
+            value = getattr(new, "status", UNSET)
             if type(value) is str:
                 where = (path, "status")
                 decoding.check_enum(where, value, STATUS_STEP_STATUS_MEMBERS)
@@ -1341,7 +1341,7 @@ class ProcessingUpdateContentBlockCreate(Message):
                 data,
                 frozenset(("id", "includeInContext", "prefix", "roleOverride", "style", "suffix", "type")),
             )
-            value = new.role_override
+            value = getattr(new, "role_override", UNSET)
             if type(value) is str:
                 where = (path, "roleOverride")
                 decoding.check_enum(

@@ -106,7 +106,7 @@ class GetOrLoadCreation(Message):
             decoding.check_keys(
                 path, data, frozenset(("deviceIdentifier", "identifier", "loadConfigStack", "loadTtlMs"))
             )
-            value = new.load_ttl_ms
+            value = getattr(new, "load_ttl_ms", UNSET)
             if type(value) is int:
                 where = (path, "loadTtlMs")
                 decoding.check_bounds(where, value, minimum=1)

@@ -107,7 +107,7 @@ class LoadModelCreation(Message):
                 data,
                 frozenset(("deviceIdentifier", "identifier", "loadConfigStack", "modelKey", "ttlMs")),
             )
-            value = new.ttl_ms
+            value = getattr(new, "ttl_ms", UNSET)
             if type(value) is int:
                 where = (path, "ttlMs")
                 decoding.check_bounds(where, value, minimum=1)

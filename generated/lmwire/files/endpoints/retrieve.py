@@ -340,7 +340,7 @@ class RetrieveOnFileProcessingStepStart(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "step", "type")))
-            value = new.step
+            value = getattr(new, "step", UNSET)
             if type(value) is str:
                 where = (path, "step")
                 decoding.check_enum(where, value, RETRIEVAL_FILE_PROCESSING_STEP_MEMBERS)
@@ -417,7 +417,7 @@ class RetrieveOnFileProcessingStepProgress(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "progress", "step", "type")))
-            value = new.step
+            value = getattr(new, "step", UNSET)
             if type(value) is str:
                 where = (path, "step")
                 decoding.check_enum(where, value, RETRIEVAL_FILE_PROCESSING_STEP_MEMBERS)
@@ -482,7 +482,7 @@ class RetrieveOnFileProcessingStepEnd(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("index", "step", "type")))
-            value = new.step
+            value = getattr(new, "step", UNSET)
             if type(value) is str:
                 where = (path, "step")
                 decoding.check_enum(where, value, RETRIEVAL_FILE_PROCESSING_STEP_MEMBERS)

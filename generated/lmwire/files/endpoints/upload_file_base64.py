@@ -127,7 +127,7 @@ class UploadFileBase64Result(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("fileType", "identifier", "sizeBytes")))
-            value = new.file_type
+            value = getattr(new, "file_type", UNSET)
             if type(value) is str:
                 where = (path, "fileType")
                 decoding.check_enum(where, value, FILE_TYPE_MEMBERS)

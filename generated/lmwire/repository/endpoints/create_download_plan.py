@@ -104,11 +104,11 @@ class CreateDownloadPlanCreationTargetArtifact(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("name", "owner", "type")))
-            value = new.owner
+            value = getattr(new, "owner", UNSET)
             if type(value) is str:
                 where = (path, "owner")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:-[a-z0-9]+)*\\Z"))
-            value = new.name
+            value = getattr(new, "name", UNSET)
             if type(value) is str:
                 where = (path, "name")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:[-.][a-z0-9]+)*\\Z"))

@@ -98,11 +98,11 @@ class DownloadArtifactCreation(Message):
             decoding.check_keys(
                 path, data, frozenset(("artifactName", "artifactOwner", "path", "revisionNumber"))
             )
-            value = new.artifact_owner
+            value = getattr(new, "artifact_owner", UNSET)
             if type(value) is str:
                 where = (path, "artifactOwner")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:-[a-z0-9]+)*\\Z"))
-            value = new.artifact_name
+            value = getattr(new, "artifact_name", UNSET)
             if type(value) is str:
                 where = (path, "artifactName")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:[-.][a-z0-9]+)*\\Z"))

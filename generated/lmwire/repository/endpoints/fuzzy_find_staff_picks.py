@@ -81,7 +81,7 @@ class FuzzyFindStaffPicksParameter(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("compatibilityTypes", "limit", "searchTerm")))
-            value = new.limit
+            value = getattr(new, "limit", UNSET)
             if type(value) is int:
                 where = (path, "limit")
                 decoding.check_bounds(where, value, exclusive_minimum=0)
@@ -182,11 +182,11 @@ class FuzzyFindStaffPicksResultResultsItem(Message):
                 data,
                 frozenset(("createdAtTimestamp", "description", "exact", "name", "owner", "revisionNumber")),
             )
-            value = new.owner
+            value = getattr(new, "owner", UNSET)
             if type(value) is str:
                 where = (path, "owner")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:-[a-z0-9]+)*\\Z"))
-            value = new.name
+            value = getattr(new, "name", UNSET)
             if type(value) is str:
                 where = (path, "name")
                 decoding.check_text(where, value, pattern=re.compile("(?a)^[a-z0-9]+(?:[-.][a-z0-9]+)*\\Z"))

@@ -57,7 +57,7 @@ class LoginAsComputeDeviceParameter(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("token",)))
-            value = new.token
+            value = getattr(new, "token", UNSET)
             if type(value) is str:
                 where = (path, "token")
                 decoding.check_text(where, value, minimum=1)

@@ -89,7 +89,7 @@ class PushArtifactCreation(Message):
             decoding.check_keys(
                 path, data, frozenset(("description", "makePrivate", "overrides", "path", "writeRevision"))
             )
-            value = new.description
+            value = getattr(new, "description", UNSET)
             if type(value) is str:
                 where = (path, "description")
                 decoding.check_text(where, value, maximum=1000)

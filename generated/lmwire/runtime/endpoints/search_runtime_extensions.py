@@ -82,7 +82,7 @@ class SearchRuntimeExtensionsParameter(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("channelOverride", "includeIncompatible", "query")))
-            value = new.channel_override
+            value = getattr(new, "channel_override", UNSET)
             if type(value) is str:
                 where = (path, "channelOverride")
                 decoding.check_text(where, value, minimum=1, maximum=30)

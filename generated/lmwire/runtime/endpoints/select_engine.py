@@ -66,7 +66,7 @@ class SelectEngineParameter(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("engine", "modelFormatName")))
-            value = new.model_format_name
+            value = getattr(new, "model_format_name", UNSET)
             if type(value) is str:
                 where = (path, "modelFormatName")
                 decoding.check_enum(where, value, MODEL_FORMAT_NAME_MEMBERS)

@@ -73,7 +73,7 @@ class StartHttpServerParameter(Message):
             )
         if decoding.strict:
             decoding.check_keys(path, data, frozenset(("cors", "networkInterface", "port")))
-            value = new.port
+            value = getattr(new, "port", UNSET)
             if type(value) is int:
                 where = (path, "port")
                 decoding.check_bounds(where, value, minimum=1, maximum=65535)
