@@ -17,10 +17,7 @@ from lmstudio._clients import (
     LLM,
     AsyncClient,
     AsyncLLM,
-    AsyncPredictionStream,
     Client,
-    PredictionResult,
-    PredictionStream,
 )
 from lmstudio._default import (
     configure_default_client,
@@ -41,6 +38,14 @@ from lmstudio._downloads import (
 )
 from lmstudio._embedding import AsyncEmbeddingModel, EmbeddingModel
 from lmstudio._later import LATER_NAMES, refuse
+from lmstudio._predictions import AsyncPredictionStream, PredictionResult, PredictionStream
+from lmstudio._records import (
+    EmbeddingModelInfo,
+    EmbeddingModelInstanceInfo,
+    LlmInfo,
+    LlmInstanceInfo,
+    LlmPredictionStats,
+)
 from lmstudio._timeouts import get_sync_api_timeout, set_sync_api_timeout
 from lmstudio._types import (
     AnyAsyncDownloadedModel,
@@ -114,12 +119,8 @@ from lmwire.config import (
     LlmPredictionConfig,
     LlmPredictionConfigDict,
 )
-from lmwire.embedding import EmbeddingModelInfo, EmbeddingModelInstanceInfo
 from lmwire.llm import (
-    LlmInfo,
-    LlmInstanceInfo,
     LlmPredictionFragment,
-    LlmPredictionStats,
     ModelQuery,
 )
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import lmwire
-from lmstudio._absence import with_none
 from lmstudio._downloads import (
     AsyncDownloadedEmbeddingModel,
     AsyncDownloadedLlm,
@@ -22,11 +21,12 @@ from lmstudio._embedding import (
     EmbeddingModels,
 )
 from lmstudio._later import LacksAgents
+from lmstudio._predictions import AsyncPredictionStream, PredictionResult, PredictionStream, like
+from lmstudio._records import LlmInfo, LlmInstanceInfo, with_none
 from lmstudio._specifiers import AnyModelSpecifier, known, specifier_of
 from lmstudio._timeouts import Timeout, register
 from lmstudio._translation import speaks_lmstudio
 from lmwire import llm
-from lmwire.llm import LlmInstanceInfo
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -48,41 +48,6 @@ __all__ = [
 ]
 
 
-if TYPE_CHECKING:  # what the methods of lmwire's handles are declared to return
-    PredictionResult: TypeAlias = llm.PredictionResult
-    PredictionStream: TypeAlias = llm.PredictionStream
-    AsyncPredictionStream: TypeAlias = llm.AsyncPredictionStream
-else:
-
-    @speaks_lmstudio
-    class PredictionResult(llm.PredictionResult):
-        """The whole text of a finished completion, and what the server said about it. ``str`` of it is the text."""
-
-        __slots__ = ()
-
-        @property
-        def stats(self) -> llm.LlmPredictionStats:
-            """Counts, times and the reason for stopping; None for what the server does not say."""
-            return with_none(getattr(self.packet, "stats", None))
-
-        @property
-        def model_info(self) -> LlmInstanceInfo:
-            """The model instance that made the text; None for what the server does not say."""
-            return with_none(getattr(self.packet, "model_info", None))
-
-    @speaks_lmstudio
-    class PredictionStream(llm.PredictionStream):
-        """A completion as it is made: iterate it, or wait for its result."""
-
-        result_class = PredictionResult
-
-    @speaks_lmstudio
-    class AsyncPredictionStream(llm.AsyncPredictionStream):
-        """A completion as it is made: ``async for``, or await its result."""
-
-        result_class = PredictionResult
-
-
 @speaks_lmstudio
 class LLM(llm.LLM, LacksAgents):
     """A loaded language model."""
@@ -92,10 +57,19 @@ class LLM(llm.LLM, LacksAgents):
 
     def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; None for what it does not say."""
-        return with_none(super().get_info(timeout=timeout))
+        return with_none(super().get_info(timeout=timeout), LlmInstanceInfo)
 
-    if TYPE_CHECKING:  # the schema has numbers; token ids are whole ones
+    if TYPE_CHECKING:
 
+        @like(llm.LLM.complete_stream)
+        def complete_stream(self) -> PredictionStream: ...
+        @like(llm.LLM.complete)
+        def complete(self) -> PredictionResult: ...
+        @like(llm.LLM.respond_stream)
+        def respond_stream(self) -> PredictionStream: ...
+        @like(llm.LLM.respond)
+        def respond(self) -> PredictionResult: ...
+        # The schema has numbers; token ids are whole ones.
         @overload  # type: ignore[override]
         def tokenize(  # type: ignore[overload-overlap]
             self, input: str, *, timeout: Timeout = ...
@@ -114,10 +88,18 @@ class AsyncLLM(llm.AsyncLLM, LacksAgents):
 
     async def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; None for what it does not say."""
-        return with_none(await super().get_info(timeout=timeout))
+        return with_none(await super().get_info(timeout=timeout), LlmInstanceInfo)
 
     if TYPE_CHECKING:
 
+        @like(llm.AsyncLLM.complete_stream)
+        def complete_stream(self) -> AsyncPredictionStream: ...
+        @like(llm.AsyncLLM.complete)
+        async def complete(self) -> PredictionResult: ...
+        @like(llm.AsyncLLM.respond_stream)
+        def respond_stream(self) -> AsyncPredictionStream: ...
+        @like(llm.AsyncLLM.respond)
+        async def respond(self) -> PredictionResult: ...
         @overload  # type: ignore[override]
         async def tokenize(  # type: ignore[overload-overlap]
             self, input: str, *, timeout: Timeout = ...
@@ -178,12 +160,14 @@ class LlmModels(llm.LlmModels):
         self, *, timeout: Timeout = lmwire.UNSET
     ) -> list[DownloadedLlm]:
         """Return the language models on the server's disk."""
-        return [DownloadedLlm(with_none(info), self) for info in super().list_downloaded(timeout=timeout)]
+        return [
+            DownloadedLlm(with_none(info, LlmInfo), self) for info in super().list_downloaded(timeout=timeout)
+        ]
 
     def get_model_info(self, model_specifier: AnyModelSpecifier) -> LlmInstanceInfo:
         """Return what the server knows of a loaded model: one with this identifier, or that fits a query."""
         info = self.rpc.get_model_info(specifier=specifier_of(model_specifier), throw_if_not_found=True)
-        return known(info, model_specifier)
+        return known(info, model_specifier, LlmInstanceInfo)
 
 
 @speaks_lmstudio
@@ -228,12 +212,12 @@ class AsyncLlmModels(llm.AsyncLlmModels):
     ) -> list[AsyncDownloadedLlm]:
         """Return the language models on the server's disk."""
         found = await super().list_downloaded(timeout=timeout)
-        return [AsyncDownloadedLlm(with_none(info), self) for info in found]
+        return [AsyncDownloadedLlm(with_none(info, LlmInfo), self) for info in found]
 
     async def get_model_info(self, model_specifier: AnyModelSpecifier) -> LlmInstanceInfo:
         """Return what the server knows of a loaded model: one with this identifier, or that fits a query."""
         info = await self.rpc.get_model_info(specifier=specifier_of(model_specifier), throw_if_not_found=True)
-        return known(info, model_specifier)
+        return known(info, model_specifier, LlmInstanceInfo)
 
 
 @speaks_lmstudio

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from lmstudio._records import EmbeddingModelInfo, LlmInfo
 from lmwire import UsageError
-from lmwire.embedding import EmbeddingModelInfo
-from lmwire.llm import LlmInfo
 
 if TYPE_CHECKING:
     from lmstudio._clients import LLM, AsyncLLM

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import lmwire
-from lmstudio._absence import with_none
 from lmstudio._downloads import AsyncDownloadedEmbeddingModel, DownloadedEmbeddingModel
+from lmstudio._records import EmbeddingModelInfo, EmbeddingModelInstanceInfo, with_none
 from lmstudio._specifiers import AnyModelSpecifier, known, specifier_of
 from lmstudio._timeouts import Timeout
 from lmstudio._translation import speaks_lmstudio
@@ -15,7 +15,6 @@ from lmwire import embedding
 
 if TYPE_CHECKING:
     from lmwire.config import EmbeddingLoadModelConfig, EmbeddingLoadModelConfigDict
-    from lmwire.embedding import EmbeddingModelInstanceInfo
 
     LoadConfig: TypeAlias = EmbeddingLoadModelConfig | EmbeddingLoadModelConfigDict | Mapping[str, Any] | None
 
@@ -28,7 +27,7 @@ class EmbeddingModel(embedding.EmbeddingModel):
 
     def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> EmbeddingModelInstanceInfo:
         """Return what the server knows of this model instance; None for what it does not say."""
-        return with_none(super().get_info(timeout=timeout))
+        return with_none(super().get_info(timeout=timeout), EmbeddingModelInstanceInfo)
 
     if TYPE_CHECKING:  # the schema has numbers; token ids are whole ones
 
@@ -47,7 +46,7 @@ class AsyncEmbeddingModel(embedding.AsyncEmbeddingModel):
 
     async def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> EmbeddingModelInstanceInfo:
         """Return what the server knows of this model instance; None for what it does not say."""
-        return with_none(await super().get_info(timeout=timeout))
+        return with_none(await super().get_info(timeout=timeout), EmbeddingModelInstanceInfo)
 
     if TYPE_CHECKING:
 
@@ -112,12 +111,12 @@ class EmbeddingModels(embedding.EmbeddingModels):
     ) -> list[DownloadedEmbeddingModel]:
         """Return the embedding models on the server's disk."""
         found = super().list_downloaded(timeout=timeout)
-        return [DownloadedEmbeddingModel(with_none(info), self) for info in found]
+        return [DownloadedEmbeddingModel(with_none(info, EmbeddingModelInfo), self) for info in found]
 
     def get_model_info(self, model_specifier: AnyModelSpecifier) -> EmbeddingModelInstanceInfo:
         """Return what the server knows of a loaded model: one with this identifier, or that fits a query."""
         info = self.rpc.get_model_info(specifier=specifier_of(model_specifier), throw_if_not_found=True)
-        return known(info, model_specifier)
+        return known(info, model_specifier, EmbeddingModelInstanceInfo)
 
 
 @speaks_lmstudio
@@ -162,9 +161,9 @@ class AsyncEmbeddingModels(embedding.AsyncEmbeddingModels):
     ) -> list[AsyncDownloadedEmbeddingModel]:
         """Return the embedding models on the server's disk."""
         found = await super().list_downloaded(timeout=timeout)
-        return [AsyncDownloadedEmbeddingModel(with_none(info), self) for info in found]
+        return [AsyncDownloadedEmbeddingModel(with_none(info, EmbeddingModelInfo), self) for info in found]
 
     async def get_model_info(self, model_specifier: AnyModelSpecifier) -> EmbeddingModelInstanceInfo:
         """Return what the server knows of a loaded model: one with this identifier, or that fits a query."""
         info = await self.rpc.get_model_info(specifier=specifier_of(model_specifier), throw_if_not_found=True)
-        return known(info, model_specifier)
+        return known(info, model_specifier, EmbeddingModelInstanceInfo)

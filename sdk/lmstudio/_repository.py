@@ -9,14 +9,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import lmwire
-from lmstudio._absence import with_none
+from lmstudio._records import Record, with_none
 from lmstudio._translation import speaks_lmstudio
 from lmwire import repository
-from lmwire.repository import (
-    DownloadProgressUpdate,
-    ModelSearchResultDownloadOptionData,
-    ModelSearchResultEntryData,
-)
+from lmwire.repository import DownloadProgressUpdate
 
 if TYPE_CHECKING:
     from lmstudio._timeouts import Timeout
@@ -37,17 +33,36 @@ __all__ = [
 DownloadProgressCallback: TypeAlias = Callable[[DownloadProgressUpdate], Any]
 DownloadFinalizedCallback: TypeAlias = Callable[[], Any]
 
-Data = TypeVar("Data")
+Data = TypeVar("Data", bound=Record)
 Namespace = TypeVar("Namespace", bound="repository.Repository | repository.AsyncRepository")
+
+
+class ModelSearchResultEntryData(Record, repository.ModelSearchResultEntryData):
+    """A model that was found; None for what the server does not say."""
+
+    __slots__ = ()
+
+    exact: bool | None  # type: ignore[assignment]
+    staff_pick: bool | None  # type: ignore[assignment]
+
+
+class ModelSearchResultDownloadOptionData(Record, repository.ModelSearchResultDownloadOptionData):
+    """A form in which a model can be downloaded; None for what the server does not say."""
+
+    __slots__ = ()
+
+    quantization: str | None  # type: ignore[assignment]
+    recommended: bool | None  # type: ignore[assignment]
 
 
 class _Found(Generic[Data, Namespace]):
     """What the server says of something, None for what it does not say; and the namespace that can ask for more."""
 
+    record: type[Data]
     shown: ClassVar[Iterable[str]]
 
-    def __init__(self, data: Data, namespace: Namespace) -> None:
-        self._data = with_none(data)
+    def __init__(self, data: object, namespace: Namespace) -> None:
+        self._data = with_none(data, self.record)
         self._namespace = namespace
 
     def __repr__(self) -> str:
@@ -61,6 +76,7 @@ class _Found(Generic[Data, Namespace]):
 
 
 class _Model(_Found[ModelSearchResultEntryData, Namespace]):
+    record = ModelSearchResultEntryData
     shown = ("name", "identifier", "exact", "staff_pick")
 
     @property
@@ -70,6 +86,7 @@ class _Model(_Found[ModelSearchResultEntryData, Namespace]):
 
 
 class _Option(_Found[ModelSearchResultDownloadOptionData, Namespace]):
+    record = ModelSearchResultDownloadOptionData
     shown = ("name", "download_identifier", "indexed_model_identifier", "recommended")
 
     @property

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias, TypeVar
 
 import lmwire
-from lmstudio._absence import with_none
+from lmstudio._records import Record, with_none
 from lmwire.llm import ModelQuery, ModelSpecifier, ModelSpecifierInstanceReference, ModelSpecifierQuery
 
 __all__ = ["AnyModelSpecifier", "known", "specifier_of"]
 
 AnyModelSpecifier: TypeAlias = "str | ModelSpecifier | ModelQuery | Mapping[str, Any]"
 
-Info = TypeVar("Info")
+Info = TypeVar("Info", bound=Record)
 
 
 def specifier_of(given: Any) -> ModelSpecifier:
@@ -37,7 +37,7 @@ def specifier_of(given: Any) -> ModelSpecifier:
     return ModelSpecifierQuery(query=ModelQuery.from_wire(dict(given)))
 
 
-def known(info: Info | None, wanted: Any) -> Info:
+def known(info: object, wanted: Any, kind: type[Info]) -> Info:
     """Return what the server knows of a model, None for what it does not say.
 
     Raises:
@@ -45,4 +45,4 @@ def known(info: Info | None, wanted: Any) -> Info:
     """
     if info is None:
         raise lmwire.NoModelLoadedError(f"no model is loaded that is {wanted!r}")
-    return with_none(info)
+    return with_none(info, kind)

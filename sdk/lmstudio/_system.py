@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import lmwire
-from lmstudio._absence import with_none
 from lmstudio._downloads import (
     AsyncDownloadedEmbeddingModel,
     AsyncDownloadedLlm,
     DownloadedEmbeddingModel,
     DownloadedLlm,
 )
+from lmstudio._records import EmbeddingModelInfo, LlmInfo, with_none
 from lmstudio._timeouts import Timeout
 from lmstudio._translation import speaks_lmstudio
 from lmwire import system
@@ -32,9 +32,11 @@ class System(system.System):
         found: list[DownloadedLlm | DownloadedEmbeddingModel] = []
         for info in self.list_downloaded(timeout=timeout):
             if isinstance(info, system.LlmInfo):
-                found.append(DownloadedLlm(with_none(info), self.client.llm))
+                found.append(DownloadedLlm(with_none(info, LlmInfo), self.client.llm))
             elif isinstance(info, system.EmbeddingModelInfo):
-                found.append(DownloadedEmbeddingModel(with_none(info), self.client.embedding))
+                found.append(
+                    DownloadedEmbeddingModel(with_none(info, EmbeddingModelInfo), self.client.embedding)
+                )
         return found
 
 
@@ -51,7 +53,9 @@ class AsyncSystem(system.AsyncSystem):
         found: list[AsyncDownloadedLlm | AsyncDownloadedEmbeddingModel] = []
         for info in await self.list_downloaded(timeout=timeout):
             if isinstance(info, system.LlmInfo):
-                found.append(AsyncDownloadedLlm(with_none(info), self.client.llm))
+                found.append(AsyncDownloadedLlm(with_none(info, LlmInfo), self.client.llm))
             elif isinstance(info, system.EmbeddingModelInfo):
-                found.append(AsyncDownloadedEmbeddingModel(with_none(info), self.client.embedding))
+                found.append(
+                    AsyncDownloadedEmbeddingModel(with_none(info, EmbeddingModelInfo), self.client.embedding)
+                )
         return found

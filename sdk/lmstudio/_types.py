@@ -13,6 +13,7 @@ from lmstudio._downloads import (
     DownloadedLlm,
 )
 from lmstudio._embedding import EmbeddingModel
+from lmstudio._records import EmbeddingModelInfo, EmbeddingModelInstanceInfo, LlmInfo, LlmInstanceInfo
 from lmstudio.history import AssistantResponse
 from lmwire.config import (
     EmbeddingLoadModelConfig,
@@ -20,10 +21,7 @@ from lmwire.config import (
     LlmStructuredPredictionSetting,
     LlmStructuredPredictionSettingDict,
 )
-from lmwire.embedding import EmbeddingModelInfo, EmbeddingModelInstanceInfo
 from lmwire.llm import (
-    LlmInfo,
-    LlmInstanceInfo,
     LlmPredictionFragment,
     ModelQuery,
     ModelSpecifierInstanceReference,
