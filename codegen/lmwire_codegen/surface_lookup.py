@@ -109,10 +109,17 @@ class Lookup:
         endpoint: Endpoint = self.known(wanted, place, message, f"{namespace}/{kind}/{name}")
         return endpoint
 
-    def packet(self, endpoint: Endpoint, tag: str, place: Location) -> ClassRef:
+    def packets(self, endpoint: Endpoint) -> tuple[str, Mapping[Any, Named]]:
+        """Return what tells the packets that an endpoint sends apart, and each packet by its tag."""
         type_ = endpoint.source.parts["toClient"].type
         definition = self.model.definition(type_.key) if isinstance(type_, Named) else None
-        arms = dict(definition.arms) if isinstance(definition, UnionDefinition) else {}
+        if isinstance(definition, UnionDefinition):
+            return definition.discriminator, dict(definition.arms)
+        return "", {}
+
+    def packet(self, endpoint: Endpoint, tag: str, place: Location) -> ClassRef:
+        type_ = endpoint.source.parts["toClient"].type
+        _, arms = self.packets(endpoint)
         union = type_.key if isinstance(type_, Named) else f"{endpoint.source.key}/toClient"
         message = f"{endpoint.source.name} sends no packet {tag!r}"
         arm = self.known(arms.get(tag), place, message, f"{union}[{tag}]")

@@ -172,13 +172,23 @@ class CollectedPacket:
 
 
 @attrs.frozen(kw_only=True)
+class YieldingPacket:
+    """A packet that carries what is yielded: which, in what attribute and member, and what tells it from others."""
+
+    packet: ClassRef
+    attribute: str
+    tag: tuple[str, str]
+    field: str
+
+
+@attrs.frozen(kw_only=True)
 class AttemptPlan:
     """One endpoint of a stream with its classes."""
 
     descriptor: ClassRef
     template: Any
     default_fields: Any
-    fragment: tuple[ClassRef, str]
+    yields: YieldingPacket
     progress: Sequence[tuple[ClassRef, str]]
     events: Sequence[ClassRef]
     collects: Sequence[CollectedPacket]
@@ -188,7 +198,7 @@ class AttemptPlan:
     def classes(self) -> list[ClassRef]:
         """All that its module imports."""
         others = [ref for ref, _ in self.progress]
-        return [self.descriptor, self.fragment[0], *others, *self.events, self.result]
+        return [self.descriptor, self.yields.packet, *others, *self.events, self.result]
 
 
 @attrs.frozen(kw_only=True)

@@ -22,6 +22,7 @@ from lmwire_codegen.surface_model import (
     StreamPlan,
     TextShape,
     ToolsInput,
+    YieldingPacket,
 )
 from lmwire_codegen.surface_names import AbsentError, LeftOut
 
@@ -108,7 +109,7 @@ def _attempt(look: Lookup, entry: Mapping[str, Any], place: Location) -> Attempt
         descriptor=ClassRef(name=endpoint.constant, module=endpoint.module),
         template=template,
         default_fields=entry["default_fields"],
-        fragment=look.packet_fields(endpoint, entry["yields"], place.child("yields"))[0],
+        yields=_yields(look, endpoint, entry["yields"], place.child("yields")),
         progress=look.progress(endpoint, entry["progress"], place.child("progress")),
         events=look.present(
             lambda tag, _, where: look.packet(endpoint, tag, where), events, place.child("events")
@@ -120,6 +121,13 @@ def _attempt(look: Lookup, entry: Mapping[str, Any], place: Location) -> Attempt
         ),
         result=look.packet(endpoint, entry["result"], place.child("result")),
     )
+
+
+def _yields(look: Lookup, endpoint: Endpoint, entries: Mapping[str, str], place: Location) -> YieldingPacket:
+    ((tag, field),) = entries.items()
+    packet, attribute = look.packet_fields(endpoint, entries, place)[0]
+    discriminator, _ = look.packets(endpoint)
+    return YieldingPacket(packet=packet, attribute=attribute, tag=(discriminator, tag), field=field)
 
 
 def _collected(

@@ -23,7 +23,7 @@ from lmwire_runtime.connection import (
     hurried,
     silence_error,
 )
-from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
+from lmwire_runtime.descriptors import ChannelDescriptor, Decoder, RpcDescriptor
 from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, LMWireError, UsageError
 from lmwire_runtime.limits import Timeout, resolve_timeout
 from lmwire_runtime.session import Call, Channel, Exchange, Lacking
@@ -172,8 +172,9 @@ class AsyncChannel(ChannelCore[S, T, AsyncLink]):
         descriptor: ChannelDescriptor[C, S, T],
         creation: Any,
         timeout: float | None,
+        decode: Decoder[T] | None = None,
     ) -> None:
-        super().__init__(descriptor, creation, timeout, connection.core.settings)
+        super().__init__(descriptor, creation, timeout, connection.core.settings, decode)
         self._connection = connection
 
     async def start(self) -> Channel:

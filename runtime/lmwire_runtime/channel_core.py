@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Generic, Protocol, TypeVar
 
 from lmwire_runtime.connection import Settings, packet_decoder, raise_mismatch, silence_error
-from lmwire_runtime.descriptors import ChannelDescriptor
+from lmwire_runtime.descriptors import ChannelDescriptor, Decoder
 from lmwire_runtime.errors import CancelledError, LMWireError
 from lmwire_runtime.exchanges import Channel, Exchange
 from lmwire_runtime.session import ClientSession
@@ -42,16 +42,24 @@ L = TypeVar("L", bound=ChannelLink)
 
 
 class ChannelCore(Generic[S, T, L]):
-    """The state of a typed channel. It is opened by its first use; ``_link`` and ``_channel`` are None until then."""
+    """The state of a typed channel. It is opened by its first use; ``_link`` and ``_channel`` are None until then.
+
+    ``decode`` reads its packets, by default as the descriptor says.
+    """
 
     def __init__(
-        self, descriptor: ChannelDescriptor[C, S, T], creation: Any, timeout: float | None, settings: Settings
+        self,
+        descriptor: ChannelDescriptor[C, S, T],
+        creation: Any,
+        timeout: float | None,
+        settings: Settings,
+        decode: Decoder[T] | None,
     ) -> None:
         self.descriptor = descriptor
         self._creation = creation
         self._timeout = timeout
         self._settings = settings
-        self._decode = packet_decoder(descriptor)
+        self._decode = decode or packet_decoder(descriptor)
         self._link: L | None = None
         self._channel: Channel | None = None
 

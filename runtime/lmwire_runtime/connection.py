@@ -17,7 +17,7 @@ import attrs
 from lmwire_runtime import json_codec
 from lmwire_runtime.clock import SYSTEM_CLOCK, Clock
 from lmwire_runtime.credentials import Credentials, redact_text
-from lmwire_runtime.descriptors import ChannelDescriptor, Codec, EndpointDescriptor, RpcDescriptor
+from lmwire_runtime.descriptors import ChannelDescriptor, Codec, Decoder, EndpointDescriptor, RpcDescriptor
 from lmwire_runtime.errors import (
     ConnectError,
     ConnectionLostError,
@@ -31,7 +31,7 @@ from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Time
 from lmwire_runtime.session import Call, Channel, ClientSession, Exchange
 from lmwire_runtime.taps import Direction, Tap, link_tap
 from lmwire_runtime.transport import Payload, Transport
-from lmwire_runtime.wire import UNSET, DecodeError, Decoding, Message, Path, WarningSink
+from lmwire_runtime.wire import UNSET, DecodeError, Decoding, Message, WarningSink
 
 __all__ = ["Direction", "LinkCore", "Settings", "Tap"]
 
@@ -231,7 +231,7 @@ def encode(descriptor: EndpointDescriptor, codec: Codec[T], value: T) -> Any:
         raise problem.at(descriptor.namespace, descriptor.name) from error
 
 
-def packet_decoder(descriptor: ChannelDescriptor[Any, Any, T]) -> Callable[[Any, Decoding, Path], T]:
+def packet_decoder(descriptor: ChannelDescriptor[Any, Any, T]) -> Decoder[T]:
     """Return the shortest way from a raw packet to a typed one."""
     codec = descriptor.to_client
     return codec.decoder if codec.presence == "required" else codec.decode

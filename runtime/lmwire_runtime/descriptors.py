@@ -18,6 +18,7 @@ __all__ = [
     "VOID",
     "ChannelDescriptor",
     "Codec",
+    "Decoder",
     "EndpointDescriptor",
     "NamespaceDescriptor",
     "Presence",
@@ -35,6 +36,8 @@ ToClient = TypeVar("ToClient")
 
 Serialization: TypeAlias = Literal["raw", "superjson"]
 Presence: TypeAlias = Literal["required", "optional", "void"]
+Decoder: TypeAlias = Callable[[Any, Decoding, Path], T]
+"""Makes a typed value of parsed JSON, which stands at that path."""
 
 
 @attrs.frozen
@@ -42,14 +45,14 @@ class Codec(Generic[T]):
     """How one opaque value of the envelope (parameter, result, packet, ...) is decoded and encoded.
 
     Attributes:
-        decoder: Makes the typed value of parsed JSON.
+        decoder: Makes the typed value.
         encoder: Makes plain JSON data of the typed value.
         presence: ``void`` values have no key on the wire, ``optional`` ones may lack it; both are None in Python.
         type_name: What a reader calls the value; for messages and documentation.
         annotations: Which parts are no plain JSON at a superjson endpoint (see ``superjson.Annotations``).
     """
 
-    decoder: Callable[[Any, Decoding, Path], T]
+    decoder: Decoder[T]
     encoder: Callable[[T], Any]
     presence: Presence = "required"
     type_name: str = ""

@@ -68,13 +68,19 @@ class Leadership:
         """
         gate = threading.Lock()
         gate.acquire()
+
+        def changed() -> None:
+            assert exchange is not None
+            exchange.on_change = None  # one wake-up will do
+            _open(gate)
+
         try:
             with self._lock:
                 if done() or self._leader is None:
                     return
                 self._gates.append(gate)
                 if exchange is not None:
-                    exchange.on_change = lambda: _open(gate)
+                    exchange.on_change = changed
             remaining = SLICE
             if deadline is not None:
                 remaining = min(remaining, deadline - self._clock.monotonic())

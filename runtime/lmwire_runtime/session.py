@@ -217,6 +217,7 @@ class ClientSession:
         """Take parsed frames; ``sizes`` are their lengths in bytes on the wire."""
         channels = self._channels
         for frame, size in zip(frames, sizes, strict=False):
+            channel = None
             try:
                 # Nearly all frames of a busy connection are these: the straight way.
                 if (
@@ -224,17 +225,19 @@ class ClientSession:
                     and (identity := frame["channelId"]) is not True  # which is 1
                     and len(frame) == 3  # without an ackId
                 ):
-                    channel = channels[identity]
-                    if channel.on_change is None and channel.request is None and not channel.draining:
-                        channel.inbox.append((frame["message"], size))
-                        channel.received += size
-                        self._headroom -= size
-                        if self._headroom < 0:
-                            self.check_budgets()
-                        continue
+                    channel, message = channels[identity], frame["message"]
             except (KeyError, TypeError):
                 pass  # an unusual one: what is wrong with it is found out below
-            self._receive(frame, size)
+            if channel is None or channel.request is not None or channel.draining:
+                self._receive(frame, size)
+                continue
+            channel.inbox.append((message, size))
+            channel.received += size
+            if channel.on_change is not None:
+                channel.on_change()
+            self._headroom -= size
+            if self._headroom < 0:
+                self.check_budgets()
 
     def _receive(self, frame: Any, size: int) -> None:
         try:

@@ -22,7 +22,7 @@ from lmwire_runtime.connection import (
     hurried,
     silence_error,
 )
-from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
+from lmwire_runtime.descriptors import ChannelDescriptor, Decoder, RpcDescriptor
 from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, ConnectionLostError, LMWireError
 from lmwire_runtime.limits import Timeout, resolve_timeout
 from lmwire_runtime.session import Channel, ClientSession, Exchange, Lacking
@@ -209,8 +209,9 @@ class SyncChannel(ChannelCore[S, T, SyncLink]):
         descriptor: ChannelDescriptor[C, S, T],
         creation: Any,
         timeout: float | None,
+        decode: Decoder[T] | None = None,
     ) -> None:
-        super().__init__(descriptor, creation, timeout, connection.core.settings)
+        super().__init__(descriptor, creation, timeout, connection.core.settings, decode)
         self._connection = connection
 
     def start(self) -> Channel:

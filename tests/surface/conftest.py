@@ -38,9 +38,9 @@ class Frames:
         return self._matching("sent", wanted)
 
     def wait_received(self, wanted: dict[str, Any], count: int = 1) -> None:
-        """Wait until the client has sent so many such frames; fails after 10 s."""
+        """Wait until the client has sent so many such frames; fails after 30 s."""
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._matching("received", wanted)) >= count, 10):
+            if not self._changed.wait_for(lambda: len(self._matching("received", wanted)) >= count, 30):
                 pytest.fail(f"no {count} frames with {wanted} among {self.seen}")
 
     def _matching(self, direction: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:

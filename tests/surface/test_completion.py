@@ -380,3 +380,24 @@ def test_tokens(scripted: Make) -> None:
         one.shell.call(one.model.tokenize, "x"),
     ]
     assert one.shell.call(one.model.count_tokens, "hello world") == len(single)
+
+
+def test_a_stream_closed_while_its_request_is_being_sent_is_cancelled_on_the_server(
+    scripted: Make, shell: Shell
+) -> None:
+    one = scripted(SLOW)
+    streams: list[Any] = []
+
+    def close(direction: str, namespace: str, text: bytes) -> None:
+        if b'"channelCreate"' in text:
+            stream = streams[0]
+            (stream.close if isinstance(one.client, Client) else stream.close_now)()
+
+    client = shell.client(one.emulator.api_host, on_frame=close)
+    model = shell.call(client.llm.model, KEY)
+    streams.append(shell.call(model.complete_stream, "x"))
+    assert list(shell.iterate(streams[0])) == []
+    with pytest.raises(CancelledError):
+        streams[0].result()
+    one.frames.wait_received(CANCEL)
+    shell.call(client.close)

@@ -217,9 +217,9 @@ class TestOddButLegal:
         assert one.rpc("llm.unload_model", identifier="x") is None
 
     def test_an_endpoint_that_the_emulator_does_not_handle(self, bench: Make) -> None:
-        one = bench({"endpoint": "llm.preloadDraftModel", "reply": {"delay": 0.01}})
+        one = bench({"endpoint": "plugins.reindexPlugins", "reply": {"result": None}})
 
-        one.rpc("llm.preload_draft_model", specifier=any_model(), draft_model_key="x")
+        assert one.rpc("plugins.reindex_plugins") is None
 
     def test_packets_of_a_newer_server(self, bench: Make) -> None:
         info = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from lmwire_runtime.surface.calls import CallPlan
 from lmwire_runtime.surface.chats import ChatPlan
 from lmwire_runtime.surface.loading import LoadPlan
-from lmwire_runtime.surface.stream_plans import Attempt, Attempts, Collected, MessagePlan, StreamPlan
+from lmwire_runtime.surface.stream_plans import Attempt, Attempts, Collected, MessagePlan, StreamPlan, Yields
 from lmwire_runtime.wire import Decoding
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ def _complete_by_complete_raw_text() -> Attempt:
         CompleteRawTextPromptProcessingProgress,
         CompleteRawTextSuccess,
     )
+    from lmwire.types.prediction import LlmPredictionFragment
 
     return Attempt(
         descriptor=COMPLETE_RAW_TEXT,
@@ -195,7 +196,13 @@ def _complete_by_complete_raw_text() -> Attempt:
                 "layers": [{"layerName": "apiOverride", "config": {"fields": "$options"}}]
             },
         },
-        fragment=(CompleteRawTextFragment, "fragment"),
+        yields=Yields(
+            packet=CompleteRawTextFragment,
+            attribute="fragment",
+            tag=("type", "fragment"),
+            field="fragment",
+            fragment=LlmPredictionFragment,
+        ),
         progress={
             CompleteRawTextPromptProcessingProgress: "progress",
         },
@@ -211,6 +218,7 @@ def _complete_by_predict() -> Attempt:
         PredictPromptProcessingProgress,
         PredictSuccess,
     )
+    from lmwire.types.prediction import LlmPredictionFragment
 
     return Attempt(
         descriptor=PREDICT,
@@ -247,7 +255,13 @@ def _complete_by_predict() -> Attempt:
                 ]
             },
         },
-        fragment=(PredictFragment, "fragment"),
+        yields=Yields(
+            packet=PredictFragment,
+            attribute="fragment",
+            tag=("type", "fragment"),
+            field="fragment",
+            fragment=LlmPredictionFragment,
+        ),
         progress={
             PredictPromptProcessingProgress: "progress",
         },
@@ -288,6 +302,7 @@ def _respond_by_predict() -> Attempt:
         PredictToolCallGenerationNameReceived,
         PredictToolCallGenerationStart,
     )
+    from lmwire.types.prediction import LlmPredictionFragment
 
     return Attempt(
         descriptor=PREDICT,
@@ -299,7 +314,13 @@ def _respond_by_predict() -> Attempt:
                 "layers": [{"layerName": "apiOverride", "config": {"fields": "$options"}}]
             },
         },
-        fragment=(PredictFragment, "fragment"),
+        yields=Yields(
+            packet=PredictFragment,
+            attribute="fragment",
+            tag=("type", "fragment"),
+            field="fragment",
+            fragment=LlmPredictionFragment,
+        ),
         progress={
             PredictPromptProcessingProgress: "progress",
         },

@@ -63,8 +63,8 @@ class StreamCore(Generic[F, R]):
         state = "has not finished" if self._started else "was not started"
         raise StateError(f"this stream {state}; iterate it to its end, or call wait_for_result()")
 
-    @property
-    def _opening(self) -> Opening:
+    def _begin_attempt(self) -> Opening:
+        """Return the endpoint to be tried now."""
         return self._attempts[self._attempt_number]
 
     @staticmethod
@@ -156,9 +156,9 @@ class TextCore(StreamCore[F, R]):
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
         return text
 
-    @property
-    def _attempt(self) -> Attempt:
-        return self._plan.attempts[self._attempt_number]
+    def _begin_attempt(self) -> Opening:
+        self._attempt: Attempt = self._plan.attempts[self._attempt_number]
+        return self._attempt
 
     def _next_attempt(self, error: UnsupportedEndpointError) -> None:
         if self._parts:
@@ -170,20 +170,19 @@ class TextCore(StreamCore[F, R]):
 
         Fragments that come after a cancel are dropped.
         """
-        fragment_class, attribute = self._attempt.fragment
+        fragment_class = self._attempt.yields.fragment
         parts, text, on_fragment = self._parts, self._text, self._on_fragment
         for packet in packets:
             if type(packet) is not fragment_class:
                 if self._take_other(packet):
                     return
             elif not self._cancelled:
-                fragment: F = getattr(packet, attribute)
                 if not parts:
                     self._begin_text()
-                parts.append(getattr(fragment, text))
+                parts.append(getattr(packet, text))
                 if on_fragment is not None:
-                    on_fragment(fragment)
-                yield fragment
+                    on_fragment(packet)
+                yield packet
 
     def _events_of(self, packets: Iterable[Any]) -> Generator[Any, None, None]:
         """Do the same, and yield events too, in their order."""

@@ -7,11 +7,23 @@ from typing import Any, Generic, TypeVar, overload
 
 import attrs
 
-from lmwire_runtime.descriptors import ChannelDescriptor
+from lmwire_runtime.connection import packet_decoder
+from lmwire_runtime.descriptors import ChannelDescriptor, Decoder
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.templates import fill
+from lmwire_runtime.wire import Decoding, Path
 
-__all__ = ["Attempt", "Attempts", "Callbacks", "Collected", "MessagePlan", "Opening", "Request", "StreamPlan"]
+__all__ = [
+    "Attempt",
+    "Attempts",
+    "Callbacks",
+    "Collected",
+    "MessagePlan",
+    "Opening",
+    "Request",
+    "StreamPlan",
+    "Yields",
+]
 
 F = TypeVar("F")
 
@@ -32,6 +44,42 @@ class Collected:
 
 
 @attrs.frozen(kw_only=True)
+class Yields:
+    """The packets that carry a fragment.
+
+    Attributes:
+        packet: Their class.
+        attribute: Of the packet, the fragment.
+        tag: On the wire, the member that tells them from others, and its value.
+        field: On the wire, the member that is the fragment.
+        fragment: The fragment's class.
+    """
+
+    packet: type
+    attribute: str
+    tag: tuple[str, str]
+    field: str
+    fragment: type[Any]
+
+    def decoder(self, decode_packet: Decoder[Any]) -> Decoder[Any]:
+        """Return what decodes packets, but gives fragments instead of the packets that carry them."""
+        (key, tag), field, decode_fragment = self.tag, self.field, self.fragment.from_wire
+
+        def decode(raw: Any, decoding: Decoding, path: Path) -> Any:
+            try:
+                value = raw[field] if raw[key] == tag else None
+            except (KeyError, TypeError):
+                value = None
+            # Nearly all packets are these: no object is made of what is around the fragment.
+            if type(value) is dict and not decoding.strict:
+                return decode_fragment(value, decoding, (path, field))
+            packet = decode_packet(raw, decoding, path)
+            return getattr(packet, self.attribute) if type(packet) is self.packet else packet
+
+        return decode
+
+
+@attrs.frozen(kw_only=True)
 class Opening:
     """How a channel is opened.
 
@@ -45,24 +93,32 @@ class Opening:
     template: Mapping[str, Any]
     default_fields: Sequence[Mapping[str, Any]] = ()
 
+    def decoder(self) -> Decoder[Any]:
+        """Return what a stream reads its packets with."""
+        return packet_decoder(self.descriptor)
+
 
 @attrs.frozen(kw_only=True)
 class Attempt(Opening):
     """One endpoint that can serve a stream of text.
 
     Attributes:
-        fragment: The packet class that yields, and the attribute that is yielded.
+        yields: The packets that carry what is yielded.
         progress: Packet classes that report progress, and the attribute that holds it (0.0 to 1.0).
         result: The packet class that ends the stream with its result.
         events: The packet classes that ``events()`` yields beside the fragments.
         collects: Packet classes, all of them events too, that carry something to keep.
     """
 
-    fragment: tuple[type, str]
+    yields: Yields
     progress: Mapping[type, str]
     result: type
     events: frozenset[type] = frozenset()
     collects: Mapping[type, Collected] = attrs.field(factory=dict)
+
+    def decoder(self) -> Decoder[Any]:
+        """Return what reads fragments and packets of the other kinds."""
+        return self.yields.decoder(super().decoder())
 
 
 class Attempts(Sequence[Attempt]):

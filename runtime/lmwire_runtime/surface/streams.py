@@ -62,9 +62,11 @@ class SyncStream(StreamCore[F, R]):
             self._open()
 
     def _open(self) -> SyncChannel[Any, Any]:
-        opening = self._opening
+        opening = self._begin_attempt()
         creation = self._request.creation(opening)
-        channel = SyncChannel(self._connection, opening.descriptor, creation, self._timeout)
+        channel = SyncChannel(
+            self._connection, opening.descriptor, creation, self._timeout, opening.decoder()
+        )
         try:
             channel.start()
         except BaseException as error:
@@ -72,6 +74,8 @@ class SyncStream(StreamCore[F, R]):
             raise
         self._channel = channel
         self._started = True
+        if self.finished:  # by another thread, to whom there was nothing to close yet
+            channel.close()
         return channel
 
     def __iter__(self) -> Iterator[F]:
@@ -190,9 +194,11 @@ class AsyncStream(StreamCore[F, R]):
             await self._open()
 
     async def _open(self) -> AsyncChannel[Any, Any]:
-        opening = self._opening
+        opening = self._begin_attempt()
         creation = self._request.creation(opening)
-        channel = AsyncChannel(self._connection, opening.descriptor, creation, self._timeout)
+        channel = AsyncChannel(
+            self._connection, opening.descriptor, creation, self._timeout, opening.decoder()
+        )
         try:
             await channel.start()
         except BaseException as error:
@@ -200,6 +206,8 @@ class AsyncStream(StreamCore[F, R]):
             raise
         self._channel = channel
         self._started = True
+        if self.finished:  # by another task, to whom there was nothing to close yet
+            channel.close_now()
         return channel
 
     def __aiter__(self) -> AsyncIterator[F]:
