@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,17 @@ def test_what_is_handed_out_is_the_callers(model: LLM) -> None:
 
     assert chat.to_wire()["messages"][0]["content"] == [{"type": "text", "text": "u"}]
     assert len(Chat.from_history(chat).to_wire()["messages"]) == 1
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, Chat.copy, Chat.from_history])
+def test_copies_have_messages_of_their_own(copied: Callable[[Chat], Chat]) -> None:
+    chat = Chat("s")
+    other = copied(chat)
+
+    other.add_user_message("u")
+
+    assert len(chat.to_wire()["messages"]) == 1
+    assert len(other.to_wire()["messages"]) == 2
 
 
 def test_mistakes_are_official_errors(model: LLM) -> None:
