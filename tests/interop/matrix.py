@@ -11,9 +11,9 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 import pytest
@@ -23,10 +23,23 @@ from tests.interop import environments, programs
 from tests.interop.calls import CALLS, Call
 from tests.interop.frames import FrameTap, Traffic
 from tests.interop.generations import OMISSIONS, why_impossible
-from tests.interop.scripts import SCRIPT
+from tests.interop.namespace_calls import NAMESPACE_OMISSIONS, namespace_calls_of, namespace_script
 from tests.interop.slips import SLIPS
 
-__all__ = ["CELLS", "CLIENTS", "OFFICIAL", "OURS", "Client", "Run", "calls_of", "run", "run_slips"]
+__all__ = [
+    "CELLS",
+    "CLIENTS",
+    "OFFICIAL",
+    "OURS",
+    "Client",
+    "Run",
+    "calls_of",
+    "run",
+    "run_namespaces",
+    "run_slips",
+]
+
+Table: TypeAlias = Literal["calls", "slips", "namespaces"]
 
 
 @attrs.frozen(kw_only=True)
@@ -118,41 +131,53 @@ def calls_of(client: Client, generation: Generation) -> list[Call]:
 
 def run(name: str, generation: Generation) -> Run:
     """The cell of a client, by its name, and a generation."""
-    return _once(name, generation, False)
+    return _once(name, generation, "calls")
 
 
 def run_slips(name: str) -> Run:
     """A client's calls of the table of slips, on the current generation."""
-    return _once(name, "2026", True)
+    return _once(name, "2026", "slips")
 
 
-def _once(name: str, generation: Generation, slips: bool) -> Run:
-    ran = _ran(name, generation, slips)
+def run_namespaces(name: str, generation: Generation) -> Run:
+    """A client's calls of the second list."""
+    return _once(name, generation, "namespaces")
+
+
+def _once(name: str, generation: Generation, table: Table) -> Run:
+    ran = _ran(name, generation, table)
     if isinstance(ran, str):
         pytest.fail(ran)
     return ran
 
 
 @functools.cache
-def _ran(name: str, generation: Generation, slips: bool) -> Run | str:
+def _ran(name: str, generation: Generation, table: Table) -> Run | str:
     """What failed once is not tried again: it may have taken long."""
     client = CLIENTS[name]
-    calls = _calls_of_slips(client) if slips else calls_of(client, generation)
+    calls = _TABLES[table](client, generation)
     try:
         return _run(client, generation, calls)
     except pytest.fail.Exception as failure:
         return str(failure)
 
 
-def _calls_of_slips(client: Client) -> list[Call]:
+def _calls_of_slips(client: Client, generation: Generation) -> list[Call]:
     return [slip.call for slip in SLIPS if client.sdk in ("ours", slip.sdk)]
+
+
+_TABLES: Final[Mapping[Table, Callable[[Client, Generation], Sequence[Call]]]] = {
+    "calls": calls_of,
+    "slips": _calls_of_slips,
+    "namespaces": lambda client, generation: namespace_calls_of(client.sdk, generation),
+}
 
 
 def _run(client: Client, generation: Generation, calls: Sequence[Call]) -> Run:
     tap = FrameTap()
-    with EmulatorThread(script=SCRIPT, on_frame=tap, generation=generation) as emulator:
+    with EmulatorThread(script=namespace_script(calls), on_frame=tap, generation=generation) as emulator:
         saw = _run_program(client, emulator.api_host, calls)
-    traffic = tap.traffic(OMISSIONS[generation])
+    traffic = tap.traffic(OMISSIONS[generation] | NAMESPACE_OMISSIONS.get(generation, frozenset()))
     return Run(client, generation, calls, saw, _frames_of_calls(traffic, calls), traffic)
 
 

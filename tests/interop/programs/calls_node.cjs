@@ -1,8 +1,8 @@
 // Run by Node.js in a project that has an official JavaScript SDK: calls_node.cjs API_HOST TABLE.
 //
-// The calls of the table (tests.interop.calls) are made one after another, on one client. What a user sees of each is
-// one line of JSON on stdout; the last one has what the SDK logged as warnings and errors. Ahead of each call its
-// number is sent to the server as a text to be counted, so that the frames of the calls can be told apart.
+// The calls of the table (tests.interop.calls, namespace_calls) are made one after another, on one client. What a user
+// sees of each is one line of JSON on stdout; the last one has what the SDK logged as warnings and errors. Ahead of each
+// call its number is sent to the server as a text to be counted, so that the frames of the calls can be told apart.
 
 "use strict";
 
@@ -168,6 +168,7 @@ const CALLS = {
   "apply prompt template": async (client, saw, given) => {
     saw.text = await (await modelOf(client, given)).applyPromptTemplate(given.chat);
   },
+  ...require("./namespaces_node.cjs"),
 };
 
 async function main(apiHost, path) {

@@ -1,9 +1,9 @@
 """Run by any interpreter that has an SDK of this shape: ``calls_python.py MODULE SHELL API_HOST TABLE``.
 
 MODULE is ``lmstudio``, the official one or ours, or ``lmwire``; SHELL is ``sync`` or ``async``. The calls of the table
-(``tests.interop.calls``) are made one after another, on one client. What a user sees of each is one line of JSON on
-stdout; the last one has what the SDK logged as warnings. Ahead of each call its number is sent to the server as a text
-to be counted, so that the frames of the calls can be told apart.
+(``tests.interop.calls``, ``namespace_calls``) are made one after another, on one client. What a user sees of each is
+one line of JSON on stdout; the last one has what the SDK logged as warnings. Ahead of each call its number is sent to
+the server as a text to be counted, so that the frames of the calls can be told apart.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import logging
 import re
 import sys
 from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
 from typing import Any
 
 MODEL = "emulator/ngram-small"
@@ -77,10 +78,15 @@ class Caller:
         self.client = client
         self.shell = shell
         self.handle: Any = None
+        self.beyond: Any = None
 
     async def begin(self) -> None:
         """Get the handle that most calls are made on."""
         self.handle = await settled(self.client.llm.model(MODEL))
+        # Programs are run where nothing but the SDK can be imported.
+        sys.path.insert(0, str(Path(__file__).parent))
+        beyond: Any = importlib.import_module("namespaces_python")
+        self.beyond = beyond.NamespaceCaller(self.sdk, self.client, self.handle)
 
     async def mark(self, number: int) -> None:
         """Send the number of the call that comes next."""
@@ -94,7 +100,8 @@ class Caller:
         if patience is not None:
             patience(given["timeout"])
         try:
-            await getattr(self, do.replace(" ", "_"))(saw, given)
+            name = do.replace(" ", "_")
+            await (getattr(self, name, None) or getattr(self.beyond, name))(saw, given)
         except Exception as error:  # noqa: BLE001  # whatever it is, the user sees it
             saw.update(failure(error))
         finally:
