@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 import lmwire
+from lmstudio._chat_forms import taking_chats
 from lmstudio._downloads import (
     AsyncDownloadedEmbeddingModel,
     AsyncDownloadedLlm,
@@ -54,6 +55,7 @@ class LLM(llm.LLM, LacksAgents):
 
     complete_stream_class = PredictionStream
     respond_stream_class = PredictionStream
+    apply_prompt_template = taking_chats(llm.LLM.apply_prompt_template)
 
     def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; None for what it does not say."""
@@ -77,6 +79,8 @@ class LLM(llm.LLM, LacksAgents):
         @overload
         def tokenize(self, input: Iterable[str], *, timeout: Timeout = ...) -> list[list[int]]: ...
         def tokenize(self, input: Any, *, timeout: Timeout = ...) -> Any: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+    else:
+        respond_stream = taking_chats(llm.LLM.respond_stream)
 
 
 @speaks_lmstudio
@@ -85,6 +89,7 @@ class AsyncLLM(llm.AsyncLLM, LacksAgents):
 
     complete_stream_class = AsyncPredictionStream
     respond_stream_class = AsyncPredictionStream
+    apply_prompt_template = taking_chats(llm.AsyncLLM.apply_prompt_template)
 
     async def get_info(self, *, timeout: Timeout = lmwire.UNSET) -> LlmInstanceInfo:
         """Return what the server knows of this model instance; None for what it does not say."""
@@ -107,6 +112,8 @@ class AsyncLLM(llm.AsyncLLM, LacksAgents):
         @overload
         async def tokenize(self, input: Iterable[str], *, timeout: Timeout = ...) -> list[list[int]]: ...
         async def tokenize(self, input: Any, *, timeout: Timeout = ...) -> Any: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+    else:
+        respond_stream = taking_chats(llm.AsyncLLM.respond_stream)
 
 
 @speaks_lmstudio

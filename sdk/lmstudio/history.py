@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypedDict, cast
 
+from lmstudio._chat_forms import spelled_out
 from lmstudio._translation import speaks_lmstudio
 from lmwire import StateError, UsageError
 from lmwire.llm import (
@@ -139,7 +140,10 @@ class Chat:
 
     @classmethod
     def from_history(cls, history: HistoryInput) -> Chat:
-        """Make a chat of a text (one user message), a list of messages, ``{"messages": [...]}``, or another chat."""
+        """Make a chat of a text (one user message), a list of messages, ``{"messages": [...]}``, or another chat.
+
+        Messages may be pairs of role and content; parts of them, as dicts, need no ``type``.
+        """
         chat = cls()
         chat._messages = _read(history, "history")
         return chat
@@ -204,10 +208,7 @@ class Chat:
         self, results: Iterable[ToolCallResultData | Mapping[str, Any]]
     ) -> ToolResultMessage:
         """Add what came of several calls."""
-        parts = [
-            {"type": "toolCallResult", **part} if isinstance(part, Mapping) else part for part in results
-        ]
-        return cast("ToolResultMessage", self._add({"role": "tool", "content": parts}))
+        return cast("ToolResultMessage", self._add({"role": "tool", "content": [*results]}))
 
     def _add(self, given: Any) -> Any:
         message: Any = _read([given], "the chat")[0]
@@ -226,7 +227,7 @@ class Chat:
         return ChatHistoryData.from_wire({"messages": [self._messages[-1].to_wire()]}).messages[0]
 
     def __str__(self) -> str:
-        return f"Chat.from_history({json.dumps(self.to_wire(), indent=2, ensure_ascii=False)})"
+        return f"Chat.from_history({json.dumps(self.to_wire(), indent=2, sort_keys=True)})"
 
     def __repr__(self) -> str:
         return f"<Chat of {len(self._messages)} messages>"
@@ -234,6 +235,7 @@ class Chat:
 
 def _handles(given: Any, name: str) -> list[Any]:
     """Refuse what would become text of the message, such as a path."""
+    given = () if given is None else given
     listed = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping))
     handles = [*given] if listed else []
     if not listed or any(isinstance(handle, (str, bytes, os.PathLike)) for handle in handles):
@@ -244,4 +246,4 @@ def _handles(given: Any, name: str) -> list[Any]:
 def _read(history: Any, name: str) -> list[Any]:
     from lmwire.llm import plans
 
-    return list(ChatHistoryData.from_wire(plans.chat().to_wire(history, name)).messages)
+    return list(ChatHistoryData.from_wire(plans.chat().to_wire(spelled_out(history), name)).messages)

@@ -9,6 +9,8 @@ from typing import Any
 import lmstudio as lms
 
 IMAGE = {"type": "file", "name": "a.png", "identifier": "f1", "sizeBytes": 3, "fileType": "image"}
+UNTYPED = {"name": "a.png", "identifier": "f1", "size_bytes": 3, "file_type": "image"}
+UNTYPED_TEXT: Any = {"text": "s"}
 RESULT: Any = {"type": "toolCallResult", "content": "3", "toolCallId": "7"}
 HISTORY: Any = {
     "messages": [
@@ -55,6 +57,16 @@ ACTIONS: dict[str, Callable[[Any], Any]] = {
     "a text and an image": lambda chat: chat.add_user_message("u", images=[handle()]),
     "an image as a dict": lambda chat: chat.add_user_message(["u", IMAGE]),
     "an image alone": lambda chat: chat.add_user_message(handle()),
+    "a text as a dict without a type": lambda chat: chat.add_user_message({"text": "u"}),
+    "parts without types": lambda chat: chat.add_user_message(["u", {"text": "v"}, UNTYPED]),
+    "images in snake case": lambda chat: chat.add_user_message("u", images=[UNTYPED, IMAGE]),
+    "no images": lambda chat: chat.add_user_message("u", images=None),
+    "a prompt without a type": lambda chat: lms.Chat(UNTYPED_TEXT),
+    "an answer without a type": lambda chat: chat.add_assistant_response({"text": "a"}),
+    "a result without a type": lambda chat: chat.add_tool_result({"content": "3", "toolCallId": "7"}),
+    "an entry without types": lambda chat: chat.add_entry("user", [{"text": "u"}, UNTYPED]),
+    "a message without types": lambda chat: chat.append({"role": "user", "content": [{"text": "u"}]}),
+    "a history of pairs": from_history({"messages": [("system", "s"), ("user", ["u", UNTYPED])]}),
     "nothing said": lambda chat: chat.add_user_message([]),
     "a number": lambda chat: chat.add_user_message(5),
     "an answer": lambda chat: chat.add_assistant_response("a"),

@@ -93,6 +93,26 @@ def test_copies_have_messages_of_their_own(copied: Callable[[Chat], Chat]) -> No
     assert len(other.to_wire()["messages"]) == 2
 
 
+@pytest.mark.parametrize("message", [("user", [{"text": "u"}]), {"role": "user", "content": {"text": "u"}}])
+def test_predictions_take_the_forms_that_chats_take(model: LLM, message: Any) -> None:
+    assert model.respond({"messages": [message]}).content == "ab"
+    assert str(model.respond_stream([message]).wait_for_result()) == "ab"
+    assert model.apply_prompt_template(history=[message]) == model.apply_prompt_template("u")
+    assert message in (("user", [{"text": "u"}]), {"role": "user", "content": {"text": "u"}})
+
+
+async def test_predictions_in_tasks_take_them_too() -> None:
+    pair: Any = ("user", {"text": "u"})
+    with EmulatorThread() as emulator:
+        async with lmstudio.AsyncClient(emulator.api_host) as client:
+            model = await client.llm.model()
+            prompt = await model.apply_prompt_template([pair])
+            assert (await model.respond([pair], config={"maxTokens": 1})).content
+            with pytest.raises(lmstudio.LMStudioValueError, match="/messages/0"):
+                await model.apply_prompt_template([("robot", "u")])  # type: ignore[list-item]
+            assert prompt == await model.apply_prompt_template("u")
+
+
 def test_mistakes_are_official_errors(model: LLM) -> None:
     with pytest.raises(lmstudio.LMStudioValueError, match="history must be text"):
         model.respond(5)  # type: ignore[arg-type]
