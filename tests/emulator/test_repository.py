@@ -116,7 +116,7 @@ class TestDownload:
         assert self.KEY not in downloaded(slow)
 
     def test_what_there_is_not(self, client: Client) -> None:
-        with pytest.raises(lmwire.ChannelError, match="Cannot find a download"):
+        with pytest.raises(lmwire.ChannelError, match="Cannot find the download"):
             list(client.repository.channel.download_model(download_identifier="no/such"))
 
 

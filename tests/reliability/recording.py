@@ -69,12 +69,16 @@ def complete(client: lmwire.Client) -> Iterator[str]:
 def record() -> Recording:
     """Have the emulator complete a text."""
     steps: list[bytes | None] = []
+    closed = threading.Event()
 
     def tap(direction: str, namespace: str, text: bytes) -> None:
         steps.append(None if direction == "sent" else _shortened(text))
+        if b'"channelClose"' in text:
+            closed.set()
 
     with EmulatorThread() as emulator, lmwire.Client(emulator.api_host, on_frame=tap) as client:
         fragments = tuple(complete(client))
+        assert closed.wait(ENOUGH)  # nobody needs that frame, so the client reads it in its own time
     assert len(fragments) == 3
     return Recording(tuple(steps), fragments)
 
