@@ -117,6 +117,7 @@ def test_events_that_came_later_are_not_told(generation: Generation, kinds: list
         lmwire.Client(emulator.api_host) as client,
         client.diagnostics.channel.stream_logs() as logs,
     ):
+        client.connection("diagnostics").keep_alive()  # when that is answered, the server listens
         client.llm.model().complete("My name is", config={"maxTokens": 2})
         client.system.rpc.start_http_server()
         client.llm.model().complete("My name is", config={"maxTokens": 2})
