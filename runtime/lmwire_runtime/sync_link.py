@@ -77,8 +77,7 @@ class SyncLink:
         # Which channel has kept reading paused, how much of it had been taken, and since when.
         self._stall: tuple[Channel, int, float] | None = None
         # Closed or discarded by its user; dropped: the socket is of no more use, whoever ended it.
-        self._closed = False
-        self._dropped = False
+        self._closed = self._dropped = False
         # How many bytes the peer has taken, and whether it has stopped to take any.
         self._taken = 0
         self._stuck = False
@@ -238,12 +237,11 @@ class SyncLink:
             deadline = None if timeout is None else self._clock.monotonic() + timeout
             try:
                 self._until(lambda: bool(exchange.inbox) or exchange.ended, deadline, exchange)
+                return True
             except TimeoutError:
                 if not taken < min(exchange.request_end, self._taken):
                     self._stuck = self._stuck or bool(self._backlog) or self.core.lifeless(reads, timeout)
                     return False
-            else:
-                return True
 
     def close(self, reason: LMWireError | None = None) -> None:
         """Close: what is in flight ends with ``reason`` (by default ClosedError); the closing handshake is brief."""
@@ -324,22 +322,24 @@ class SyncLink:
             if self._dropped:
                 raise self._lost_error()
             remaining = None if deadline is None else deadline - self._clock.monotonic()
-            if self._pump():
-                if remaining is not None and remaining <= 0 and not done():
-                    raise TimeoutError  # though other exchanges are served all the time
-                continue
-            if remaining is not None and remaining <= 0:
-                raise TimeoutError
-            stall = self._check_stall()
-            if stall is not None:
-                remaining = stall if remaining is None else min(stall, remaining)
-            with self._poller as poller:
-                # Armed first: whatever another thread changes from here on wakes the poll.
-                if not done() and not self._deferred:
-                    poller.wait(remaining, read=self.session.paused is None, write=bool(self._backlog))
-            if self._backlog or self._deferred:
-                with self._lock:
-                    self._write()
+            if self.session.paused is not None or not (self._arrived or self._stream.buffered):
+                self._await_bytes(done, remaining)
+            self._pump()
+            if remaining is not None and remaining <= 0 and not done():
+                raise TimeoutError  # though other exchanges may be served all the time
+
+    def _await_bytes(self, done: Callable[[], bool], remaining: float | None) -> None:
+        """Wait until there is something to do for the leader, for at most ``remaining`` seconds."""
+        stall = self._check_stall()
+        if stall is not None:
+            remaining = stall if remaining is None else min(stall, remaining)
+        with self._poller as poller:
+            # Armed first: whatever another thread changes from here on wakes the poll.
+            if not done() and not self._deferred:
+                poller.wait(remaining, read=self.session.paused is None, write=bool(self._backlog))
+        if self._backlog or self._deferred:
+            with self._lock:
+                self._write()
 
     def _hand_over(self) -> None:
         with self._lock:
