@@ -5,7 +5,6 @@ Which real client is held against ours is said by ``peers``, call by call and fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ import pytest
 
 from lmwire_emulator import Generation
 from tests.interop.calls import CALLS, Call
-from tests.interop.frames import same
+from tests.interop.comparing import assert_same, comparable
 from tests.interop.matrix import CELLS, OURS, run
 from tests.interop.peers import ALONE, ASIDE, Peer, peer_of
 from tests.support import requires
@@ -24,20 +23,6 @@ REQUIREMENTS: Final = {"js-2.0.0": "official-node", "python-1.5.0": "official-py
 
 # What a request may have its options in.
 STACKS: Final = frozenset({"predictionConfigStack", "loadConfigStack"})
-
-
-def _comparable(value: Any) -> Any:
-    """Drop ids; order config fields, whose order says nothing as long as no key is there twice."""
-    if isinstance(value, list):
-        return [_comparable(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    kept = {key: _comparable(item) for key, item in value.items() if key not in ("callId", "channelId")}
-    if kept.keys() == {"fields"}:
-        keys = [field["key"] for field in kept["fields"]]
-        assert len(set(keys)) == len(keys)
-        kept["fields"].sort(key=lambda field: field["key"])
-    return kept
 
 
 def _frames(name: str, generation: Generation, call: Call) -> list[Mapping[str, Any]]:
@@ -76,22 +61,15 @@ def _without_asides(sdk: str, options: Mapping[str, Any], others: Mapping[str, A
     return {key: value for key, value in options.items() if key in others or key not in aside}
 
 
-def assert_same(ours: Any, theirs: Any) -> None:
-    """Fail, showing both, unless two JSON values are the same."""
-    if not same(ours, theirs):
-        assert json.dumps(ours, indent=1, sort_keys=True) == json.dumps(theirs, indent=1, sort_keys=True)
-        pytest.fail("they differ in the type of a value")
-
-
 def _compare(peer: Peer, call: Call, ours: list[Mapping[str, Any]]) -> None:
     theirs = _frames(peer.client, peer.against, call)
     if peer.part == "options":
         mine, others = _options(ours), _options(theirs)
         assert_same(_without_asides("ours", mine, others), _without_asides(peer.client, others, mine))
     elif peer.part == "the completion":
-        assert_same(_comparable(_completion(ours)), _comparable(_completion(theirs)))
+        assert_same(comparable(_completion(ours)), comparable(_completion(theirs)))
     else:
-        assert_same(_comparable(ours), _comparable(theirs))
+        assert_same(comparable(ours), comparable(theirs))
 
 
 def _rows() -> Iterator[Any]:

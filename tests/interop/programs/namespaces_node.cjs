@@ -18,7 +18,8 @@ const files = new Map();
 // A slip of this SDK: with each download that fails or is given up it rejects a second promise, which nobody has.
 process.on("unhandledRejection", () => {});
 
-// An operation that is given up at the first sign of progress: its options, with `callback` in front.
+// An operation that is given up at the first sign of progress: its options, with `callback` in front. Where the SDK does
+// not wait for the server's answer, another call does, so that the server has heard of it before the next call begins.
 function givenUp(saw, callback, options = {}) {
   const controller = new AbortController();
   saw.told = [];
@@ -96,8 +97,10 @@ module.exports = {
     saw.tokens = await client.llm.createDynamicHandle({ path: given.path }).countTokens("My name is");
   },
   "load and cancel": async (client, saw, given) => {
+    const namespace = client[given.namespace];
     const options = givenUp(saw, "onProgress", { verbose: false });
-    await client[given.namespace][given.just_in_time ? "model" : "load"](given.key, options);
+    const model = namespace[given.just_in_time ? "model" : "load"](given.key, options);
+    await model.finally(() => namespace.listLoaded());
   },
   "load into": async (client, saw, given) => {
     const model = await client[given.namespace].load(given.key, { verbose: false });
@@ -197,7 +200,9 @@ module.exports = {
     Object.assign(saw, { content, parser });
   },
   "parse and cancel": async (client, saw, given) => {
-    await client.files.parseDocument(files.get(given.file).handle, givenUp(saw, "onProgress"));
+    const { handle } = files.get(given.file);
+    const parsed = client.files.parseDocument(handle, givenUp(saw, "onProgress"));
+    await parsed.finally(() => client.files.getDocumentParsingLibrary(handle));
   },
   retrieve: async (client, saw, given) => {
     saw.told = [];
@@ -219,7 +224,9 @@ module.exports = {
   "retrieve and cancel": async (client, saw, given) => {
     const embeddingModel = await client.embedding.model(given.model, { verbose: false });
     const handles = given.files.map((name) => files.get(name).handle);
-    await client.files.retrieve(given.query, handles, givenUp(saw, "onSearchingStart", { embeddingModel }));
+    const options = givenUp(saw, "onSearchingStart", { embeddingModel });
+    const found = client.files.retrieve(given.query, handles, options);
+    await found.finally(() => client.files.getDocumentParsingLibrary(handles[0]));
   },
 
   // The repository.
