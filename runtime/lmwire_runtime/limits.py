@@ -75,6 +75,8 @@ class Timeouts:
 class Limits:
     """How much may be held in memory: bytes, and numbers of things, all > 0.
 
+    Bytes are counted as on the wire. Parsed packets that wait to be read take about five times as much memory.
+
     Attributes:
         message_bytes: One WebSocket message, in either direction.
         channel_bytes: Received but unread packets of one channel.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -138,16 +139,18 @@ class TextCore(StreamCore[F, R]):
         self._text = plan.text
         self._on_fragment = callbacks.on_prediction_fragment
         self._meter = ProgressMeter(callbacks.on_prompt_processing_progress)
-        self._parts: list[str] = []
+        # Not a list: a million small texts would take ten times the memory of the whole.
+        self._received = io.StringIO(newline="")
+        self._text_begun = False
         self._collected: dict[str, list[Any]] = {}
 
     def __repr__(self) -> str:
-        return f"{super().__repr__()[:-1]}, {len(self._parts)} fragments>"
+        return f"{super().__repr__()[:-1]}, {self._received.tell()} characters>"
 
     @property
     def text_so_far(self) -> str:
         """The text of all fragments received until now; all there is after a failure."""
-        text = "".join(self._parts)
+        text = self._received.getvalue()
         try:
             text.encode()
         except (
@@ -161,7 +164,7 @@ class TextCore(StreamCore[F, R]):
         return self._attempt
 
     def _next_attempt(self, error: UnsupportedEndpointError) -> None:
-        if self._parts:
+        if self._text_begun:
             raise error
         super()._next_attempt(error)
 
@@ -171,15 +174,15 @@ class TextCore(StreamCore[F, R]):
         Fragments that come after a cancel are dropped.
         """
         fragment_class = self._attempt.yields.fragment
-        parts, text, on_fragment = self._parts, self._text, self._on_fragment
+        keep, text, on_fragment = self._received.write, self._text, self._on_fragment
         for packet in packets:
             if type(packet) is not fragment_class:
                 if self._take_other(packet):
                     return
             elif not self._cancelled:
-                if not parts:
+                if not self._text_begun:
                     self._begin_text()
-                parts.append(getattr(packet, text))
+                keep(getattr(packet, text))
                 if on_fragment is not None:
                     on_fragment(packet)
                 yield packet
@@ -201,6 +204,7 @@ class TextCore(StreamCore[F, R]):
 
     def _begin_text(self) -> None:
         """The first fragment is about to be told."""
+        self._text_begun = True
         self._begin_answer()
         if self._callbacks.on_first_token is not None:
             self._callbacks.on_first_token()
@@ -238,4 +242,4 @@ class TextCore(StreamCore[F, R]):
                 callback(item)
 
     def _lost(self) -> str:
-        return "; the text up to then is in text_so_far" if self._parts else ""
+        return "; the text up to then is in text_so_far" if self._text_begun else ""
