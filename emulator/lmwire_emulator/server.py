@@ -27,7 +27,7 @@ from lmwire_emulator.generations import GENERATIONS, Generation, ServerGeneratio
 from lmwire_emulator.hub import Hub
 from lmwire_emulator.llm_handlers import EmulatedLlm
 from lmwire_emulator.log_book import LogBook
-from lmwire_emulator.models import LoadPlan, Model
+from lmwire_emulator.models import Domain, LoadPlan, Model
 from lmwire_emulator.presets import DEFAULT_PRESETS, Preset
 from lmwire_emulator.registry import ModelRegistry
 from lmwire_emulator.repository_handlers import EmulatedRepository
@@ -60,7 +60,7 @@ class Emulator:
     Args:
         script: What goes by script. If it has replies to prompts, every language model answers by script, but
             those that are made to fail; without it, the ``ngram`` engine makes the texts.
-        loaded: Keys of models that are loaded at the start.
+        loaded: Keys of models, language or embedding models, that are loaded at the start.
         generation: Which servers to resemble: those of August ``2026``, August ``2025`` or July 2025 (``2025-07``).
             Older ones lack ``completeRawText``, ``details`` of prompt progress, ``kind`` of warnings and more, see
             ``history``.
@@ -148,8 +148,9 @@ class Emulator:
         """
         for engine in self._engines:
             await engine.prepare()
+        domains: dict[str, Domain] = {model.model_key: model.domain for model in self.registry.downloaded}
         for key in self._loaded:
-            async with aclosing(self.registry.load(key, EmulatedLlm.domain)) as events:
+            async with aclosing(self.registry.load(key, domains.get(key, EmulatedLlm.domain))) as events:
                 async for _ in events:
                     pass
         return await self._server.start(host, port)

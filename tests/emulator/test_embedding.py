@@ -128,3 +128,12 @@ def test_a_draft_model_is_loaded_ahead_of_time() -> None:
         ]
         with pytest.raises(lmwire.RpcError, match="no/such-model"):
             client.llm.rpc.preload_draft_model(specifier=MODEL, draft_model_key="no/such-model")
+
+
+def test_embedding_models_can_be_loaded_from_the_start() -> None:
+    with (
+        EmulatorThread(loaded=[KEY, "emulator/ngram-small"]) as emulator,
+        Client(emulator.api_host) as connected,
+    ):
+        assert [model.identifier for model in connected.embedding.list_loaded()] == [KEY]
+        assert [model.identifier for model in connected.llm.list_loaded()] == ["emulator/ngram-small"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -72,3 +73,22 @@ def test_javascript_1_5_0_loses_the_text_of_servers_of_july_2025(
     warned = [warning for warning in traffic.warnings() if warning.startswith("client: ")]
     assert len(warned) == 2
     assert all("isStructural: Required" in warning for warning in warned)
+
+
+@requires("official-node")
+def test_javascript_1_5_0_drops_packets_that_came_later(
+    tmp_path: Path, official_node: Callable[[str], NodeProject]
+) -> None:
+    calls = [
+        {"name": "sign in", "do": "sign in", "given": {}},
+        {"name": "logs", "do": "logs", "given": {"kinds": ["llm.prediction.input"]}},
+    ]
+    tmp_path.joinpath("calls.json").write_text(json.dumps(calls), encoding="utf-8")
+    tap = FrameTap()
+    with EmulatorThread(script=SCRIPT, on_frame=tap) as emulator:
+        saw = programs.run_node_calls(official_node("1.5.0"), emulator.api_host, str(tmp_path / "calls.json"))
+    assert saw["sign in"] == {"codes": []}
+    assert saw["logs"]["texts"].keys() == {"llm.prediction.input"}
+    told = tap.traffic().warnings()[0]
+    assert told.startswith("client: ")
+    assert "authenticationUrl" in told
