@@ -4,7 +4,8 @@
 compiled for an older one) from a name that is misspelt, and how documents say since when a thing exists. A key names a
 namespace (``runtime``), an endpoint (``llm/channel/predict``), a type (``LlmInfo``), a field (``LlmInfo.vision``), a
 packet or variant (``llm/channel/predict/toClient[success]``) or a word of an enum (``ModelDomainType=llm``). What all
-known revisions have is not in the file.
+known revisions have is not in the file. Beside that it says which places of the surface name what there is and yet do
+not fit the present revision (``unfit``), so that they can be left out.
 """
 
 from __future__ import annotations
@@ -37,10 +38,12 @@ class History:
     Attributes:
         revisions: All revisions that were ever synced, in order of their names (which are dates).
         partial: Key -> the revisions that have it; keys that all revisions have are left out.
+        unfit: The places of the surface that do not fit the revision that the schema folder is about.
     """
 
     revisions: tuple[str, ...] = ()
     partial: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    unfit: tuple[str, ...] = ()
 
     def knows(self, key: str) -> bool:
         """Tell whether some known revision has ``key``, but not every one."""
@@ -72,6 +75,7 @@ class History:
         return {
             "revisions": list(self.revisions),
             "partial": {key: " ".join(self._ranges(has)) for key, has in self.partial.items()},
+            **({"unfit": list(self.unfit)} if self.unfit else {}),
         }
 
     def _ranges(self, has: tuple[str, ...]) -> Iterator[str]:
@@ -88,12 +92,14 @@ class History:
         place = Location(HISTORY_FILE)
         table = content.get("partial") if isinstance(content, dict) else None
         names = content.get("revisions") if isinstance(content, dict) else None
+        unfit = content.get("unfit", []) if isinstance(content, dict) else None
         if (
             not isinstance(table, dict)
             or not isinstance(names, list)
             or names != sorted(set(map(str, names)))
+            or not isinstance(unfit, list)
         ):
-            problems.add(place, 'must have "revisions", sorted, and "partial"')
+            problems.add(place, 'must have "revisions", sorted, and "partial", and may have a list "unfit"')
             return cls()
         partial = {}
         for key, text in table.items():
@@ -103,7 +109,7 @@ class History:
                 problems.add(
                     place.child("partial", key), f"{text!r} names a revision that is not in the list"
                 )
-        return cls(tuple(names), partial)
+        return cls(tuple(names), partial, tuple(map(str, unfit)))
 
 
 def _spread(text: str, revisions: list[str]) -> Iterator[str]:

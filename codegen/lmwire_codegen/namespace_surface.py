@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-import attrs
-
 from lmwire_codegen.model import Endpoint
 from lmwire_codegen.namespace_model import (
     Events,
@@ -22,10 +20,9 @@ from lmwire_codegen.namespace_model import (
 )
 from lmwire_codegen.naming import pascal_case
 from lmwire_codegen.problems import Location
-from lmwire_codegen.shapes import MessageDefinition, Named, Nullable, Type
+from lmwire_codegen.shapes import ArrayType, Named, Nullable, Scalar, TupleType, Type
 from lmwire_codegen.surface_lookup import Lookup, UnresolvedError, names_in
 from lmwire_codegen.surface_model import ClassRef
-from lmwire_codegen.surface_names import AbsentError
 
 __all__ = ["NamespaceResolver"]
 
@@ -43,6 +40,7 @@ _HINTS: Final[Mapping[str, str]] = {
 }
 _TAKEN: Final = frozenset({"rpc", "channel", "signal", "client", "connection"})
 """What every namespace has."""
+_NO_OBJECTS: Final = (Scalar, ArrayType, TupleType, type(None))
 
 
 class NamespaceResolver(Lookup):
@@ -50,13 +48,7 @@ class NamespaceResolver(Lookup):
 
     def surface(self, document: Mapping[str, Any]) -> NamespaceSurface | None:
         """Return what the file says; None if it has problems, or is about a namespace that is not there."""
-        try:
-            return self._surface(document)
-        except UnresolvedError:
-            return None
-        except AbsentError as absent:
-            self.names.left_out.append(attrs.evolve(absent.left_out, place=self.place))
-            return None
+        return self.whole(lambda: self._surface(document))
 
     def _surface(self, document: Mapping[str, Any]) -> NamespaceSurface:
         name = document["namespace"]
@@ -78,7 +70,7 @@ class NamespaceResolver(Lookup):
     def _methods(
         self, resolve: Callable[[str, Any, Location], M], document: Mapping[str, Any], kind: str
     ) -> list[M]:
-        return self.present(resolve, document.get(kind, {}), self.place.child(kind))
+        return self.fitting(resolve, document.get(kind, {}), self.place.child(kind))
 
     def _check_names(self, surface: NamespaceSurface) -> None:
         """Report methods and classes that would be called like something that is there already."""
@@ -108,6 +100,9 @@ class NamespaceResolver(Lookup):
         self.variables = frozenset({*given, *(("options",) if "options" in entry else ())})
         template = None
         if "template" in entry:
+            if isinstance(entry["template"], Mapping) and isinstance(endpoint.request.type, _NO_OBJECTS):
+                self.problems.add(place, f"{endpoint.source.name} takes no object")
+                raise UnresolvedError
             template = self._filled(entry["template"], place.child("template"), endpoint.request.type)
         elif endpoint.request.presence == "required":
             self.problems.add(place, f"{endpoint.source.name} needs a parameter, so a template")
@@ -134,7 +129,7 @@ class NamespaceResolver(Lookup):
 
     def _filled(self, template: Any, place: Location, type_: Type | None) -> Any:
         """Check a template as ``template`` does, in the objects inside it too."""
-        if not isinstance(template, Mapping) or not self._is_message(type_):
+        if not isinstance(template, Mapping) or not self.is_message(type_):
             self.check_template(template, place)
             return template
         kept = self.template(template, place, type_)
@@ -142,9 +137,6 @@ class NamespaceResolver(Lookup):
             key: self._filled(value, place.child(key), self.field_type(type_, key))
             for key, value in kept.items()
         }
-
-    def _is_message(self, type_: Type | None) -> bool:
-        return isinstance(type_, Named) and isinstance(self.model.definition(type_.key), MessageDefinition)
 
     def _parameter(self, name: str, entry: Mapping[str, Any], place: Location) -> Parameter:
         kind, hint = entry["kind"], _HINTS.get(entry["kind"], "")

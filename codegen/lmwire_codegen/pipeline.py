@@ -8,15 +8,14 @@ from pathlib import Path
 import attrs
 
 from lmwire_codegen.documents import check_documents, refuse_foreign, render_documents, write_documents
+from lmwire_codegen.fitting import resolve_surface
 from lmwire_codegen.format import format_tree
 from lmwire_codegen.load import SchemaFolder, load
 from lmwire_codegen.model import Model, build_model
 from lmwire_codegen.normalise import normalise
-from lmwire_codegen.options import build_options, check_references
 from lmwire_codegen.render import Files, Job, render
 from lmwire_codegen.schema_files import json_text
 from lmwire_codegen.subset import with_only
-from lmwire_codegen.surface import build_namespaces, build_surfaces
 from lmwire_codegen.surface_names import SurfaceNames
 from lmwire_codegen.validate import validate
 from lmwire_codegen.write import Difference, compare, replace, scratch_folder, write_files
@@ -61,11 +60,14 @@ def compile_job(schema: Path, package: str, only: Collection[str] = ()) -> tuple
     """
     model, folder = compile_model(schema, package, only)
     names = SurfaceNames(history=folder.history)
-    surfaces, options = build_surfaces(model, folder.surface, names), build_options(folder.options)
-    namespaces = build_namespaces(model, folder.surface, names)
-    check_references(options, (*surfaces, *namespaces))
-    notices = (*model.schema.notices, *map(str, names.left_out))
-    job = Job(model=model, surfaces=surfaces, namespaces=namespaces, options=options, notices=notices)
+    found = resolve_surface(model, folder, names)
+    job = Job(
+        model=model,
+        surfaces=found.surfaces,
+        namespaces=found.namespaces,
+        options=found.options,
+        notices=(*model.schema.notices, *map(str, names.left_out)),
+    )
     return job, folder
 
 

@@ -77,6 +77,15 @@ class Problems:
         """Record that ``message`` is wrong at ``location``; for ``opaque`` see ``SchemaProblem``."""
         self._problems.append(SchemaProblem(location, message, opaque))
 
+    def __len__(self) -> int:
+        return len(self._problems)
+
+    def withdraw(self, kept: int) -> tuple[SchemaProblem, ...]:
+        """Forget all but the first ``kept`` problems, and return those that were forgotten."""
+        withdrawn = tuple(self._problems[kept:])
+        del self._problems[kept:]
+        return withdrawn
+
     def raise_if_any(self) -> None:
         """End the stage.
 

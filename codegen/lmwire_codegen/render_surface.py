@@ -83,7 +83,7 @@ def _handle_imports(model: Model, surface: Surface) -> list[tuple[str, list[str]
     others = {f"{model.package}.client": ["AsyncClient", "Client"]}
     if surface.text is not None:
         refs += [surface.text.fragment, surface.text.message.type]
-        refs += [field.hint for field in surface.text.results if not field.reads]
+        refs += [ref for field in surface.text.results if not field.reads for ref in field.hints]
         refs += [kept.type for kept in surface.text.collected]
         others[f"{model.package}.{surface.namespace.package}.plans"] = [surface.text.event_type]
     refs += [stream.tools.type for stream in surface.streams if stream.tools is not None]

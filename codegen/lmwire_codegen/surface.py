@@ -7,7 +7,7 @@ packets by their tag, fields by their wire name, types. Templates get Python nam
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any, Protocol, TypeVar
 
@@ -19,7 +19,7 @@ from lmwire_codegen.namespace_model import NamespaceSurface
 from lmwire_codegen.namespace_surface import NamespaceResolver
 from lmwire_codegen.problems import Location, Problems
 from lmwire_codegen.shapes import Named
-from lmwire_codegen.surface_lookup import Lookup, UnresolvedError, names_in
+from lmwire_codegen.surface_lookup import Lookup, names_in
 from lmwire_codegen.surface_model import (
     CallPlan,
     ChatShape,
@@ -30,7 +30,7 @@ from lmwire_codegen.surface_model import (
     Method,
     Surface,
 )
-from lmwire_codegen.surface_names import AbsentError, SurfaceNames
+from lmwire_codegen.surface_names import SurfaceNames
 from lmwire_codegen.surface_streams import stream_of, text_of, with_results
 
 __all__ = ["build_namespaces", "build_surfaces"]
@@ -112,13 +112,7 @@ class _Resolver(Lookup):
     """Looks up the names of one file."""
 
     def surface(self, document: Mapping[str, Any]) -> Surface | None:
-        try:
-            return self._surface(document)
-        except UnresolvedError:
-            return None
-        except AbsentError as absent:
-            self.names.left_out.append(attrs.evolve(absent.left_out, place=self.place))
-            return None
+        return self.whole(lambda: self._surface(document))
 
     def _surface(self, document: Mapping[str, Any]) -> Surface:
         name = document["namespace"]
@@ -132,7 +126,7 @@ class _Resolver(Lookup):
         specifier = self.type(handle["specifier_type"], place.child("handle", "specifier_type"))
         listing = self.endpoint("rpc", loaded["list"], place.child("loaded", "list"))
         unload = self.endpoint("rpc", loaded["unload"], place.child("loaded", "unload"))
-        streams = self.present(
+        streams = self.fitting(
             lambda *named: stream_of(self, *named), document.get("streams", {}), place.child("streams")
         )
         text = None
@@ -149,11 +143,17 @@ class _Resolver(Lookup):
             specifier_type=specifier,
             specifier_decoder=self.decoder(specifier),
             options=self.tables,
-            chat=self._optional(self._chat, document.get("chat"), place.child("chat")),
+            chat=_only(
+                self.present(lambda _, entry, where: self._chat(entry, where), _part(document, "chat"), place)
+            ),
             methods=self._methods(document["methods"], place.child("methods"), specifier),
             calls=self._methods(document.get("calls", {}), place.child("calls"), None),
-            downloaded=self._optional(
-                self._downloaded, document.get("downloaded"), place.child("downloaded")
+            downloaded=_only(
+                self.fitting(
+                    lambda _, entry, where: self._downloaded(entry, where),
+                    _part(document, "downloaded"),
+                    place,
+                )
             ),
             list_method=listing.method,
             list_item=self.item_of(listing, place.child("loaded", "list")),
@@ -164,15 +164,6 @@ class _Resolver(Lookup):
             text=text,
             streams=streams,
         )
-
-    def _optional(
-        self, resolve: Callable[[Any, Location], Resolved], entry: Any, place: Location
-    ) -> Resolved | None:
-        """Resolve an entry that may be left out."""
-        found = self.present(
-            lambda _, value, where: resolve(value, place), {} if entry is None else {"": entry}, place
-        )
-        return found[0] if found else None
 
     def _chat(self, entry: Mapping[str, Any], place: Location) -> ChatShape:
         type_ = self.type(entry["type"], place.child("type"))
@@ -190,7 +181,7 @@ class _Resolver(Lookup):
     def _methods(
         self, entries: Mapping[str, Any], place: Location, specifier: ClassRef | None
     ) -> list[Method]:
-        return self.present(
+        return self.fitting(
             lambda name, entry, where: self._method(name, entry, where, specifier), entries, place
         )
 
@@ -284,6 +275,15 @@ class _Resolver(Lookup):
             progress=self.progress(endpoint, entry["progress"], place.child("progress")),
             results=self.packet_fields(endpoint, entry["results"], place.child("results")),
         )
+
+
+def _part(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a part of a document that need not be there, under its key."""
+    return {key: document[key]} if key in document else {}
+
+
+def _only(found: Sequence[Resolved]) -> Resolved | None:
+    return found[0] if found else None
 
 
 def _inputs_in(document: Mapping[str, Any]) -> Iterator[str]:

@@ -81,6 +81,43 @@ class Lookup:
                 self.names.left_out.append(attrs.evolve(absent.left_out, place=place.child(key)))
         return found
 
+    def fitting(
+        self, resolve: Callable[[Any, Any, Location], Resolved], entries: Mapping[Any, Any], place: Location
+    ) -> list[Resolved]:
+        """The same for what is a method, or can be left out like one: it may also not fit this revision."""
+        return self.present(
+            lambda key, entry, where: self.excusing(lambda: resolve(key, entry, where), where), entries, place
+        )
+
+    def excusing(self, resolve: Callable[[], Resolved], place: Location) -> Resolved:
+        """Resolve something whose problems, if it is excused, are that it does not fit this revision.
+
+        Raises:
+            AbsentError: It does not.
+        """
+        before = len(self.problems)
+        resolved: list[Resolved] = []
+        try:
+            resolved.append(resolve())
+        except UnresolvedError:
+            if not self.names.excuses(place):
+                raise
+        if len(self.problems) > before and self.names.excuses(place):
+            problem, *_ = self.problems.withdraw(before)
+            self.names.unfit.append(place)
+            raise AbsentError(LeftOut(place, problem.message))
+        return resolved[0]
+
+    def whole(self, resolve: Callable[[], Resolved]) -> Resolved | None:
+        """Resolve a file; None if it has problems, or needs what this revision has not."""
+        try:
+            return self.excusing(resolve, self.place)
+        except UnresolvedError:
+            return None
+        except AbsentError as absent:
+            self.names.left_out.append(attrs.evolve(absent.left_out, place=self.place))
+            return None
+
     def known(self, value: Any, place: Location, message: str, key: str = "") -> Any:
         if key:
             self.names.refer(place, key)
@@ -173,6 +210,9 @@ class Lookup:
         fields = definition.fields if isinstance(definition, MessageDefinition) else ()
         return next((field.type for field in fields if field.wire_name == wire_name), None)
 
+    def is_message(self, type_: Type | None) -> bool:
+        return isinstance(type_, Named) and isinstance(self.model.definition(type_.key), MessageDefinition)
+
     def item_of(self, endpoint: Endpoint, place: Location) -> ClassRef:
         type_ = endpoint.source.parts["result"].type
         keys = list(names_in(type_.item)) if isinstance(type_, ArrayType) else []
@@ -186,8 +226,10 @@ class Lookup:
 
     def template(self, template: Mapping[str, Any], place: Location, type_: Type | None) -> dict[str, Any]:
         """Check a template's variables, and its keys against the request's fields; return those that there are."""
-        if isinstance(type_, Named):
-            self.names.refer(place, type_.key, frozenset(template))
+        if not isinstance(type_, Named) or not self.is_message(type_):
+            self.problems.add(place, "what it is for is no object in the schema")
+            raise UnresolvedError
+        self.names.refer(place, type_.key, frozenset(template))
         present = self.present(
             lambda key, value, where: (self.attribute(type_, key, where), key, value), template, place
         )

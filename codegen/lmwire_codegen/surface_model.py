@@ -203,13 +203,17 @@ class AttemptPlan:
 
 @attrs.frozen(kw_only=True)
 class ResultField:
-    """A property of a result class."""
+    """A property of a result class; ``hints`` are the types that it has in the packets that end streams."""
 
     name: str
     attribute: str
-    hint: ClassRef
+    hints: Sequence[ClassRef]
     reads: str | None
     description: str
+
+    @property
+    def hint(self) -> str:
+        return " | ".join(ref.name for ref in self.hints)
 
 
 @attrs.frozen(kw_only=True)

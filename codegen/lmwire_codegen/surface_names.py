@@ -1,10 +1,14 @@
 """What resolving ``schema/surface`` leaves behind: which names it looked up, and what it had to leave out.
 
 A surface is written for one revision and compiled for others. What an older or newer revision lacks is left out, with a
-note, so long as some known revision had it (``history``); any other unknown name is an error.
+note, so long as some known revision had it (``history``); any other unknown name is an error. What has its names but
+another shape than a method needs (a result that may be nothing, a parameter that is a union now) is left out where it
+is excused: ``sync`` excuses what fitted the revision before, and notes it in the history for ``generate``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import attrs
 
@@ -50,11 +54,27 @@ class AbsentError(Exception):
 
 @attrs.frozen(kw_only=True)
 class SurfaceNames:
-    """Names of all surface files; ``history`` says what other revisions have."""
+    """Names of all surface files; ``history`` says what other revisions have.
+
+    Attributes:
+        history: What other revisions have, and which places do not fit this one.
+        excused: Places that may be left out for not fitting this revision, by default those of the history; None: all.
+        references: What was looked up.
+        left_out: What had to be left out.
+        unfit: Those among them that do not fit.
+    """
 
     history: History = attrs.field(factory=History)
+    excused: Collection[str] | None = attrs.field(
+        default=attrs.Factory(lambda self: self.history.unfit, takes_self=True)
+    )
     references: list[Reference] = attrs.field(factory=list)
     left_out: list[LeftOut] = attrs.field(factory=list)
+    unfit: list[Location] = attrs.field(factory=list)
+
+    def excuses(self, place: Location) -> bool:
+        """Return whether ``place`` may be left out for not fitting this revision."""
+        return self.excused is None or str(place) in self.excused
 
     def refer(self, place: Location, key: str, fills: frozenset[str] | None = None) -> None:
         """Note that ``place`` names ``key``."""

@@ -66,18 +66,17 @@ def text_of(look: Lookup, entry: Mapping[str, Any], place: Location) -> TextShap
 def with_results(
     look: Lookup, text: TextShape, streams: Sequence[StreamPlan], entry: Mapping[str, Any], place: Location
 ) -> TextShape:
-    """Add the fields of results, which every stream's result packet has to have."""
-    packets = [stream.attempts[0].result for stream in streams]
-    found = [_result_fields(look, packet, entry, place) for packet in packets]
-    for fields, packet in zip(found, packets, strict=True):
-        if fields != found[0]:
-            look.problems.add(place, f"{packet.name} and {packets[0].name} do not have the same fields")
-    return attrs.evolve(text, results=found[0] if found else [])
+    """Add the fields of results that every stream's result packet has; their types may differ."""
+    packets = list(dict.fromkeys(attempt.result for stream in streams for attempt in stream.attempts))
+    fields = look.fitting(
+        lambda name, field, where: _result_field(look, name, field, packets, where), entry, place
+    )
+    return attrs.evolve(text, results=fields)
 
 
 def stream_of(look: Lookup, name: str, entry: Mapping[str, Any], place: Location) -> StreamPlan:
     """Resolve one stream."""
-    attempts = look.present(
+    attempts = look.fitting(
         lambda _, attempt, where: _attempt(look, attempt, where),
         dict(enumerate(entry["attempts"])),
         place.child("attempts"),
@@ -137,25 +136,21 @@ def _collected(
     return CollectedPacket(packet=packet, attribute=attribute, name=entry["as"])
 
 
-def _result_fields(
-    look: Lookup, packet: ClassRef, entries: Mapping[str, Any], place: Location
-) -> list[ResultField]:
-    return look.present(
-        lambda key, value, where: _result_field(look, key, value, packet, where), entries, place
-    )
-
-
 def _result_field(
-    look: Lookup, name: str, entry: Mapping[str, Any], packet: ClassRef, place: Location
+    look: Lookup, name: str, entry: Mapping[str, Any], packets: Sequence[ClassRef], place: Location
 ) -> ResultField:
-    type_ = Named(look.key(packet))
-    keys = list(names_in(look.field_type(type_, entry["field"])))
-    attribute = look.attribute(type_, entry["field"], place.child("field"))
-    hint = look.known(look.ref(keys[0]) if keys else None, place.child("field"), "has no named type")
+    where = place.child("field")
+    types = [Named(look.key(packet)) for packet in packets]
+    attributes = {look.attribute(type_, entry["field"], where) for type_ in types}
+    hints: list[ClassRef] = []
+    for type_ in types:
+        keys = list(names_in(look.field_type(type_, entry["field"])))
+        hints.append(look.known(look.ref(keys[0]) if keys else None, where, "has no named type"))
+    (attribute,) = attributes
     return ResultField(
         name=name,
         attribute=attribute,
-        hint=hint,
+        hints=list(dict.fromkeys(hints)),
         reads=entry.get("reads"),
         description=entry["description"],
     )

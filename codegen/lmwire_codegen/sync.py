@@ -14,15 +14,14 @@ from lmwire_codegen.changes.human import human_notes
 from lmwire_codegen.changes.touched import touched_by
 from lmwire_codegen.changes.values import Report
 from lmwire_codegen.coverage import coverage_of
+from lmwire_codegen.fitting import misfits, resolve_surface
 from lmwire_codegen.history import HISTORY_FILE, History, keys_of
 from lmwire_codegen.load import SchemaFolder, load
 from lmwire_codegen.model import Model, build_model
 from lmwire_codegen.normalise import normalise
-from lmwire_codegen.options import build_options, check_references
 from lmwire_codegen.pipeline import LOCK_FILE
 from lmwire_codegen.schema_files import json_text, replace_files
 from lmwire_codegen.sources import Source, read_export_file, read_source
-from lmwire_codegen.surface import build_namespaces, build_surfaces
 from lmwire_codegen.surface_names import SurfaceNames
 from lmwire_codegen.validate import validate
 
@@ -67,7 +66,9 @@ def sync(export: Path, root: Path, *, revision: str | None = None, dry_run: bool
     validate(folder)
     old = Source(folder=folder, schema=normalise(folder))
     bump = _bump(old, read_export_file(export, folder, revision=revision))
-    report = _report(bump, folder)
+    unfit = misfits(bump.old, bump.new, folder, bump.history)
+    bump = attrs.evolve(bump, history=attrs.evolve(bump.history, unfit=unfit))
+    report = _report(bump, folder, SurfaceNames(history=bump.history))
     texts: dict[str, str | None] = dict.fromkeys(old.machine_made)
     texts |= {name: json_text(document) for name, document in bump.source.machine_made.items()}
     texts["revision.json"] = json_text({"revision": bump.source.folder.revision})
@@ -90,7 +91,8 @@ def diff(old: Path, new: Path, base: Path) -> Report:
     folder = load(base)
     validate(folder)
     before, after = read_source(old, folder), read_source(new, folder)
-    return _report(_bump(before, after), after.folder)
+    bump = _bump(before, after)
+    return _report(bump, after.folder, SurfaceNames(history=bump.history, excused=None))
 
 
 def _bump(old: Source, new: Source) -> _Bump:
@@ -110,10 +112,8 @@ def _bump(old: Source, new: Source) -> _Bump:
     return _Bump(old=before, new=after, source=new, history=history, comparison=comparison)
 
 
-def _report(bump: _Bump, folder: SchemaFolder) -> Report:
-    names = SurfaceNames(history=bump.history)
-    surfaces, options = build_surfaces(bump.new, folder.surface, names), build_options(folder.options)
-    check_references(options, (*surfaces, *build_namespaces(bump.new, folder.surface, names)))
+def _report(bump: _Bump, folder: SchemaFolder, names: SurfaceNames) -> Report:
+    resolve_surface(bump.new, folder, names)
     schema, lock = bump.new.schema, bump.old.lock
     return Report(
         old=bump.old.schema.revision,
