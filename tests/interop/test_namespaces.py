@@ -382,6 +382,7 @@ def test_a_model_that_was_unloaded_is_gone(cell: Run, name: str) -> None:
     else:
         assert seen["info_afterwards"] is None
         assert seen["by_reference"] == seen["tokens"]
+        assert seen["again"] == seen["identifier"]
     if "batch_size" in seen:
         assert seen["batch_size"] == {"2026": 2048, "2025": 512}[cell.generation]
 

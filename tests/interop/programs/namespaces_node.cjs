@@ -78,6 +78,9 @@ module.exports = {
     });
     const same = namespace.createDynamicHandleFromInstanceReference(info.instanceReference);
     saw.by_reference = await same.countTokens("My name is");
+    // Only 2.0.0 has this.
+    const again = await namespace.createDomainSpecificModelFromInstanceReference?.(info.instanceReference);
+    saw.again = (again ?? model).identifier;
     if (given.namespace === "embedding") {
       saw.batch_size = await model.getEvalBatchSize();
       saw.size = (await model.embed("My name is")).embedding.length;
