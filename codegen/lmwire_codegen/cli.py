@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -35,7 +35,19 @@ _package_option = click.option(
 )
 
 
-@click.group()
+class _Commands(click.Group):
+    """Says in one line what the machine refuses: a folder that cannot be read or made, a full disk."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands)
 def main() -> None:
     """Compile the protocol's schema into Python bindings."""
 
@@ -60,6 +72,8 @@ def generate(schema: Path | None, out: Path | None, package: str, only: tuple[st
         _fail(error)
     except ForeignFolderError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error}; nothing was written") from error
     for notice in outcome.notices:
         click.echo(f"note: {notice}", err=True)
     click.echo(

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 from typing import Final
 
 __all__ = ["main"]
@@ -22,4 +24,10 @@ def main() -> None:
         sys.exit(
             f"lmwire-codegen needs {error.name}; install what it needs with: pip install 'lmwire[codegen]'"
         )
+    signal.signal(signal.SIGTERM, _ended)
     command(prog_name="lmwire-codegen")
+
+
+def _ended(number: int, _: FrameType | None) -> None:
+    """End as Ctrl-C does, so that what is half written is taken back."""
+    sys.exit(128 + number)

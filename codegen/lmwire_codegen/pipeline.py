@@ -14,11 +14,11 @@ from lmwire_codegen.load import SchemaFolder, load
 from lmwire_codegen.model import Model, build_model
 from lmwire_codegen.normalise import normalise
 from lmwire_codegen.render import Files, Job, render
-from lmwire_codegen.schema_files import json_text
+from lmwire_codegen.schema_files import json_text, replace_files
 from lmwire_codegen.subset import with_only
 from lmwire_codegen.surface_names import SurfaceNames
 from lmwire_codegen.validate import validate
-from lmwire_codegen.write import Difference, compare, replace, scratch_folder, write_files
+from lmwire_codegen.write import Difference, compare, replaced, scratch_folder, write_files
 
 __all__ = ["LOCK_FILE", "Outcome", "check", "compile_job", "compile_model", "compile_tree", "generate"]
 
@@ -96,21 +96,22 @@ def generate(
     Raises:
         SchemaProblems: The schema cannot be compiled; nothing was written.
         ForeignFolderError: ``out`` or ``docs`` has content that this command did not make; nothing was written.
+        OSError: Something could not be written; all is as it was.
     """
     job, folder = compile_job(schema, package, only)
     model = job.model
     documents = {} if docs is None else render_documents(model, folder)
     if docs is not None:
         refuse_foreign(docs)
+    lock_changed = not only and dict(folder.lock) != dict(model.lock)
     with scratch_folder(out.parent) as scratch:
         tree = scratch / out.name
         files = compile_tree(job, tree)
-        replace(out, tree)
-    if docs is not None:
-        write_documents(docs, documents)
-    lock_changed = not only and dict(folder.lock) != dict(model.lock)
-    if lock_changed:
-        (schema / LOCK_FILE).write_text(json_text(dict(model.lock)), encoding="utf-8", newline="\n")
+        with replaced(out, tree):
+            if docs is not None:
+                write_documents(docs, documents)
+            if lock_changed:
+                replace_files(schema, {LOCK_FILE: json_text(dict(model.lock))})
     return Outcome(files=len(files), documents=len(documents), lock_changed=lock_changed, notices=job.notices)
 
 

@@ -17,7 +17,7 @@ import attrs
 
 from lmwire_codegen.render import MARKER, Files
 
-__all__ = ["Difference", "ForeignFolderError", "compare", "replace", "scratch_folder", "write_files"]
+__all__ = ["Difference", "ForeignFolderError", "compare", "replaced", "scratch_folder", "write_files"]
 
 _IGNORED: Final = frozenset({"__pycache__"})
 
@@ -59,8 +59,9 @@ def write_files(folder: Path, files: Files) -> None:
         path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def replace(old: Path, new: Path) -> None:
-    """Put the folder ``new`` in the place of ``old``.
+@contextmanager
+def replaced(old: Path, new: Path) -> Iterator[None]:
+    """Put the folder ``new`` in the place of ``old``, and back if what is done then fails or is interrupted.
 
     Raises:
         ForeignFolderError: ``old`` is no folder, or has files that do not say that they were generated.
@@ -74,11 +75,14 @@ def replace(old: Path, new: Path) -> None:
             f"{old} has files that lmwire-codegen did not make ({shown}); move them elsewhere. Nothing was written"
         )
     retired = new.with_name(f"{new.name}.old")
-    if old.exists():
-        old.rename(retired)
     try:
+        if old.exists():
+            old.rename(retired)
         new.rename(old)
-    except OSError:
+        yield
+    except BaseException:
+        if not new.exists():
+            old.rename(new)
         if retired.exists():
             retired.rename(old)
         raise
