@@ -16,8 +16,9 @@ import attrs
 import pytest
 
 import lmwire
-from lmwire_emulator import EmulatorThread
-from lmwire_emulator.endpoints import ENDPOINTS
+from lmwire_emulator import EmulatorThread, Generation
+from lmwire_emulator.endpoints import ENDPOINTS, NAMESPACES
+from lmwire_emulator.generations import GENERATIONS
 from lmwire_runtime.descriptors import ChannelDescriptor, RpcDescriptor
 from lmwire_runtime.wire import UNSET, Decoding
 from tests.interop.frames import FrameTap
@@ -240,7 +241,7 @@ class _Caller:
             return []  # nothing ever comes
         if row.endpoint == "diagnostics.streamLogs":
             self.client.connection("diagnostics").keep_alive()  # when that is answered, the server listens
-            self.client.system.start_http_server()
+            self.client.llm.model(MODEL).complete("My name is", config={"maxTokens": 2})
         waiting = {kind: list(packets) for kind, packets in row.sent.items()}
         told = []
         for packet in channel:
@@ -254,21 +255,24 @@ def _decoded(codec: Any, value: Any) -> Any:
     return None if value is UNSET else codec.decode(value, Decoding(strict=True))
 
 
-@pytest.fixture(scope="module")
-def answers() -> dict[Row, Any]:
+def _answers(emulator: EmulatorThread, **options: Any) -> dict[Row, Any]:
     """What came of each request: its answer, or the error."""
     found: dict[Row, Any] = {}
-    tap = FrameTap()
-    with (
-        EmulatorThread(on_frame=tap) as emulator,
-        lmwire.Client(emulator.api_host, strict=True) as client,
-    ):
+    with lmwire.Client(emulator.api_host, **options) as client:
         caller = _Caller(client)
         for row in ROWS:
             try:
                 found[row] = caller.make(row)
             except lmwire.LMWireError as error:
                 found[row] = error
+    return found
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[Row, Any]:
+    tap = FrameTap()
+    with EmulatorThread(on_frame=tap) as emulator:
+        found = _answers(emulator, strict=True)
     tap.traffic().check()
     return found
 
@@ -295,3 +299,19 @@ def test_answers_fit_the_schema(row: Row, answers: dict[Row, Any]) -> None:
 
 def _finds_nothing(row: Row) -> bool:
     return row.endpoint.endswith(".getModelInfo") and not row.request["throwIfNotFound"]
+
+
+@pytest.mark.parametrize("generation", ["2025", "2025-07"])
+def test_what_older_servers_lack_breaks_no_call(generation: Generation) -> None:
+    servers = GENERATIONS[generation]
+    with EmulatorThread(generation=generation) as emulator:
+        found = _answers(emulator)
+    for row, answer in found.items():
+        namespace, _, name = row.endpoint.partition(".")
+        there = servers.namespace(NAMESPACES[namespace])
+        if not servers.has(there):
+            assert isinstance(answer, lmwire.ConnectError), (row, answer)
+        elif name not in {*there.rpc, *there.channel}:
+            assert isinstance(answer, lmwire.UnsupportedEndpointError), (row, answer)
+        else:
+            assert isinstance(answer, Exception) is row.refused, (row, answer)
