@@ -328,3 +328,70 @@ def test_the_committed_schema_is_the_newest_export() -> None:
     assert sorted(files) == sorted(path.relative_to(schema).as_posix() for path in machine_made)
     for file, content in files.items():
         assert json.loads((schema / file).read_text("utf-8")) == content
+
+
+MAYBE = {"anyOf": [{"not": {}}, STRING]}
+NULLABLE = {"anyOf": [MAYBE, {"type": "null"}]}
+
+
+def test_what_may_be_left_out_is_found_inside_other_unions(translate: Any) -> None:
+    export = an_export(
+        {"maybe": MAYBE},
+        rpc={
+            "get": {
+                "parameter": {"anyOf": [ref("maybe"), INTEGER]},
+                "returns": an_object("a", "b", a=NULLABLE, b=STRING),
+            },
+            "list": {"returns": NULLABLE},
+        },
+    )
+    rpc = shop(translate(export))["rpc"]
+    either = {"anyOf": [STRING, {"type": "null"}]}
+    assert rpc["get"]["parameter"] == {"anyOf": [STRING, INTEGER]}
+    assert "parameter" in rpc["get"]["optional"]
+    assert rpc["get"]["result"] == {
+        "type": "object",
+        "properties": {"a": either, "b": STRING},
+        "required": ["b"],
+    }
+    assert rpc["list"] == {"parameter": False, "result": either, "optional": ["result"]}
+
+
+def test_nothing_is_no_value_of_a_map_and_null_in_an_array(translate: Any) -> None:
+    export = an_export(
+        {},
+        rpc={
+            "get": {"returns": {"type": "object", "additionalProperties": MAYBE}},
+            "list": {"returns": {"type": "array", "items": MAYBE}},
+        },
+    )
+    rpc = shop(translate(export))["rpc"]
+    assert rpc["get"]["result"] == {"type": "object", "additionalProperties": STRING}
+    assert rpc["list"]["result"] == {"type": "array", "items": {"anyOf": [STRING, {"type": "null"}]}}
+
+
+def test_a_required_field_without_a_schema_may_be_anything(translate: Any) -> None:
+    returns = {**an_object(a=STRING), "required": ["ghost"]}
+    result = shop(translate(an_export({}, rpc={"get": {"returns": returns}})))["rpc"]["get"]["result"]
+    assert result == {"type": "object", "properties": {"a": STRING, "ghost": {}}, "required": ["ghost"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"not": STRING}, "'not' has something in it"),
+        ({"anyOf": [{"not": {}}, {"not": {}}]}, "'not' stands where no value can be left out"),
+    ],
+)
+def test_what_a_value_is_not_cannot_be_said(translate: Any, schema: Any, words: str) -> None:
+    export = an_export({}, rpc={"get": {"returns": an_object(a=schema)}})
+    with pytest.raises(SchemaProblems, match=words):
+        translate(export)
+
+
+def test_a_union_that_contains_itself_is_a_problem_and_no_endless_loop(translate: Any) -> None:
+    export = an_export(
+        {"loop": {"anyOf": [{"not": {}}, ref("loop")]}}, rpc={"get": {"returns": an_object(a=ref("loop"))}}
+    )
+    with pytest.raises(SchemaProblems):
+        translate(export)

@@ -36,6 +36,9 @@ class Part:
     optional: bool = False
 
 
+_NULL: Final[Mapping[str, Any]] = {"type": "null"}
+
+
 def _is_void(node: Node) -> bool:
     return "not" in node and not node["not"]
 
@@ -63,11 +66,9 @@ class Translator:
         body, _ = self._export.follow(node)
         if _is_void(body) or (name == "result" and not body):
             return Part(schema=False)
-        arms = _arms(body)
-        if arms is not None and any(_is_void(self._export.follow(arm)[0]) for arm in arms):
-            rest = [arm for arm in arms if not _is_void(self._export.follow(arm)[0])]
-            node = rest[0] if len(rest) == 1 else {"anyOf": rest}
-            return Part(self.schema(node, place), optional=True)
+        present = self._present(body)
+        if present is not None:
+            return Part(self.schema(present, place), optional=True)
         # The fields of a request are its stub's parameters, so it always is a class of its own.
         own = name in ("parameter", "creation") and "properties" in body
         return Part(self.schema(body if own else node, place, own=own))
@@ -88,6 +89,26 @@ class Translator:
         finally:
             self._depth -= 1
 
+    def _present(self, node: Node) -> Node | None:
+        """Return what ``node`` is where its value is there; None if it always is, or never."""
+        alternatives = self._spread(node)
+        rest = [arm for arm in alternatives if not _is_void(self._export.follow(arm)[0])]
+        if not rest or len(rest) == len(alternatives):
+            return None
+        return rest[0] if len(rest) == 1 else {"anyOf": rest}
+
+    def _spread(self, node: Node, above: tuple[Node, ...] = ()) -> list[Node]:
+        """Return the alternatives of ``node``, and in place of one that may be left out those inside it."""
+        body, _ = self._export.follow(node)
+        if any(body is one for one in above):
+            return []
+        alternatives: list[Node] = []
+        for arm in _arms(body) or ():
+            inner = self._spread(arm, (*above, body))
+            may_be_left_out = any(_is_void(self._export.follow(one)[0]) for one in inner)
+            alternatives.extend(inner if may_be_left_out else [arm])
+        return alternatives
+
     def _body(self, body: Node, place: Location) -> Schema:
         arms = _arms(body)
         if arms is not None:
@@ -96,8 +117,9 @@ class Translator:
             }
         if "allOf" in body:
             return self._body(self._merged(body, place), place)
-        if _is_void(body):
-            self._problems.add(place, "'not' stands where no value can be left out")
+        if "not" in body:
+            fault = "stands where no value can be left out" if _is_void(body) else "has something in it"
+            self._problems.add(place, f"'not' {fault}")
             return {}
         schema: Schema = {keyword: body[keyword] for keyword in _COPIED if keyword in body}
         if body.get("type") == "object":
@@ -109,18 +131,19 @@ class Translator:
     def _object(self, body: Node, schema: Schema, place: Location) -> None:
         values = body.get("additionalProperties")
         if isinstance(values, Mapping) and not body.get("properties"):
-            schema["additionalProperties"] = self.schema(values, place.child("additionalProperties"))
+            where = place.child("additionalProperties")
+            schema["additionalProperties"] = self.schema(self._present(values) or values, where)
             return
-        required = set(body.get("required", ()))
+        required = dict.fromkeys(body.get("required", ()))
         properties: dict[str, Schema] = {}
         for name, child in body.get("properties", {}).items():
             where = place.child("properties", name)
-            arms = _arms(self._export.follow(child)[0]) or []
-            rest = [arm for arm in arms if not _is_void(arm)]
-            if len(rest) < len(arms):
-                required.discard(name)
-                child = rest[0] if len(rest) == 1 else {"anyOf": rest}
-            properties[name] = self.schema(child, where)
+            present = self._present(child)
+            if present is not None:
+                required.pop(name, None)
+            properties[name] = self.schema(child if present is None else present, where)
+        # What has to be there and is not described may be anything.
+        properties |= {name: {} for name in required if name not in properties}
         schema["properties"] = properties
         if required:
             schema["required"] = [name for name in properties if name in required]
@@ -128,7 +151,10 @@ class Translator:
     def _array(self, body: Node, schema: Schema, place: Location) -> None:
         items = body["items"]
         if not isinstance(items, list):
-            schema["items"] = self.schema(items, place.child("items"))
+            # JSON has null where an array of JavaScript has nothing.
+            present = self._present(items)
+            item = items if present is None else {"anyOf": [present, _NULL]}
+            schema["items"] = self.schema(item, place.child("items"))
             return
         schema["prefixItems"] = [
             self.schema(item, place.child("items", index)) for index, item in enumerate(items)
