@@ -3,7 +3,7 @@
 A key says where in the schema a thing stands, and after a dot which of its fields is meant: ``LlmInfo``,
 ``LlmInfo.vision``, ``llm/channel/predict``, ``llm/channel/predict/toClient[success].stats``; after an equals sign,
 which member of an enum (``FileType=image``). Keys that nothing uses are no error, so that the words survive a change
-of the protocol.
+of the protocol; what is said of a type that upstream renamed is found under the Python name that it kept.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lmwire_codegen.problems import Location, Problems
 __all__ = ["Descriptions", "expanded"]
 
 _LIST: Final = re.compile(r"\{([^{}]+)\}")
+_TYPE: Final = re.compile(r"\w+")
 
 
 def expanded(key: str) -> list[str]:
@@ -34,6 +35,7 @@ class Descriptions:
 
     def __init__(self, folder: SchemaFolder, problems: Problems) -> None:
         self._texts: dict[str, str] = {}
+        self._names: Final = folder.lock
         self.used: Final[set[str]] = set()
         for file, table in folder.descriptions.items():
             for key, text in (table if isinstance(table, dict) else {}).items():
@@ -47,8 +49,15 @@ class Descriptions:
 
     def of(self, key: str, schema: Any) -> str:
         """Return the description of what stands at ``key``; empty if there is none."""
-        if key in self._texts:
-            self.used.add(key)
-            return self._texts[key].strip()
+        for known in (key, self._kept(key)):
+            if known in self._texts:
+                self.used.add(key)
+                return self._texts[known].strip()
         text = schema.get("description", "") if isinstance(schema, Mapping) else ""
         return text.strip() if isinstance(text, str) else ""
+
+    def _kept(self, key: str) -> str:
+        """Return the key with the Python name of its type in place of the type's own."""
+        match = _TYPE.match(key)
+        name = match[0] if match is not None else ""
+        return self._names.get(name, name) + key[len(name) :]

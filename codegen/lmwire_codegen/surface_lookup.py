@@ -202,6 +202,8 @@ class Lookup:
         attributes = self.model.attributes.get(type_.key, {}) if isinstance(type_, Named) else {}
         key = f"{type_.key}.{wire_name}" if isinstance(type_, Named) else ""
         message = f"there is no field {wire_name!r}"
+        if not self.is_message(type_):
+            message = f"what should have the field {wire_name!r} is {self.model.hint(type_)}"
         attribute: str = self.known(attributes.get(wire_name), place, message, key)
         return attribute
 

@@ -103,6 +103,8 @@ def _bump(old: Source, new: Source) -> _Bump:
     comparison = compare(before, after)
     kept = {key: before.names[was] for key, was in comparison.renamed.items() if key not in folder.lock}
     if kept:
+        named = attrs.evolve(new.folder, lock={**new.folder.lock, **kept})
+        new = attrs.evolve(new, schema=normalise(named))
         after = build_model(new.schema, folder, _PACKAGE, kept=kept)
         comparison = compare(before, after)
     known = new.folder.history

@@ -80,6 +80,9 @@ def test_methods_that_do_not_fit_are_left_out_and_all_else_works(
         "files.yaml/calls/upload",
     }
     assert not any("/template/" in place for place in found)
+    assert found["llm.yaml/methods/count_tokens"] == (
+        "left out, what should have the field 'tokenCount' is CountTokensResult | None"
+    )
     methods = {method.name for method in surface_of(schema, "llm").methods}
     assert "tokenize" in methods
     assert not methods & {"count_tokens", "get_info", "get_load_config"}
@@ -170,3 +173,23 @@ def test_a_comparison_says_what_would_be_left_out(schema: Path, export: dict[str
     export["definitions"]["llm/rpc/countTokens/returns"] = STRING
     report = diff(schema, write_export(schema.parent / f"{NEXT}.json", export), schema)
     assert any("left out, " in touched.reason for touched in report.touched)
+
+
+def test_words_go_with_a_type_that_has_another_name_now(schema: Path, export: dict[str, Any]) -> None:
+    definitions = export["definitions"]
+    (old,) = (key for key in definitions if key.lower() == "llmpredictionstats")
+    text = json.dumps(export).replace(f'"{old}"', '"rawStats"').replace(f'/{old}"', '/rawStats"')
+    before, _ = pipeline.compile_model(schema, "lmwire")
+    words = {key for key in before.schema.described if key.startswith("LlmPredictionStats")}
+    assert words
+
+    outcome = synced(schema, json.loads(text))
+
+    assert not [note for note in outcome.report.human if note.subject == "descriptions"]
+    after, _ = pipeline.compile_model(schema, "lmwire")
+    assert {key for key in after.schema.described if key.startswith("RawStats")} == {
+        key.replace("LlmPredictionStats", "RawStats") for key in words
+    }
+    stats = after.definition("RawStats")
+    assert after.names["RawStats"] == "LlmPredictionStats"
+    assert stats.description == before.definition("LlmPredictionStats").description != ""

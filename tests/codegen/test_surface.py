@@ -43,7 +43,7 @@ def changed(document: Mapping[str, Any], path: str, value: Any) -> Any:
         ("chat/messages", "turns", "#/chat/messages: there is no field 'turns'"),
         ("text/options", "predictions", "#/text/options: there is no table 'predictions'"),
         ("loads/get_or_load/options", "loading", "#/loads/get_or_load/options: there is no table 'loading'"),
-        ("methods/tokenize/endpoint", "listLoaded", "there is no field 'tokens'"),
+        ("methods/tokenize/endpoint", "listLoaded", "what should have the field 'tokens' is list["),
         ("methods/get_info/endpoint", "unloadModel", "there is no field 'throwIfNotFound'"),
         ("methods/apply_prompt_template/arguments", {"x": "opts"}, "#/methods/apply_prompt_template: "),
         ("methods/apply_prompt_template/layer/config", {"fields": "$option"}, "no such variable '$option'"),
