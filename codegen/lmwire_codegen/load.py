@@ -73,6 +73,10 @@ def load(root: Path) -> SchemaFolder:
         SchemaProblems: Files are missing, cannot be parsed, or the tables among them have the wrong shape.
     """
     problems = Problems()
+    if not (root / "revision.json").is_file():
+        there = "is no schema folder: it has no revision.json" if root.is_dir() else "there is no such folder"
+        problems.add(Location(root.as_posix()), there)
+        problems.raise_if_any()
     documents = {
         path.relative_to(root).as_posix(): _read_json(root, path, problems)
         for path in sorted(root.glob("wire/**/*.json"))

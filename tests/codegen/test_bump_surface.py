@@ -81,6 +81,7 @@ def test_an_attempt_whose_endpoint_is_gone_is_left_out(schema: Path, export: Any
     place = touched(outcome)["/streams/complete/attempts/0"]
     assert place.reason == "left out, llm has no channel endpoint 'completeRawText'"
     assert place.line == line_with(schema, "endpoint: completeRawText")
+    assert [pointer for pointer in touched(outcome) if "attempts/0" in pointer] == [place.place.pointer]
     job, _ = pipeline.compile_job(schema, "lmwire")
     (note,) = job.notices
     assert note.startswith(f"{SURFACE}#/streams/complete/attempts/0: left out, llm has no channel endpoint")

@@ -243,3 +243,15 @@ def test_files_that_refer_to_each_other_in_a_circle(tmp_path: Path) -> None:
         "wire/types/a.json#/$defs/A",
         "wire/types/b.json#/$defs/B",
     ]
+
+
+@pytest.mark.parametrize("command", ["generate", "check", "selftest", "reference"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("nowhere", "there is no such folder"), ("", "is no schema folder: it has no revision.json")],
+)
+def test_a_folder_that_is_none_is_named(command: str, name: str, words: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    result = CliRunner().invoke(main, [command, "--schema", str(folder), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert f"{folder.as_posix()}#: {words}" in result.output.splitlines()

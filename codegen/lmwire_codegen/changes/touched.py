@@ -9,7 +9,7 @@ from typing import Any, Final
 from lmwire_codegen.changes.rules import RULES
 from lmwire_codegen.changes.values import Change, Touched
 from lmwire_codegen.problems import Location
-from lmwire_codegen.surface_names import Reference, SurfaceNames
+from lmwire_codegen.surface_names import LeftOut, Reference, SurfaceNames
 from lmwire_codegen.yaml_text import line_of
 
 __all__ = ["touched_by"]
@@ -32,6 +32,8 @@ def touched_by(
     found: dict[Location, str] = {absent.place: f"left out, {absent.message}" for absent in names.left_out}
     for reference in names.references:
         for change in changes:
+            if _is_gone(change) and any(_is_inside(reference.place, absent) for absent in names.left_out):
+                continue
             if change.noun != "type" and _concerns(change, reference):
                 found.setdefault(reference.place, _words(change))
     for place, key in _option_keys(options):
@@ -42,6 +44,16 @@ def touched_by(
     return tuple(
         sorted(Touched(place=place, line=lines.of(place), reason=reason) for place, reason in found.items())
     )
+
+
+def _is_gone(change: Change) -> bool:
+    return change.kind.startswith("removed-") or change.kind.endswith("-removed")
+
+
+def _is_inside(place: Location, absent: LeftOut) -> bool:
+    """Return whether ``place`` is in what is left out, whose own line says why."""
+    whole = absent.place
+    return place.file == whole.file and f"{place.pointer}/".startswith(f"{whole.pointer}/")
 
 
 def _concerns(change: Change, reference: Reference) -> bool:

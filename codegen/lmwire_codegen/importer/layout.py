@@ -98,7 +98,9 @@ def _types(export: Export, translator: Translator, repairs: Repairs, problems: P
             place = Location(export.file).child("definitions", key)
             name = pascal_case(key)
             if name in keys:
-                problems.add(place, f"{key!r} and {keys[name]!r} both become {name}")
+                problems.add(
+                    place, f"{key!r} and {keys[name]!r} both become {name}; rename one of them in the export"
+                )
             keys[name] = key
             replacement = repairs.definitions.get(key)
             body = export.definitions[key] if replacement is None else replacement
