@@ -23,7 +23,7 @@ from typing import Any, cast
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.async_time import LONGEST, within
-from lmwire_runtime.byte_stream import default_ssl_context, tune
+from lmwire_runtime.byte_stream import tune
 from lmwire_runtime.connection import READ_SIZE, LinkCore, Settings, backlog_error, lost_error
 from lmwire_runtime.errors import (
     CancelledError,
@@ -98,6 +98,8 @@ class AsyncLink(asyncio.BufferedProtocol):
         address, settings = self.address, self._settings
         tls: dict[str, Any] = {}
         if address.secure:
+            from lmwire_runtime.tls_stream import default_ssl_context
+
             tls = {
                 "ssl": settings.ssl_context or default_ssl_context(),
                 "server_hostname": address.server_name,
@@ -126,6 +128,11 @@ class AsyncLink(asyncio.BufferedProtocol):
         return f"did not answer the {'authentication' if self.core.transport.open else 'WebSocket handshake'}"
 
     # What callers do.
+
+    @property
+    def in_its_loop(self) -> bool:
+        """Whether the caller runs in the event loop that this link belongs to."""
+        return _running_loop() is self.loop
 
     @property
     def usable(self) -> bool:
@@ -320,7 +327,7 @@ class AsyncLink(asyncio.BufferedProtocol):
 
     def _in_loop(self, action: Callable[..., None], *arguments: Any) -> None:
         """Do something now if this is the link's event loop, else as soon as that loop runs; never, if it is closed."""
-        if _running_loop() is self.loop:
+        if self.in_its_loop:
             action(*arguments)
             return
         # Without its loop nobody can wait for this link, nor can it send.

@@ -7,13 +7,11 @@ A client may be shared by all tasks of one event loop, with or without ``async w
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from lmwire_runtime.async_link import AsyncLink
 from lmwire_runtime.channel_core import ChannelCore
 from lmwire_runtime.client_core import ClientCore
 from lmwire_runtime.connection import (
@@ -28,6 +26,12 @@ from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, LMW
 from lmwire_runtime.limits import Timeout, resolve_timeout
 from lmwire_runtime.session import Call, Channel, Exchange, Lacking
 from lmwire_runtime.wire import UNSET
+
+if TYPE_CHECKING:
+    # Loaded by the first connection: whoever uses threads alone never pays for asyncio.
+    import asyncio
+
+    from lmwire_runtime.async_link import AsyncLink
 
 __all__ = ["AsyncChannel", "AsyncClient", "AsyncConnection", "AsyncNamespace"]
 
@@ -84,11 +88,15 @@ class AsyncConnection:
 
     async def link(self, limit: float | None = None) -> AsyncLink:
         """Return a usable link, connecting if there is none, within ``limit`` seconds if that is less than usual."""
-        loop = asyncio.get_running_loop()
         link = self._link
-        if link is not None and link.loop is loop and await link.refresh():
+        if link is not None and link.in_its_loop and await link.refresh():
             return link
         self._client.check_open()
+        import asyncio
+
+        from lmwire_runtime.async_link import AsyncLink
+
+        loop = asyncio.get_running_loop()
         async with self._locks.setdefault(loop, asyncio.Lock()):
             link = self._link
             if link is not None:
@@ -141,9 +149,8 @@ class AsyncConnection:
 
     async def close(self) -> None:
         """Close all links."""
-        loop = asyncio.get_running_loop()
         for link in self._links():
-            if link.loop is loop:
+            if link.in_its_loop:
                 await link.close()
             else:
                 link.discard()
@@ -160,7 +167,7 @@ class AsyncConnection:
         self.discard()
 
 
-class AsyncChannel(ChannelCore[S, T, AsyncLink]):
+class AsyncChannel(ChannelCore[S, T, "AsyncLink"]):
     """A typed channel: an asynchronous context manager, and an iterator of packets until the server closes it.
 
     Leaving the ``async with`` block early asks the server to stop, with the endpoint's cancel packet.

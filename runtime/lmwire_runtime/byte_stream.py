@@ -1,29 +1,25 @@
-"""A non-blocking stream of bytes over TCP, plain or TLS, for the synchronous shell.
+"""A non-blocking stream of bytes over TCP for the synchronous shell; ``tls_stream`` has that over TLS.
 
 Ctrl-C may raise between any two bytecodes of the main thread, and most of all behind a system call. So that no byte
 is lost or sent twice by it, each system call and the note of its result are one call of C code:
 ``extend(map(call, arguments))``.
-
-TLS runs over memory buffers, not over a shared ``SSLSocket``: two threads inside one of those deadlock on some
-Pythons.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
-import threading
 import time
 from collections import deque
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.errors import ConnectError, RequestTimeoutError
 
-__all__ = ["ByteStream", "PlainStream", "TlsStream", "default_ssl_context", "open_stream", "tune"]
+if TYPE_CHECKING:
+    import ssl
 
-TLS_RECORD: Final = 16 * 1024
+__all__ = ["ByteStream", "PlainStream", "open_stream", "tune"]
 
 # After a minute of silence the peer is asked every 15 seconds, and is gone after four of them without an answer. The
 # second name is macOS' for the first.
@@ -99,116 +95,6 @@ class PlainStream:
             self._socket.close()
 
 
-class TlsStream:
-    """Bytes through TLS; the handshake is done before it is handed out."""
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        context: ssl.SSLContext,
-        server_hostname: str,
-        deadline: float | None = None,
-    ) -> None:
-        # The leader reads while another thread writes; an SSLObject must not be entered twice.
-        self._lock = threading.Lock()
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
-        self._shake_hands(sock, deadline)
-        self._plain = PlainStream(sock)
-        # Encrypted bytes on their way in and out.
-        self._received: deque[bytes] = deque()
-        self._unsent = bytearray()
-        # How many bytes from the start of what is being sent are encrypted already; one number at most.
-        self._sealed: list[int] = []
-
-    @property
-    def closed(self) -> bool:
-        return self._plain.closed
-
-    @property
-    def buffered(self) -> bool:
-        return bool(self._received or self._incoming.pending or self._incoming.eof or self._tls.pending())
-
-    def fileno(self) -> int:
-        return self._plain.fileno()
-
-    def receive(self, size: int, arrived: deque[bytes]) -> None:
-        with self._lock:
-            while True:
-                try:
-                    arrived.extend(map(self._tls.read, (size,)))
-                    return
-                except ssl.SSLWantReadError:
-                    self._drain()
-                except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                    arrived.append(b"")
-                    return
-                if not self._received:
-                    self._plain.receive(size, self._received)
-                if not self._received:
-                    return
-                data = self._received.popleft()
-                if data:
-                    self._incoming.write(data)
-                else:
-                    self._incoming.write_eof()
-
-    def send(self, data: bytearray) -> bool:
-        with self._lock:
-            # A record counts as taken when all of it has left: until then the caller has to come again.
-            if not self._sealed:
-                self._sealed.extend(map(self._tls.write, (bytes(data[:TLS_RECORD]),)))
-            if not self._drain():
-                return False
-            try:
-                del data[: self._sealed[0]]
-            finally:
-                self._sealed.clear()
-            return True
-
-    def close(self) -> None:
-        # The peer is told that this is no cut, as far as that goes without waiting.
-        if not self.closed and self._lock.acquire(blocking=False):
-            try:
-                with contextlib.suppress(OSError, ValueError):
-                    if not self._sealed:  # else the end would come in the middle of what is being sent
-                        self._tls.unwrap()
-            finally:
-                with contextlib.suppress(OSError):
-                    self._drain()
-                self._lock.release()
-        self._plain.close()
-
-    def _drain(self) -> bool:
-        self._unsent += self._outgoing.read()
-        while self._unsent:
-            if not self._plain.send(self._unsent):
-                return False
-        return True
-
-    def _shake_hands(self, sock: socket.socket, deadline: float | None) -> None:
-        # The socket still blocks.
-        while True:
-            try:
-                self._tls.do_handshake()
-                sock.sendall(self._outgoing.read())
-                return
-            except ssl.SSLWantReadError:
-                _limit(sock, deadline)  # anew for every step: a peer may send a byte at a time
-                sock.sendall(self._outgoing.read())
-                data = sock.recv(TLS_RECORD)
-                if not data:
-                    raise ConnectionResetError(
-                        "the peer ended the connection during the TLS handshake"
-                    ) from None
-                self._incoming.write(data)
-            except ssl.SSLError:
-                with contextlib.suppress(OSError):
-                    sock.sendall(self._outgoing.read())  # tells the peer why
-                raise
-
-
 def tune(sock: socket.socket) -> None:
     """Send small messages at once, and have the system look now and then whether a silent peer is still there."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -217,11 +103,6 @@ def tune(sock: socket.socket) -> None:
         if hasattr(socket, name):
             with contextlib.suppress(OSError):  # an old Windows knows the name, and not the option
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-def default_ssl_context() -> ssl.SSLContext:
-    """The platform's trusted certificates, verification on."""
-    return ssl.create_default_context()
 
 
 def open_stream(address: Address, context: ssl.SSLContext | None, timeout: float | None) -> ByteStream:
@@ -239,6 +120,9 @@ def open_stream(address: Address, context: ssl.SSLContext | None, timeout: float
         sock = socket.create_connection((address.connect_host, address.port), timeout)
         tune(sock)
         if address.secure:
+            # Few connections are, and OpenSSL takes its time to load.
+            from lmwire_runtime.tls_stream import TlsStream, default_ssl_context
+
             return TlsStream(sock, context or default_ssl_context(), address.server_name, deadline)
         return PlainStream(sock)
     except TimeoutError as error:
@@ -252,14 +136,6 @@ def open_stream(address: Address, context: ssl.SSLContext | None, timeout: float
     except BaseException:
         _discard(sock)
         raise
-
-
-def _limit(sock: socket.socket, deadline: float | None) -> None:
-    if deadline is not None:
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise TimeoutError
-        sock.settimeout(remaining)
 
 
 def _discard(sock: socket.socket | None) -> None:

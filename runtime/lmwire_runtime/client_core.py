@@ -5,8 +5,8 @@ The server's address is looked for on first use and remembered, until no connect
 
 from __future__ import annotations
 
-import ssl
 import threading
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,6 +19,9 @@ from lmwire_runtime.errors import UsageError
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from lmwire_runtime.taps import is_tap
 from lmwire_runtime.wire import Decoding
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["ClientCore"]
 
@@ -59,8 +62,8 @@ class ClientCore:
         _check_kind("timeouts", timeouts, Timeouts)
         _check_kind("limits", limits, Limits)
         _check_kind("strict", strict, bool)
-        if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
-            raise UsageError(f"ssl_context must be an ssl.SSLContext; got {ssl_context!r}")
+        if ssl_context is not None:
+            _check_context(ssl_context)
         if on_frame is not None and not is_tap(on_frame):
             raise UsageError(
                 "on_frame must be a function of direction, namespace and JSON text, or a recorder"
@@ -158,6 +161,13 @@ class ClientCore:
     def _named(self, address: Address) -> HostSetting:
         """Return the address with who named it, so that an error can say so."""
         return self._configured if self._configured is not None else HostSetting(address)
+
+
+def _check_context(value: object) -> None:
+    import ssl  # few clients need it, and it takes its time to load
+
+    if not isinstance(value, ssl.SSLContext):
+        raise UsageError(f"ssl_context must be an ssl.SSLContext; got {value!r}")
 
 
 def _check_kind(name: str, value: object, kind: type) -> None:

@@ -7,10 +7,9 @@ wait.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar
 
 import attrs
 
@@ -32,6 +31,9 @@ from lmwire_runtime.session import Call, Channel, ClientSession, Exchange
 from lmwire_runtime.taps import Direction, Tap, link_tap
 from lmwire_runtime.transport import Payload, Transport
 from lmwire_runtime.wire import UNSET, DecodeError, Decoding, Message, WarningSink
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Direction", "LinkCore", "Settings", "Tap"]
 

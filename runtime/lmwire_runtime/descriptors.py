@@ -40,7 +40,7 @@ Decoder: TypeAlias = Callable[[Any, Decoding, Path], T]
 """Makes a typed value of parsed JSON, which stands at that path."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Codec(Generic[T]):
     """How one opaque value of the envelope (parameter, result, packet, ...) is decoded and encoded.
 
@@ -95,7 +95,7 @@ VOID: Final[Codec[None]] = Codec(
 """The codec of values that are never sent."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _EnvelopeCodec(Codec[T]):
     """The same values inside superjson's envelope, void ones too; pointers of errors begin at the envelope."""
 
@@ -130,7 +130,7 @@ def _encode_envelope(codec: Codec[T], value: T) -> Any:
     return superjson.enveloped(codec.encode(value), codec.annotations)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class EndpointDescriptor:
     """What all kinds of endpoints have.
 
@@ -158,7 +158,7 @@ class EndpointDescriptor:
                 object.__setattr__(self, part, _in_envelope(getattr(self, part)))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class RpcDescriptor(EndpointDescriptor, Generic[Parameter, Result]):
     """One call and its answer (frames ``rpcCall``, ``rpcResult``, ``rpcError``)."""
 
@@ -168,7 +168,7 @@ class RpcDescriptor(EndpointDescriptor, Generic[Parameter, Result]):
     result: Codec[Result]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class ChannelDescriptor(EndpointDescriptor, Generic[Creation, ToServer, ToClient]):
     """One stream of packets in both directions (frames ``channelCreate``, ``channelSend``, ``channelClose``, ...).
 
@@ -189,7 +189,7 @@ class ChannelDescriptor(EndpointDescriptor, Generic[Creation, ToServer, ToClient
             object.__setattr__(self, "cancel", {"json": self.cancel})
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class SignalDescriptor(EndpointDescriptor, Generic[Creation, T]):
     """One observed value (frames ``signalSubscribe``, ``signalUpdate``, ...).
 
@@ -203,7 +203,7 @@ class SignalDescriptor(EndpointDescriptor, Generic[Creation, T]):
     writable: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class NamespaceDescriptor:
     """All endpoints of one namespace, keyed by wire name.
 

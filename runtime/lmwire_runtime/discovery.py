@@ -8,9 +8,8 @@ addresses at once. Callers on asyncio get the same, run in a thread of its own.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lmwire_runtime.addresses import (
     DEFAULT_PORT,
@@ -23,6 +22,9 @@ from lmwire_runtime.addresses import (
 from lmwire_runtime.errors import ServerNotFoundError, UsageError
 from lmwire_runtime.greeting import ProbeOutcome, ProbeResult
 from lmwire_runtime.probing import Round
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = [
     "APPLICATION_PORTS",

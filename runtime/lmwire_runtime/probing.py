@@ -16,16 +16,18 @@ import math
 import os
 import selectors
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.errors import UsageError
 from lmwire_runtime.greeting import GreetingReader, ProbeResult, greeting_request, most_telling
 from lmwire_runtime.poller import LONGEST
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Round"]
 
@@ -85,18 +87,26 @@ class _Connection:
         """Go on as far as the socket allows, now that it is ready."""
         try:
             self._advance()
-        except ssl.SSLWantReadError:
-            self._interest = selectors.EVENT_READ
-        except (ssl.SSLWantWriteError, BlockingIOError):
+        except BlockingIOError:
             self._interest = selectors.EVENT_READ if self.stage == "receive" else selectors.EVENT_WRITE
-        except ssl.SSLError as error:
-            self.result = ProbeResult(self._address, "tls", _describe_tls(error))
         except OSError as error:
-            if self.stage == "handshake":
-                self.result = ProbeResult(self._address, "tls", _describe_tls(error))
-            else:
+            if self._ssl_context is None or not self._take_tls_error(error):
                 ending = f"it ended the connection ({error.strerror or error})"
                 self.result = self._reader.verdict(self._address, ending=ending)
+
+    def _take_tls_error(self, error: OSError) -> bool:
+        """Note what TLS waits for, or its failure; returns False if the error is none of TLS."""
+        import ssl
+
+        if isinstance(error, ssl.SSLWantReadError):
+            self._interest = selectors.EVENT_READ
+        elif isinstance(error, ssl.SSLWantWriteError):
+            self._interest = selectors.EVENT_READ if self.stage == "receive" else selectors.EVENT_WRITE
+        elif isinstance(error, ssl.SSLError) or self.stage == "handshake":
+            self.result = ProbeResult(self._address, "tls", _describe_tls(error))
+        else:
+            return False
+        return True
 
     def expire(self, seconds: float) -> ProbeResult:
         """Return the result for the end of the time."""
@@ -120,8 +130,8 @@ class _Connection:
             self.stage = "send"
             if self._ssl_context is not None:
                 self._begin_tls(self._ssl_context)
-        if self.stage == "handshake" and isinstance(self._socket, ssl.SSLSocket):
-            self._socket.do_handshake()
+        if self.stage == "handshake":
+            cast("ssl.SSLSocket", self._socket).do_handshake()
             self.stage = "send"
         if self.stage == "send":
             while self._unsent:
@@ -154,6 +164,8 @@ def _describe_connect_failure(address: Address, code: int) -> ProbeResult:
 
 
 def _describe_tls(error: OSError) -> str:
+    import ssl
+
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"its TLS certificate is refused ({error.verify_message}); a client trusts more with"
@@ -231,7 +243,9 @@ class Round:
         A round for the first server only ends when that is known, and leaves out what it did not wait for.
         """
         if self._ssl_context is None and any(attempt.address.secure for attempt in self._attempts):
-            self._ssl_context = ssl.create_default_context()
+            from lmwire_runtime.tls_stream import default_ssl_context
+
+            self._ssl_context = default_ssl_context()
         bell, waker = socket.socketpair()
         with bell, waker, selectors.DefaultSelector() as selector:
             bell.setblocking(False)

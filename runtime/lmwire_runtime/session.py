@@ -217,7 +217,7 @@ class ClientSession:
         """Take parsed frames; ``sizes`` are their lengths in bytes on the wire."""
         channels = self._channels
         for frame, size in zip(frames, sizes, strict=False):
-            channel = None
+            channel = message = None
             try:
                 # Nearly all frames of a busy connection are these: the straight way.
                 if (

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from lmwire_emulator import EmulatorThread
 from tests.layers.committed import committed, machine_bound, too_long
 from tests.layers.endpoint_names import endpoint_names, mentions
 from tests.layers.imports import Rule, breaches, files_of, private_breaches
 from tests.layers.rules import RULES, SOURCE_ROOTS
 from tests.support import requires
+from tests.support.emulators import run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,6 +44,18 @@ def test_importing_lmwire_is_cheap(dear: str) -> None:
     program = f"import sys, lmwire; print(*sorted(name for name in sys.modules if (name + '.').startswith('{dear}.')))"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    "dear", ["asyncio", "ssl", "lmwire.config.settings", "lmwire.types.chat", "lmwire.embedding"]
+)
+def test_a_first_completion_of_a_thread_is_cheap(dear: str, emulator: EmulatorThread) -> None:
+    program = (
+        "import sys, lmwire\n"
+        "with lmwire.Client() as client: assert client.llm.model().complete('My name is')\n"
+        f"print(*sorted(name for name in sys.modules if (name + '.').startswith('{dear}.')))"
+    )
+    assert run_program(["-c", program], emulator.api_host).stdout.split() == []
 
 
 @requires("git")

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import trustme
 
-from lmwire_runtime.byte_stream import ByteStream, PlainStream, TlsStream
+from lmwire_runtime.byte_stream import ByteStream, PlainStream
 from lmwire_runtime.poller import Poller
+from lmwire_runtime.tls_stream import TlsStream
 from tests.runtime.arithmetic import ENOUGH
 
 DATA = bytes(range(256)) * 12_000  # 3 MB, more than the buffers of a socket pair hold

@@ -48,6 +48,7 @@ ONLY: dict[type, dict[str, str]] = {
     },
     AsyncClient: {"aclose": "the name that contextlib.aclosing calls"},
     AsyncLink: {
+        "in_its_loop": "a thread may use any link",
         "__init__": "made by connect",
         "loop": "an attribute",
         "connection_made": "asyncio.BufferedProtocol",

@@ -328,7 +328,7 @@ class EmbeddingModels(EmbeddingNamespace):
         from lmwire import config
 
         return load_request(
-            table=config.EMBEDDING_LOAD,
+            table=lambda: config.EMBEDDING_LOAD,
             model_key=model_key,
             instance_identifier=instance_identifier,
             ttl=ttl,
@@ -630,7 +630,7 @@ class AsyncEmbeddingModels(AsyncEmbeddingNamespace):
         from lmwire import config
 
         return load_request(
-            table=config.EMBEDDING_LOAD,
+            table=lambda: config.EMBEDDING_LOAD,
             model_key=model_key,
             instance_identifier=instance_identifier,
             ttl=ttl,

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -298,6 +297,8 @@ class AsyncFiles(AsyncFilesNamespace):
             RpcError: The server reports a failure.
             UnsupportedEndpointError: It is too old for this.
         """
+        import asyncio
+
         from lmwire.files import plans
 
         plan = plans.UPLOAD_PLAN

@@ -652,7 +652,7 @@ class LlmModels(LlmNamespace):
         from lmwire import config
 
         return load_request(
-            table=config.LLM_LOAD,
+            table=lambda: config.LLM_LOAD,
             model_key=model_key,
             instance_identifier=instance_identifier,
             ttl=ttl,
@@ -1151,7 +1151,7 @@ class AsyncLlmModels(AsyncLlmNamespace):
         from lmwire import config
 
         return load_request(
-            table=config.LLM_LOAD,
+            table=lambda: config.LLM_LOAD,
             model_key=model_key,
             instance_identifier=instance_identifier,
             ttl=ttl,
@@ -1168,7 +1168,7 @@ def _complete_request(
     from lmwire.llm import plans
 
     return text_request(
-        table=config.LLM_PREDICTION,
+        table=lambda: config.LLM_PREDICTION,
         structured_option="structured",
         refuses=plans.COMPLETE_REFUSES,
         variables={
@@ -1195,7 +1195,7 @@ def _respond_request(
     from lmwire.llm import plans
 
     return text_request(
-        table=config.LLM_PREDICTION,
+        table=lambda: config.LLM_PREDICTION,
         structured_option="structured",
         refuses=plans.RESPOND_REFUSES,
         variables={

@@ -279,7 +279,7 @@ def complete_plan() -> StreamPlan:
             _complete_by_predict,
         ),
         text="content",
-        message=message(),
+        message=message,
     )
 
 
@@ -354,7 +354,7 @@ def respond_plan() -> StreamPlan:
             _respond_by_predict,
         ),
         text="content",
-        message=message(),
+        message=message,
     )
 
 

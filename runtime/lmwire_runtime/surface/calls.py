@@ -18,7 +18,7 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class CallPlan(Generic[P, R]):
     """An endpoint, and its parameter as a template; see ``surface.templates``.
 
@@ -43,7 +43,7 @@ class CallPlan(Generic[P, R]):
         return checked(self.descriptor, self.descriptor.parameter, fill(self.template, variables))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class MethodPlan(Generic[P, R]):
     """A method of a namespace: an endpoint, what the method takes, and what it makes of it.
 

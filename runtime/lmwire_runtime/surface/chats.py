@@ -33,7 +33,7 @@ ChatInput: TypeAlias = "str | HasWireForm | Mapping[str, Any] | Iterable[HasWire
 """What callers may give as a chat."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class ChatPlan:
     """What the schema calls the parts of a chat.
 

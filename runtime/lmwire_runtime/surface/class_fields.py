@@ -36,7 +36,7 @@ _QUALIFIERS: Final = frozenset({"Required", "NotRequired", "ReadOnly"})
 _GENERATED_DOCSTRING: Final = re.compile(r"[A-Za-z_0-9]+\(.*\)(?: -> None)?", re.DOTALL)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class ClassField:
     """One field.
 

@@ -5,14 +5,15 @@ arguments.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lmwire_runtime.errors import UsageError
 from lmwire_runtime.limits import Timeout
-from lmwire_runtime.surface.options import OptionTable
 from lmwire_runtime.surface.stream_plans import Request
-from lmwire_runtime.surface.structured import as_setting
+
+if TYPE_CHECKING:
+    from lmwire_runtime.surface.options import OptionTable
 
 __all__ = ["HandleCore", "check_callback", "check_text", "check_texts", "text_request"]
 
@@ -72,7 +73,7 @@ def check_callback(callback: Any, name: str) -> None:
 
 def text_request(
     *,
-    table: OptionTable[Any],
+    table: Callable[[], OptionTable[Any]],
     structured_option: str,
     refuses: Sequence[str],
     variables: Mapping[str, Any],
@@ -84,7 +85,7 @@ def text_request(
     """Make the request of a stream of text of what its caller gave.
 
     Args:
-        table: The options that ``config`` may hold.
+        table: Returns the options that ``config`` may hold; asked only if something was given.
         structured_option: Name of the option that ``response_format`` is another way to give.
         refuses: Options that this kind of request does not take.
         variables: The templates' variables.
@@ -94,13 +95,18 @@ def text_request(
     Raises:
         UsageError: An option is unknown, out of range or refused, or something was asked for in both ways.
     """
-    table.refuse(config, refuses)
-    fields = table.to_fields(config)
+    if config is None and response_format is None and tools is None:
+        return Request(variables=variables, timeout=timeout)
+    options = table()
+    options.refuse(config, refuses)
+    fields = options.to_fields(config)
     if tools is not None:
         option, value = tools
-        fields = _with_field(fields, table.to_fields({option: value})[0], "tools", option)
-    key = table.key_of(structured_option)
+        fields = _with_field(fields, options.to_fields({option: value})[0], "tools", option)
+    key = options.key_of(structured_option)
     if response_format is not None:
+        from lmwire_runtime.surface.structured import as_setting
+
         field = {"key": key, "value": as_setting(response_format)}
         fields = _with_field(fields, field, "response_format", structured_option)
     setting = next((field["value"] for field in fields if field["key"] == key), None)

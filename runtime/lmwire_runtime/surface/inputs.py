@@ -29,7 +29,7 @@ Content: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | 
 """What callers may give as a file: its path, its content, or a file that is open for reading bytes."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Input:
     """What one parameter of a method takes.
 

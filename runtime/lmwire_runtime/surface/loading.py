@@ -7,7 +7,7 @@ raises) asks the server to cancel the load. What it had loaded by then, if anyth
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -15,7 +15,6 @@ from lmwire_runtime.async_shell import AsyncConnection
 from lmwire_runtime.errors import CancelledError, UsageError
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.handles import check_callback, check_text
-from lmwire_runtime.surface.options import OptionTable
 from lmwire_runtime.surface.progress import ProgressMeter
 from lmwire_runtime.surface.stream_core import StreamCore
 from lmwire_runtime.surface.stream_plans import Opening, Request
@@ -23,12 +22,15 @@ from lmwire_runtime.surface.streams import AsyncStream, SyncStream
 from lmwire_runtime.sync_shell import SyncConnection
 from lmwire_runtime.wire import UNSET, Unset, WarningSink
 
+if TYPE_CHECKING:
+    from lmwire_runtime.surface.options import OptionTable
+
 __all__ = ["AsyncLoad", "LoadPlan", "LoadRequest", "SyncLoad", "load_request", "milliseconds"]
 
 H = TypeVar("H")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class LoadPlan(Opening):
     """What the packets of a loading channel mean.
 
@@ -45,7 +47,7 @@ class LoadPlan(Opening):
     results: Mapping[type, str]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class LoadRequest(Request):
     """What a caller of a load asked for, and whom it wants to tell the progress."""
 
@@ -147,7 +149,7 @@ def milliseconds(seconds: float | None, name: str) -> int | Unset:
 
 def load_request(
     *,
-    table: OptionTable[Any],
+    table: Callable[[], OptionTable[Any]],
     model_key: Any,
     instance_identifier: Any = None,
     ttl: float | None,
@@ -170,5 +172,5 @@ def load_request(
         "instance_identifier": identifier,
         "ttl_ms": milliseconds(ttl, "ttl"),
     }
-    fields = table.to_fields(config)
+    fields = () if config is None else table().to_fields(config)
     return LoadRequest(variables=variables, fields=fields, timeout=timeout, on_progress=on_load_progress)

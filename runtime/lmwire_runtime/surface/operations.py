@@ -40,7 +40,7 @@ E = TypeVar("E")
 R = TypeVar("R")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Told:
     """What becomes of one kind of packet that is no result.
 
@@ -55,7 +55,7 @@ class Told:
     rising: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class _ChannelPlan(Opening):
     """What opens a channel: its creation parameter as a template, UNSET if it is void, and what that is filled with."""
 
@@ -75,7 +75,7 @@ class _ChannelPlan(Opening):
         return request
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class OperationPlan(_ChannelPlan):
     """What an operation takes, and what its packets mean.
 
@@ -90,7 +90,7 @@ class OperationPlan(_ChannelPlan):
     attribute: str | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class EventsPlan(_ChannelPlan):
     """What events are: a packet class, and its attribute that is yielded."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from lmwire_runtime.surface.stream_plans import MessagePlan
@@ -29,7 +29,7 @@ class TextResult(Generic[P]):
         packet: P,
         *,
         structured: bool,
-        message: MessagePlan | None = None,
+        message: Callable[[], MessagePlan] | None = None,
         collected: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
         self._content = content
@@ -60,7 +60,7 @@ class TextResult(Generic[P]):
 
     def _whole_message(self) -> Any:
         assert self._message_plan is not None
-        return self._message_plan.make(self._content, self._collected)
+        return self._message_plan().make(self._content, self._collected)
 
     def _kept(self, name: str) -> list[Any]:
         return list(self._collected.get(name, ()))

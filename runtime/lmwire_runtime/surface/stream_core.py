@@ -219,7 +219,7 @@ class TextCore(StreamCore[F, R]):
                 text, packet, structured=structured, message=message, collected=collected
             )
             if self._callbacks.on_message is not None:
-                self._callbacks.on_message(message.make(text, collected))
+                self._callbacks.on_message(message().make(text, collected))
             self._result = cast("R", result)
             return True
         attribute = attempt.progress.get(type(packet))

@@ -28,7 +28,7 @@ __all__ = [
 F = TypeVar("F")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Collected:
     """Something that a packet carries and a stream keeps.
 
@@ -43,7 +43,7 @@ class Collected:
     callback: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Yields:
     """The packets that carry a fragment.
 
@@ -79,7 +79,7 @@ class Yields:
         return decode
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Opening:
     """How a channel is opened.
 
@@ -98,7 +98,7 @@ class Opening:
         return packet_decoder(self.descriptor)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Attempt(Opening):
     """One endpoint that can serve a stream of text.
 
@@ -145,7 +145,7 @@ class Attempts(Sequence[Attempt]):
         return self._made[index]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class MessagePlan:
     """How the whole of a stream becomes a message.
 
@@ -173,22 +173,22 @@ class MessagePlan:
         return self.decode(fill(self.template, {"content": parts}))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class StreamPlan:
     """How a stream is asked for and what becomes of it.
 
     Attributes:
         attempts: The endpoints, best first.
         text: The attribute of a fragment that holds its text.
-        message: What ``on_message`` gets, and the result has.
+        message: Returns the plan of what ``on_message`` gets, and the result has; asked only if somebody wants it.
     """
 
     attempts: Sequence[Attempt]
     text: str
-    message: MessagePlan
+    message: Callable[[], MessagePlan]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Request:
     """What a caller asked for.
 
@@ -210,7 +210,7 @@ class Request:
         return fill(opening.template, {**self.variables, "options": [*self.fields, *defaults]})
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Callbacks(Generic[F]):
     """What a caller wants to be told, in the thread or task that reads the stream.
 
