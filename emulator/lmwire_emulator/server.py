@@ -43,8 +43,8 @@ from lmwire_emulator.scripts import (
     ScriptRule,
 )
 from lmwire_emulator.system_handlers import EmulatedSystem
-from lmwire_runtime.access import AccessRule
-from lmwire_runtime.server import DEFAULT_ACCESS, Namespace, Server
+from lmwire_runtime.access import DEFAULT_ACCESS, AccessRule
+from lmwire_runtime.server import Namespace, Server
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -21,6 +21,7 @@ import attrs
 from lmwire_runtime.errors import UsageError
 
 __all__ = [
+    "DEFAULT_ACCESS",
     "AccessRule",
     "check_listening",
     "is_local_host",
@@ -83,6 +84,10 @@ class AccessRule:
     def _is_ours(self, name: str | None) -> bool:
         known = {given.lower() for given in self.host_names}
         return name is not None and (name in known or _is_localhost(name) or _address(name) is not None)
+
+
+DEFAULT_ACCESS: Final = AccessRule()
+"""Pages of this machine, and clients that are no pages."""
 
 
 def check_listening(host: str, *, guarded: bool) -> None:

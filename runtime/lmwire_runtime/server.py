@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from lmwire_runtime.access import AccessRule, check_listening, is_loopback
+from lmwire_runtime.access import DEFAULT_ACCESS, AccessRule, check_listening, is_loopback
 from lmwire_runtime.connection import Tap
 from lmwire_runtime.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits
 from lmwire_runtime.server_connection import ServerConnection
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 AUTHENTICATION_SECONDS: Final = 10.0
-DEFAULT_ACCESS: Final = AccessRule()
 
 Authenticator: TypeAlias = Callable[[str, str], Awaitable["str | None"]]
 """Takes identifier and passkey; returns None to accept, or the reason of the refusal, which the client sees."""

@@ -31,6 +31,7 @@ from lmwire_tools.analysis import ConnectionAnalysis
 from lmwire_tools.recordings import RecordedFrame, RecordingError, read_recording
 from lmwire_tools.wiretap import Wiretap
 from tests.fuzzing.emulated import Emulated
+from tests.fuzzing.proxied import Proxied
 from tests.messages.reference import same as same_json
 from tests.messages.samples import Sampler
 from tests.messages.targets import LMWIRE
@@ -375,6 +376,20 @@ def _emulator() -> Iterator[Run]:
         yield lambda data: emulated.play(_list_of(data) if _json_of(data) is not None else [data])
 
 
+@contextmanager
+def _proxy() -> Iterator[Run]:
+    with Proxied() as proxied:
+
+        def run(data: bytes) -> None:
+            frames = _json_of(data)
+            if isinstance(frames, list):
+                proxied.play(frames)
+            else:
+                proxied.send_raw(data)
+
+        yield run
+
+
 TARGETS: Final = {
     target.name: target
     for target in (
@@ -386,5 +401,6 @@ TARGETS: Final = {
         FuzzTarget("transport", _transport_seeds, _plainly(_transport), 400),
         FuzzTarget("recordings", _recordings_seeds, _plainly(_recordings), 300),
         FuzzTarget("emulator", _requests, _emulator, 60),
+        FuzzTarget("proxy", lambda: [*_requests(), *_transport_seeds()], _proxy, 60),
     )
 }

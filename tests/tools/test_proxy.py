@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import trustme
-from websockets.exceptions import ConnectionClosedOK, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
 from websockets.frames import Close, Frame, Opcode
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
@@ -23,6 +23,7 @@ from websockets.sync.server import ServerConnection, serve
 import lmwire
 from lmwire import Client
 from lmwire_emulator import EmulatorThread
+from lmwire_runtime.access import AccessRule
 from lmwire_tools.analysis import FrameEvent
 from lmwire_tools.recordings import Closed, Opened
 from lmwire_tools.traffic import Faulty, HttpAnswered, TrafficEvent
@@ -392,6 +393,42 @@ def test_pages_of_this_machine_are_served(proxy: ProxyThread, origin: str) -> No
     with connect(f"ws://{proxy.host}/llm", proxy=None, additional_headers={"Origin": origin}) as connection:
         connection.send(json.dumps(AUTHENTICATION))
         assert json.loads(connection.recv(ENOUGH)) == {"success": True}
+
+
+def test_pages_of_elsewhere_can_be_let_in() -> None:
+    access = AccessRule(origins=["https://example.org"])
+    headers = {"Origin": "https://example.org"}
+    with (
+        EmulatorThread(access=access) as emulator,
+        proxied(emulator.api_host, access=access) as proxy,
+        connect(f"ws://{proxy.host}/llm", proxy=None, additional_headers=headers) as connection,
+    ):
+        connection.send(json.dumps(AUTHENTICATION))
+        assert json.loads(connection.recv(ENOUGH)) == {"success": True}
+
+
+def test_connections_beyond_its_limit_are_refused_and_others_go_on() -> None:
+    with EmulatorThread() as emulator, proxied(emulator.api_host, connections=1) as proxy:
+        with connect(f"ws://{proxy.host}/llm", proxy=None) as first:
+            with pytest.raises(InvalidStatus, match="503"), connect(f"ws://{proxy.host}/llm", proxy=None):
+                pass
+            first.send(json.dumps(AUTHENTICATION))
+            assert json.loads(first.recv(ENOUGH)) == {"success": True}
+        proxy.until_closed()
+        with Client(proxy.host) as client:
+            assert client.system.list_downloaded()
+    assert "too many connections" in str(proxy.summary.faults[0])
+
+
+def test_a_token_has_to_come_in_time() -> None:
+    with (
+        EmulatorThread() as emulator,
+        proxied(emulator.api_host, token=TOKEN, authentication_seconds=0.1) as proxy,
+        connect(f"ws://{proxy.host}/llm", proxy=None) as silent,
+        pytest.raises(ConnectionClosed),
+    ):
+        silent.recv(ENOUGH)
+    assert "did not present a token in time" in str(proxy.summary.faults[0])
 
 
 def test_a_server_that_is_not_there_is_named(unused_port: int) -> None:

@@ -17,7 +17,7 @@ import contextlib
 import itertools
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -27,9 +27,10 @@ from websockets.frames import Close, Frame, Opcode
 from lmwire import envelope
 from lmwire_emulator.authentication import Gatekeeper
 from lmwire_runtime import json_codec
-from lmwire_runtime.access import AccessRule, check_listening, is_loopback
+from lmwire_runtime.access import DEFAULT_ACCESS, AccessRule, check_listening, is_loopback
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.limits import DEFAULT_LIMITS
+from lmwire_runtime.server import AUTHENTICATION_SECONDS
 from lmwire_runtime.wire import DecodeError
 from lmwire_tools.analysis import ConnectionAnalysis
 from lmwire_tools.deviations import Decode, Deviation, deviations_of
@@ -40,13 +41,13 @@ from lmwire_tools.wiretap import Message, Parting, Wiretap
 
 __all__ = ["Proxy"]
 
-_DEFAULT_ACCESS: Final = AccessRule()
 _CHUNK: Final = 64 * 1024
 _HEAD_BYTES: Final = 64 * 1024
 _HEAD_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 30.0
 # What may wait for the proxy's own verdict on a token; an authentication packet is much smaller.
 _HELD_BYTES: Final = 64 * 1024
+
 _PAGE_BYTES: Final = 64 * 1024
 
 _PAGES: Final[dict[str, Decode]] = {
@@ -64,6 +65,8 @@ class Proxy:
         token: The API token that clients have to present; None for all clients that reach it.
         access: Which web pages may use it, and under which names it may be asked for.
         message_bytes: The largest message that is read along; larger ones pass unread.
+        connections: TCP connections at a time; those beyond get HTTP status 503.
+        authentication_seconds: How long a client may take to present its token.
         now: Tells the seconds since 1970.
 
     Raises:
@@ -76,8 +79,10 @@ class Proxy:
         watch: Watcher,
         *,
         token: str | None = None,
-        access: AccessRule = _DEFAULT_ACCESS,
+        access: AccessRule = DEFAULT_ACCESS,
         message_bytes: int = DEFAULT_LIMITS.message_bytes,
+        connections: int = DEFAULT_LIMITS.connections,
+        authentication_seconds: float = AUTHENTICATION_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.server = server
@@ -86,10 +91,12 @@ class Proxy:
         self.access = access
         self.loopback = True
         self.message_bytes = message_bytes
+        self.authentication_seconds = authentication_seconds
         self.now = now
         self.tls = ssl.create_default_context() if server.secure else None
         self._numbers = itertools.count(1)
         self._listener: asyncio.Server | None = None
+        self._connections = connections
         self._passages: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> tuple[str, int]:
@@ -124,8 +131,9 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._passages.add(task)
+        crowded = len(self._passages) > self._connections
         try:
-            await _Passage(self, next(self._numbers), reader, writer).serve()
+            await _Passage(self, next(self._numbers), reader, writer).serve(crowded=crowded)
         except asyncio.CancelledError:
             pass  # the proxy closes; nobody waits for this task but its close
         finally:
@@ -163,10 +171,12 @@ class _Passage:
         self._analysis: ConnectionAnalysis
         self._parting: tuple[Direction, Parting] | None = None
 
-    async def serve(self) -> None:
-        """Serve it to its end."""
+    async def serve(self, *, crowded: bool) -> None:
+        """Serve it to its end; if the proxy is ``crowded``, that is a refusal."""
         try:
             head = await self._request()
+            if crowded:
+                raise _Refused(503, "Service Unavailable", "it has too many connections already")
             reader, writer = await self._connect()
             await self._exchange(head, reader, writer)
         except _Refused as refusal:
@@ -289,15 +299,22 @@ class _Passage:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: _Way) -> None:
         """Pass on one direction to its end."""
         if way.direction == "to_server" and self._proxy.gatekeeper is not None:
-            await self._admit(self._proxy.gatekeeper, reader, writer, way)
-        while data := await reader.read(_CHUNK):
+            admitting = self._admit(self._proxy.gatekeeper, reader, writer, way)
+            try:
+                await asyncio.wait_for(admitting, self._proxy.authentication_seconds)
+            except (asyncio.TimeoutError, TimeoutError):
+                self._tell_refused("it did not present a token in time")
+                raise _Unauthorized from None
+        while data := await _received(reader):
             writer.write(data)
             self._listen(way, data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-        else:
-            writer.close()
+            with _network():
+                await writer.drain()
+        with _network():
+            if writer.can_write_eof():
+                writer.write_eof()
+            else:
+                writer.close()
 
     def _listen(self, way: _Way, data: bytes) -> None:
         for heard in way.tap.feed(data):
@@ -335,7 +352,7 @@ class _Passage:
         tap = Wiretap("client", _HELD_BYTES)
         held, message = bytearray(), None
         while message is None:
-            data = await reader.read(_CHUNK)
+            data = await _received(reader)
             held += data
             messages = [heard for heard in tap.feed(data) if isinstance(heard, Message)]
             message = messages[0] if messages else None
@@ -343,13 +360,7 @@ class _Passage:
                 raise _Unauthorized
         reason = await _judge(gatekeeper, message.data)
         if reason is not None:
-            self._tell(
-                Faulty(
-                    time=self._proxy.now(),
-                    connection=self._number,
-                    fault=f"the proxy refused a client: {reason}",
-                )
-            )
+            self._tell_refused(reason)
             refusal = json_codec.dumps({"success": False, "error": reason})
             for frame in (Frame(Opcode.TEXT, refusal), Frame(Opcode.CLOSE, Close(1000, "").serialize())):
                 self._client_writer.write(frame.serialize(mask=False))
@@ -358,6 +369,10 @@ class _Passage:
         writer.write(bytes(held))
         self._listen(way, bytes(held))
         await writer.drain()
+
+    def _tell_refused(self, reason: str) -> None:
+        fault = f"the proxy refused a client: {reason}"
+        self._tell(Faulty(time=self._proxy.now(), connection=self._number, fault=fault))
 
     async def _respond(self, refusal: _Refused) -> None:
         self._tell(Faulty(time=self._proxy.now(), connection=self._number, fault=str(refusal)))
@@ -376,6 +391,22 @@ class _Passage:
 
     def _tell(self, event: TrafficEvent) -> None:
         self._proxy.watch(event)
+
+
+@contextlib.contextmanager
+def _network() -> Iterator[None]:
+    """Turn whatever the network fails with into a ConnectionError; a watcher's OSError is none."""
+    try:
+        yield
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise ConnectionAbortedError(*error.args) from error
+
+
+async def _received(reader: asyncio.StreamReader) -> bytes:
+    with _network():
+        return await reader.read(_CHUNK)
 
 
 class _Unauthorized(Exception):

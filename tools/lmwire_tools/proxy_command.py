@@ -15,9 +15,10 @@ from typing import Any, Final
 import attrs
 import click
 
-from lmwire_runtime.access import is_loopback
+from lmwire_runtime.access import AccessRule, is_loopback
 from lmwire_runtime.addresses import Address, parse_address
 from lmwire_runtime.discovery import find_default_local_api_host
+from lmwire_tools.access_options import access_options
 from lmwire_tools.live_page import LivePage
 from lmwire_tools.proxy import Proxy
 from lmwire_tools.recordings import RecordingWriter
@@ -38,6 +39,7 @@ class _Options:
     host: str
     port: int
     token: str | None
+    access: AccessRule
     record: Path | None
     elide: int | None
     quiet: bool
@@ -95,6 +97,7 @@ class _Options:
 @click.option("--quiet", "-q", is_flag=True, help="Print deviations and the summary only.")
 @click.option("--full", is_flag=True, help="Print whole frames, indented.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if anything deviated.")
+@access_options
 def proxy(
     port: int,
     server: str | None,
@@ -107,6 +110,7 @@ def proxy(
     quiet: bool,
     full: bool,
     strict: bool,
+    access: AccessRule,
 ) -> None:
     """Pass on all that clients and a server say, and print it.
 
@@ -130,6 +134,7 @@ def proxy(
         host=host,
         port=port,
         token=token,
+        access=access,
         record=record,
         elide=elide,
         quiet=quiet,
@@ -167,7 +172,10 @@ async def _run(options: _Options) -> Summary:
             for watcher in watchers:
                 watcher(event)
 
-        async with Proxy(options.server, watch, token=options.token) as running, LivePage() as page:
+        async with (
+            Proxy(options.server, watch, token=options.token, access=options.access) as running,
+            LivePage() as page,
+        ):
             host, port = await _listening(running, options)
             click.echo(f"listening on ws://{_shown(host, port)}, passing on to {options.server}")
             if options.page_port is not None:

@@ -14,7 +14,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from lmwire_emulator.endpoints import NAMESPACES
-from lmwire_runtime.access import AccessRule, check_listening
+from lmwire_runtime.access import DEFAULT_ACCESS, AccessRule, check_listening
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,7 +26,6 @@ T = TypeVar("T")
 CLOSE_SECONDS: Final = 1.0
 """How long a peer may take for the closing handshake; many just leave."""
 
-_ACCESS: Final = AccessRule()
 _PAGES: Final[Mapping[str, Any]] = {
     "/lmstudio-greeting": {"lmstudio": True},
     "/lms-status": {"package": "lmwire-tools", "version": "1"},
@@ -46,8 +45,11 @@ class RawServer:
     max_size: int | None = 100 * 1024 * 1024
     """The largest message that is taken, in bytes."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, *, access: AccessRule = DEFAULT_ACCESS
+    ) -> None:
         check_listening(host, guarded=False)
+        self._access = access
         self.api_host = ""
         self._listen = (host, port)
         self._loop = asyncio.new_event_loop()
@@ -139,7 +141,7 @@ class RawServer:
 
     def _answered(self, connection: ServerConnection, request: Request) -> Response | None:
         headers = request.headers
-        refusal = _ACCESS.refusal(headers.get_all("Origin"), headers.get_all("Host"), loopback=True)
+        refusal = self._access.refusal(headers.get_all("Origin"), headers.get_all("Host"), loopback=True)
         if refusal is not None:
             return connection.respond(HTTPStatus.FORBIDDEN, f"{refusal}\n")
         path = request.path.partition("?")[0]

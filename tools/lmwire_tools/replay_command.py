@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
-from lmwire_runtime.access import is_loopback
+from lmwire_runtime.access import AccessRule, is_loopback
 from lmwire_runtime.addresses import parse_address
+from lmwire_tools.access_options import access_options
 from lmwire_tools.conformance.checks import Failed
 from lmwire_tools.conformance.raw import Server
 from lmwire_tools.replay_client import Compared, drive
@@ -49,6 +50,7 @@ __all__ = ["replay"]
     help="With --to: seconds to wait for each frame.",
 )
 @click.option("--json", "as_json", is_flag=True, help="With --to: print one JSON object.")
+@access_options
 @click.pass_context
 def replay(
     context: click.Context,
@@ -60,6 +62,7 @@ def replay(
     ignore: tuple[str, ...],
     timeout: float,
     as_json: bool,
+    access: AccessRule,
 ) -> None:
     """Play the recording FILE, to a client or to a server.
 
@@ -71,7 +74,7 @@ def replay(
     except UnusableRecordingError as error:
         raise click.ClickException(str(error)) from None
     if target is None:
-        _serve(context, stories, host, port)
+        _serve(context, stories, host, port, access)
         return
     server = Server.at(parse_address(target), api_token=api_token, timeout=timeout)
     try:
@@ -86,11 +89,13 @@ def replay(
         context.exit(1)
 
 
-def _serve(context: click.Context, stories: Sequence[Story], host: str, port: int) -> None:
+def _serve(
+    context: click.Context, stories: Sequence[Story], host: str, port: int, access: AccessRule
+) -> None:
     if not is_loopback(host):
         told = f"{host}: recordings are replayed on this machine alone, since nobody is asked for a token"
         raise click.BadParameter(told, param_hint="--host")
-    server = ReplayServer(stories, host=host, port=port)
+    server = ReplayServer(stories, host=host, port=port, access=access)
     with server:
         click.echo(f"replaying {len(stories)} requests on ws://{server.api_host}; Ctrl-C ends")
         try:

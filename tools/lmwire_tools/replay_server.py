@@ -18,6 +18,7 @@ import attrs
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from lmwire_runtime.access import DEFAULT_ACCESS, AccessRule
 from lmwire_tools.raw_server import RawServer
 from lmwire_tools.replay_comparing import differences, nearest
 from lmwire_tools.replay_stories import Step, Story
@@ -36,13 +37,21 @@ class ReplayServer(RawServer):
         stories: What was recorded.
         host: Where to listen.
         port: Where to listen, 0 for any free port.
+        access: Which web pages may use it, and under which names it may be asked for.
 
     Attributes:
         mismatches: What was asked and is not in the recording, each as a text for people.
     """
 
-    def __init__(self, stories: Sequence[Story], *, host: str = "127.0.0.1", port: int = 0) -> None:
-        super().__init__(host, port)
+    def __init__(
+        self,
+        stories: Sequence[Story],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        access: AccessRule = DEFAULT_ACCESS,
+    ) -> None:
+        super().__init__(host, port, access=access)
         self._stories = list(stories)
         self._used: set[int] = set()
         self._lock = threading.Lock()

@@ -12,6 +12,7 @@ import click
 from lmwire_emulator import Emulator, EmulatorThread, Generation, load_script
 from lmwire_runtime.access import AccessRule, is_loopback, tokens_of_file
 from lmwire_runtime.discovery import APPLICATION_PORTS, LOCAL_ADDRESSES, probe
+from lmwire_tools.access_options import access_options
 
 __all__ = ["serve"]
 
@@ -66,20 +67,7 @@ TOKEN_VARIABLE: Final = "LMWIRE_SERVE_TOKEN"
     metavar="FILE",
     help="Demand one of the API tokens in this file, one a line.",
 )
-@click.option(
-    "--allow-origin",
-    "origins",
-    multiple=True,
-    metavar="ORIGIN",
-    help="Let web pages of this origin in, such as https://example.org; may be given several times.",
-)
-@click.option(
-    "--allow-host",
-    "host_names",
-    multiple=True,
-    metavar="NAME",
-    help="Take requests for this name of the machine, such as a reverse proxy's; may be given several times.",
-)
+@access_options
 def serve(
     host: str,
     port: int | None,
@@ -89,8 +77,7 @@ def serve(
     generation: Generation,
     api_tokens: tuple[str, ...],
     token_file: Path | None,
-    origins: tuple[str, ...],
-    host_names: tuple[str, ...],
+    access: AccessRule,
 ) -> None:
     """Stand in for LM Studio until Ctrl-C.
 
@@ -120,7 +107,7 @@ def serve(
         loaded=[key for key in models if key],
         generation=generation,
         api_tokens=tokens,
-        access=AccessRule(origins=origins, host_names=host_names),
+        access=access,
     )
     asyncio.run(_serve(emulator, host, port))
 
