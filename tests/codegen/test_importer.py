@@ -298,8 +298,10 @@ def test_unsupported_constructs_and_collisions_are_all_named(translate: Any) -> 
     assert problems_of(translate, export) == keywords
     export["definitions"]["cup"] = an_object()
     assert problems_of(translate, export) == [
-        "export.json#/definitions/two-words: 'two-words' and 'two words' both become TwoWords; "
-        "rename one of them in the export",
+        (
+            "export.json#/definitions/two-words: 'two-words' and 'two words' both become TwoWords; "
+            "rename one of them in the export"
+        ),
     ]
 
 
