@@ -40,9 +40,21 @@ def measure(names: list[str], host: str, *, quick: bool, progress: Progress) -> 
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write everything to this file.")
 @click.option(
+    "--markdown",
+    "markdown_file",
+    type=click.Path(path_type=Path),
+    help="Write the table as it stands in benchmarks/README.md to this file.",
+)
+@click.option(
     "--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the comparisons into this PNG."
 )
-def main(figures: tuple[str, ...], quick: bool, json_file: Path | None, plot_file: Path | None) -> None:
+def main(
+    figures: tuple[str, ...],
+    quick: bool,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    plot_file: Path | None,
+) -> None:
     """Measure FIGUREs, by default all of them, and print a table of ratios."""
     console = Console() if sys.stdout.isatty() else Console(width=140)
     with blast_server() as host, Progress(console=Console(stderr=True)) as progress:
@@ -50,6 +62,8 @@ def main(figures: tuple[str, ...], quick: bool, json_file: Path | None, plot_fil
     report.print_table(measured, console)
     if json_file is not None:
         json_file.write_text(report.as_json(measured), encoding="utf-8")
+    if markdown_file is not None:
+        markdown_file.write_text(report.as_markdown(measured), encoding="utf-8")
     if plot_file is not None:
         report.draw(measured, plot_file)
     missed = [

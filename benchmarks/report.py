@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from benchmarks.figures import FIGURES, Goal
 from benchmarks.running import PEERS
 from tests.interop.environments import NODE_SDKS, PYTHON_SDK
 
-__all__ = ["Verdict", "as_json", "draw", "print_table", "verdicts"]
+__all__ = ["Verdict", "as_json", "as_markdown", "draw", "print_table", "verdicts"]
 
 Measured = Mapping[str, Mapping[str, float]]
 """For each figure, each peer's number."""
@@ -104,6 +105,30 @@ def as_json(measured: Measured) -> str:
         for name, numbers in measured.items()
     }
     return json.dumps({"machine": machine(), "figures": figures}, indent=2) + "\n"
+
+
+def as_markdown(measured: Measured) -> str:
+    """Return the table for ``README.md``, under a line that says what it was measured on."""
+    on = machine()
+    versions = ", ".join(f"{name} {number}" for name, number in on["versions"].items())
+    lines = [
+        f"Python {on['python']}, {on['platform']}, {os.cpu_count()} processors; {versions}.",
+        "",
+        "| figure | lmwire | others | reach | wanted | |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, numbers in measured.items():
+        figure, judged = FIGURES[name], verdicts(name, measured)
+        others = "; ".join(
+            f"{PEERS[peer].title} {number:.3g}" for peer, number in numbers.items() if peer != "lmwire"
+        )
+        own = f"{numbers['lmwire']:.3g} {figure.unit}" if "lmwire" in numbers else ""
+        first = [figure.title, own, others]
+        for verdict in judged or [Verdict("", "", True)]:
+            met = "" if not verdict.wanted else "met" if verdict.met else "**missed**"
+            lines.append("| " + " | ".join([*first, verdict.got, verdict.wanted, met]) + " |")
+            first = ["", "", ""]
+    return "\n".join(lines) + "\n"
 
 
 def draw(measured: Measured, path: Path) -> None:

@@ -19,9 +19,10 @@ TRIED = ("stream", "stream-async", "rpc", "latency-p50", "threads-8", "decode-fr
 
 
 def test_a_quick_run_measures_every_peer(tmp_path: Path) -> None:
-    report = tmp_path / "all.json"
+    report, table = tmp_path / "all.json", tmp_path / "all.md"
+    written = ["--json", str(report), "--markdown", str(table)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--quick", *TRIED, "--json", str(report)],
+        [sys.executable, "-m", "benchmarks", "--quick", *TRIED, *written],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -35,6 +36,11 @@ def test_a_quick_run_measures_every_peer(tmp_path: Path) -> None:
         wanted = {peer for peer in FIGURES[name].scenarios if unavailable(peer) is None}
         assert set(found["numbers"]) == wanted
         assert all(number > 0 for number in found["numbers"].values())
+    rows = table.read_text("utf-8").splitlines()[2:]
+    assert {len(row.split(" | ")) for row in rows} == {6}
+    assert [row.split(" | ")[0] for row in rows if FIGURES["rpc"].title in row] == [
+        f"| {FIGURES['rpc'].title}"
+    ]
     for peer in {peer for name in TRIED for peer in FIGURES[name].scenarios}:
         assert PEERS[peer].title in done.stdout
 
