@@ -77,9 +77,11 @@ def test_an_idle_instance(client: Client, namespace: str) -> None:
 
 
 def test_a_busy_instance(client: Client) -> None:
-    with client.llm.model().complete_stream("My name is", config={"maxTokens": 100_000}) as stream:
+    busy = client.llm.load_new_instance("emulator/hangs-in-mid-stream")
+    with busy.complete_stream("My name is") as stream:
         next(iter(stream))
-        state = client.llm.rpc.get_instance_processing_state(specifier=MODEL, throw_if_not_found=True)
+        state = busy.get_processing_state()
+    busy.unload()
     assert (state.status, state.queued) == ("generating", 1)
 
 
