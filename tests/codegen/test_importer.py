@@ -392,6 +392,20 @@ def test_what_a_value_is_not_cannot_be_said(translate: Any, schema: Any, words: 
         translate(export)
 
 
+def test_a_problem_is_reported_where_it_is_written(translate: Any) -> None:
+    odd = {"odd": {"not": STRING}}
+    export = an_export(
+        {"shop/parts": an_object(**odd)},
+        rpc={"get": {"returns": an_object(**odd)}, "list": {"returns": an_object(a=ref("shop/parts"))}},
+    )
+    with pytest.raises(SchemaProblems) as raised:
+        translate(export)
+    assert [str(problem.location) for problem in raised.value.problems] == [
+        "export.json#/definitions/shop~1parts/properties/odd",
+        "export.json#/definitions/shop~1rpc~1get~1returns/properties/odd",
+    ]
+
+
 def test_a_union_that_contains_itself_is_a_problem_and_no_endless_loop(translate: Any) -> None:
     export = an_export(
         {"loop": {"anyOf": [{"not": {}}, ref("loop")]}}, rpc={"get": {"returns": an_object(a=ref("loop"))}}

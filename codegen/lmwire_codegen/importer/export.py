@@ -80,6 +80,11 @@ class Export:
                 return key, tuple(parts[length:])
         return None
 
+    def place(self, address: Address) -> Location:
+        """Return where in the file ``address`` is."""
+        key, path = address
+        return Location(self.file, pointer(("definitions", key, *path)))
+
     def at(self, address: Address) -> Node | None:
         """Return the schema at ``address``, None if there is none."""
         key, path = address

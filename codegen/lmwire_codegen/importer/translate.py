@@ -63,7 +63,8 @@ class Translator:
         """Translate one part of an endpoint, ``name`` being our word for it (``result``, ``toClient``, ...)."""
         if node is None:
             return Part(schema=False)
-        body, _ = self._export.follow(node)
+        body, address = self._export.follow(node)
+        place = place if address is None else self._export.place(address)
         if _is_void(body) or (name == "result" and not body):
             return Part(schema=False)
         present = self._present(body)
@@ -79,7 +80,8 @@ class Translator:
         if home is not None:
             self.used.setdefault(home)
             return {"$ref": f"type:{pascal_case(home)}"}
-        body, _ = self._export.follow(node)
+        body, address = self._export.follow(node)
+        place = place if address is None else self._export.place(address)
         self._depth += 1
         try:
             if self._depth > _DEEPEST:
