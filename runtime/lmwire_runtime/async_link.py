@@ -19,7 +19,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.async_time import LONGEST, within
@@ -39,6 +39,9 @@ from lmwire_runtime.transport import ClientTransport
 
 __all__ = ["AsyncLink"]
 
+Waiter: TypeAlias = "asyncio.Future[bool]"
+"""What one task waits for: True when it is woken, False after its deadline."""
+
 
 class AsyncLink(asyncio.BufferedProtocol):
     """An established, authenticated WebSocket. Made by ``AsyncLink.connect``."""
@@ -53,8 +56,8 @@ class AsyncLink(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
         self._closed = False
-        # Waiting futures with their deadlines, and the one timer that serves them.
-        self._deadlines: dict[asyncio.Future[bool], float] = {}
+        # Who waits, with deadlines, and the one timer that serves them.
+        self._deadlines: dict[Waiter, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._buffer = memoryview(bytearray(READ_SIZE))
@@ -63,7 +66,7 @@ class AsyncLink(asyncio.BufferedProtocol):
         # Whether the peer takes too little, who waits for that to change, how much was ever written, and whether the
         # peer has stopped to take any.
         self._choked = False
-        self._choked_waiters: set[asyncio.Future[bool]] = set()
+        self._choked_waiters: set[Waiter] = set()
         self._written = 0
         self._stuck = False
         self._reading = True
@@ -215,24 +218,20 @@ class AsyncLink(asyncio.BufferedProtocol):
 
     async def _until_unchoked(self, exchange: Exchange, limit: float | None) -> bool:
         """Wait until the peer takes data again, or the exchange changes; returns False after ``limit`` seconds."""
-        future: asyncio.Future[bool] = self.loop.create_future()
-
-        def changed() -> None:
-            if not future.done():
-                future.set_result(True)
-
+        waiter: Waiter = self.loop.create_future()
+        wake = partial(_wake, waiter)
         if exchange.on_change is None:  # else another task waits for it
-            exchange.on_change = changed
-        self._choked_waiters.add(future)
+            exchange.on_change = wake
+        self._choked_waiters.add(waiter)
         if limit is not None:
-            self._watch(future, self._clock.monotonic() + limit)
+            self._watch(waiter, self._clock.monotonic() + limit)
         try:
-            return await future
+            return await waiter
         finally:
-            if exchange.on_change is changed:
+            if exchange.on_change is wake:
                 exchange.on_change = None
-            self._choked_waiters.discard(future)
-            self._deadlines.pop(future, None)
+            self._choked_waiters.discard(waiter)
+            self._deadlines.pop(waiter, None)
 
     def abandon(self, exchange: Exchange, error: LMWireError) -> None:
         """End an exchange from this side, with its cancel packet if it has one. Never waits.
@@ -263,22 +262,16 @@ class AsyncLink(asyncio.BufferedProtocol):
         """
         if exchange.inbox or exchange.ended:
             return True
-        future: asyncio.Future[bool] = self.loop.create_future()
-
-        def changed() -> None:
-            exchange.on_change = None  # one wake-up will do
-            if not future.done():
-                future.set_result(True)
-
         taken, reads = self._taken if exchange.request_end else 0, self.core.transport.reads
-        exchange.on_change = changed
+        waiter: Waiter = self.loop.create_future()
+        exchange.on_change = partial(_wake, waiter)
         if timeout is not None:
-            self._watch(future, self._clock.monotonic() + timeout)
+            self._watch(waiter, self._clock.monotonic() + timeout)
         try:
-            in_time = await future
+            in_time = await waiter
         finally:
             exchange.on_change = None
-            self._deadlines.pop(future, None)
+            self._deadlines.pop(waiter, None)
         if not in_time:
             if taken < min(exchange.request_end, self._taken):
                 return await self.wait(exchange, timeout)
@@ -378,9 +371,8 @@ class AsyncLink(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._choked = False
-        for future in self._choked_waiters:
-            if not future.done():
-                future.set_result(True)
+        for waiter in self._choked_waiters:
+            _wake(waiter)
 
     def _received(self) -> None:
         self.core.check_ended()
@@ -405,8 +397,8 @@ class AsyncLink(asyncio.BufferedProtocol):
 
     # Deadlines and budgets.
 
-    def _watch(self, future: asyncio.Future[bool], deadline: float) -> None:
-        self._deadlines[future] = deadline
+    def _watch(self, waiter: Waiter, deadline: float) -> None:
+        self._deadlines[waiter] = deadline
         if self._timer is None or deadline < self._timer_due:
             self._arm(deadline)
 
@@ -420,10 +412,10 @@ class AsyncLink(asyncio.BufferedProtocol):
     def _expire(self) -> None:
         self._timer = None
         now = self._clock.monotonic()
-        for future, deadline in list(self._deadlines.items()):
-            if deadline <= now and not future.done():
-                future.set_result(False)
-                del self._deadlines[future]
+        for waiter, deadline in list(self._deadlines.items()):
+            if deadline <= now and not waiter.done():
+                waiter.set_result(False)
+                del self._deadlines[waiter]
         if self._deadlines:
             self._arm(min(self._deadlines.values()))
 
@@ -466,3 +458,8 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _wake(waiter: Waiter) -> None:
+    if not waiter.done():
+        waiter.set_result(True)

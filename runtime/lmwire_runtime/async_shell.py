@@ -8,7 +8,7 @@ A client may be shared by all tasks of one event loop, with or without ``async w
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -208,9 +208,15 @@ class AsyncChannel(ChannelCore[S, T, "AsyncLink"]):
 
     async def wait(self) -> bool:
         """Wait until there is a packet to take; see ``SyncChannel.wait``."""
-        channel = self._channel or await self.start()
+        if self._channel is None:
+            await self.start()
+        return self.waited(await self.arrival())
+
+    def arrival(self) -> Coroutine[Any, Any, bool]:
+        """Wait, on an open channel, for a packet or the end; see ``SyncChannel.arrival``."""
         assert self._link is not None
-        return self._waited(channel, await self._link.wait(channel, self._timeout))
+        assert self._channel is not None
+        return self._link.wait(self._channel, self._timeout)
 
     async def receive(self) -> T:
         """Return the next packet; raises as ``SyncChannel.receive`` does."""

@@ -119,16 +119,17 @@ class ChannelCore(Generic[S, T, L]):
                 raise_mismatch(link, error, raw, channel, self.descriptor, self._settings)
             yield packet
 
-    def _waited(self, channel: Channel, in_time: bool) -> bool:
-        """Judge how a wait has ended; returns False if the channel has ended and nothing is unread.
+    def waited(self, in_time: bool) -> bool:
+        """Judge how a wait of the link's has ended; returns False if the channel has ended and nothing is unread.
 
         Raises:
             RequestTimeoutError: Nothing arrived in time; the channel was given up.
             LMWireError: What ended the channel.
         """
+        channel, link = self._channel, self._link
+        assert channel is not None
+        assert link is not None
         if not in_time:
-            link = self._link
-            assert link is not None
             error = silence_error(link.session, channel, self._timeout or 0.0, link.unsent)
             link.abandon(channel, error)
             raise error

@@ -44,13 +44,19 @@ class Exchange:
         self.draining = False
         """Its user waits no more; what the server still sends for it is dropped."""
         self.on_change: Callable[[], None] | None = None
-        """Set by a shell while somebody waits."""
+        """Set by a shell while somebody waits; called once, by ``changed``."""
         self.request: dict[str, Any] | None = request
         """The frame that opened it, until the peer has answered; warnings are matched against it."""
         self.request_end = 0
         """Set by a shell if the peer did not take the request at once: where it ends in all that was ever sent."""
         self.received = 0
         self.taken = 0
+
+    def changed(self) -> None:
+        """Wake who waits for this exchange, if anybody does."""
+        wake, self.on_change = self.on_change, None
+        if wake is not None:
+            wake()
 
     def take(self) -> Any:
         """Remove and return the oldest payload.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from lmwire_runtime.clock import Clock
@@ -69,18 +70,13 @@ class Leadership:
         gate = threading.Lock()
         gate.acquire()
 
-        def changed() -> None:
-            assert exchange is not None
-            exchange.on_change = None  # one wake-up will do
-            _open(gate)
-
         try:
             with self._lock:
                 if done() or self._leader is None:
                     return
                 self._gates.append(gate)
                 if exchange is not None:
-                    exchange.on_change = changed
+                    exchange.on_change = partial(_open, gate)
             remaining = SLICE
             if deadline is not None:
                 remaining = min(remaining, deadline - self._clock.monotonic())

@@ -234,7 +234,7 @@ class ClientSession:
             channel.inbox.append((message, size))
             channel.received += size
             if channel.on_change is not None:
-                channel.on_change()
+                channel.changed()
             self._headroom -= size
             if self._headroom < 0:
                 self.check_budgets()
@@ -308,8 +308,7 @@ class ClientSession:
             return
         channel.received += size
         channel.inbox.append((frame.get("message", UNSET), size))
-        if channel.on_change is not None:
-            channel.on_change()
+        channel.changed()
         self._headroom -= size
         if self._headroom < 0:
             self.check_budgets()
@@ -470,8 +469,7 @@ class ClientSession:
             exchange.request = None
         exchange.error = error
         exchange.ended = True
-        if exchange.on_change is not None:
-            exchange.on_change()
+        exchange.changed()
         if isinstance(exchange, Channel):
             self.receipts.end(exchange)
 

@@ -317,8 +317,7 @@ class ClientSignals:
             ):  # its reader may take it at this very moment, and has missed nothing then
                 missed = watch.inbox.pop()[0].tags
             watch.inbox.append((Snapshot(shown, (missed + tags)[-_TAGS_KEPT:], subscription.id), 0))
-            if watch.on_change is not None:
-                watch.on_change()
+            watch.changed()
 
     def _start_over(self, subscription: Subscription, kind: str, error: LMWireError) -> None:
         session = self._session

@@ -237,9 +237,15 @@ class SyncChannel(ChannelCore[S, T, SyncLink]):
         Raises:
             LMWireError: As ``receive``.
         """
-        channel = self._channel or self.start()
+        if self._channel is None:
+            self.start()
+        return self.waited(self.arrival())
+
+    def arrival(self) -> bool:
+        """Wait, on an open channel, for a packet or the end; returns what ``waited`` takes."""
         assert self._link is not None
-        return self._waited(channel, self._link.wait(channel, self._timeout))
+        assert self._channel is not None
+        return self._link.wait(self._channel, self._timeout)
 
     def __next__(self) -> T:
         return next(iter(self))

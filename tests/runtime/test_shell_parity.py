@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -93,6 +94,7 @@ def shape(function: Callable[..., Any]) -> list[tuple[str, Any, Any, str]]:
 
 def returned(function: Callable[..., Any]) -> str:
     annotation = str(inspect.signature(function).return_annotation)
+    annotation = re.sub(r"^Coroutine\[Any, Any, (.*)\]$", r"\1", annotation)  # what is awaited comes to
     for asynchronous, synchronous in (("AsyncIterator", "Iterator"), ("Async", "Sync")):
         annotation = annotation.replace(asynchronous, synchronous)
     return annotation

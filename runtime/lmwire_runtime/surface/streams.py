@@ -19,7 +19,7 @@ are those of text.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -237,7 +237,7 @@ class AsyncStream(StreamCore[F, R]):
                 assert channel is not None
             while not self.finished:
                 try:
-                    more = await channel.wait()
+                    more = channel.waited(await channel.arrival())
                 except UnsupportedEndpointError as error:
                     self._next_attempt(error)
                     channel = await self._open()
@@ -327,6 +327,10 @@ class AsyncTextStream(TextCore[F, R], AsyncStream[F, R]):
         self._begin(plan, callbacks)
 
 
+async def _given(fragment: F) -> F:
+    return fragment
+
+
 async def _itself(stream: SelfAsync) -> SelfAsync:
     return stream
 
@@ -344,7 +348,7 @@ class _Fragments(AsyncIterator[F]):
     def __aiter__(self) -> AsyncIterator[F]:
         return self
 
-    async def __anext__(self) -> F:
+    def __anext__(self) -> Awaitable[F]:
         stream = self._stream
         if stream.waiting:
             raise stream.second_reader()
@@ -354,7 +358,7 @@ class _Fragments(AsyncIterator[F]):
         except BaseException as error:
             stream.give_up(error)
             raise
-        return await stream.wait_for_fragment() if fragment is None else fragment
+        return stream.wait_for_fragment() if fragment is None else _given(fragment)
 
     def __del__(self) -> None:
         if self._reading and not self._stream.finished:
