@@ -215,7 +215,7 @@ class ClientSession:
 
     def receive(self, frames: Iterable[Any], sizes: Iterable[int]) -> None:
         """Take parsed frames; ``sizes`` are their lengths in bytes on the wire."""
-        channels = self._channels
+        channels, taken_in = self._channels, 0
         for frame, size in zip(frames, sizes, strict=False):
             channel = message = None
             try:
@@ -235,9 +235,14 @@ class ClientSession:
             channel.received += size
             if channel.on_change is not None:
                 channel.changed()
-            self._headroom -= size
-            if self._headroom < 0:
-                self.check_budgets()
+            taken_in += size
+        self._spend(taken_in)
+
+    def _spend(self, size: int) -> None:
+        """Note that so many bytes more wait to be read; look at the budgets once they may be exceeded."""
+        self._headroom -= size
+        if self._headroom < 0:
+            self.check_budgets()
 
     def _receive(self, frame: Any, size: int) -> None:
         try:
@@ -309,9 +314,7 @@ class ClientSession:
         channel.received += size
         channel.inbox.append((frame.get("message", UNSET), size))
         channel.changed()
-        self._headroom -= size
-        if self._headroom < 0:
-            self.check_budgets()
+        self._spend(size)
 
     def _on_channel_close(self, frame: dict[str, Any], size: int) -> None:
         channel = self._pop(self._channels, frame, "channelId")

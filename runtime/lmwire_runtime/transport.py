@@ -22,6 +22,10 @@ __all__ = ["ClientTransport", "Payload", "ServerTransport", "Transport"]
 # What stands for a close frame without a code.
 NO_CODE: Final = 1005
 
+# Looked up once: an enum's class finds its members slowly, and these are asked for with every frame.
+_TEXT, _BINARY, _CONT = Opcode.TEXT, Opcode.BINARY, Opcode.CONT
+_OPEN, _CLOSING, _CLOSED = State.OPEN, State.CLOSING, State.CLOSED
+
 # The library would log every frame at DEBUG, the passkey's too.
 _LOGGER: Final = logging.getLogger("lmwire.websocket")
 _LOGGER.setLevel(logging.WARNING)
@@ -45,17 +49,17 @@ class Transport:
     @property
     def open(self) -> bool:
         """Whether messages can be sent."""
-        return self._protocol.state is State.OPEN
+        return self._protocol.state is _OPEN
 
     @property
     def closed(self) -> bool:
         """Whether the connection has ended, so that the socket can be closed."""
-        return self._protocol.state is State.CLOSED or self._peer_ended
+        return self._protocol.state is _CLOSED or self._peer_ended
 
     @property
     def closing(self) -> bool:
         """Whether the closing handshake has begun, or is over."""
-        return self._protocol.state in (State.CLOSING, State.CLOSED)
+        return self._protocol.state in (_CLOSING, _CLOSED)
 
     def receive(self, data: bytes | bytearray) -> list[Payload]:
         """Take bytes from the network; return the messages that they complete, in order."""
@@ -68,12 +72,12 @@ class Transport:
                 self._handshake_event(event)
                 continue
             opcode = event.opcode
-            if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if opcode is _TEXT or opcode is _BINARY:
                 if event.fin:
                     messages.append(event.data)
                 else:
                     self._beginning = bytearray(event.data)
-            elif opcode is Opcode.CONT and self._beginning is not None:
+            elif opcode is _CONT and self._beginning is not None:
                 self._beginning += event.data
                 if event.fin:
                     messages.append(self._beginning)
@@ -87,7 +91,7 @@ class Transport:
     def receive_eof(self) -> None:
         """Take the end of the network's byte stream."""
         self._peer_ended = True
-        if self._protocol.state is not State.CLOSED:
+        if self._protocol.state is not _CLOSED:
             self._protocol.receive_eof()
 
     def send(self, message: bytes) -> None:
@@ -100,7 +104,7 @@ class Transport:
 
     def close(self, code: int | None = 1000, reason: str = "") -> None:
         """Begin the closing handshake, unless it has begun."""
-        if self._protocol.state is State.OPEN:
+        if self._protocol.state is _OPEN:
             self._protocol.send_close(code, reason)
 
     def fail(self, code: int, fault: str) -> None:

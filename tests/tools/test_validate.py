@@ -116,6 +116,14 @@ def test_loose_frames_that_fit(given: str) -> None:
     assert (done.exit_code, "no deviation" in done.stdout) == (0, True), done.stdout
 
 
+@pytest.mark.parametrize("given", ["", "\n \n", "[]"])
+def test_a_check_of_nothing_does_not_pass(given: str) -> None:
+    done = validate("-", given=given)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "holds no frame: there is nothing to validate" in done.stderr
+
+
 def test_loose_frames_with_deviations() -> None:
     done = validate("-", given=frames(GOOD, BAD))
 

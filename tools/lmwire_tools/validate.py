@@ -193,7 +193,7 @@ def validate(
 
     \b
     Exit codes: 0 if everything fits, 1 if anything deviates, 2 for wrong usage
-    or a file that cannot be read.
+    or a file that cannot be read, or holds no frame.
     """
     if endpoint is not None:
         _check_endpoint(namespace, endpoint)
@@ -208,6 +208,10 @@ def validate(
             if not as_json:
                 for line in finding.to_text():
                     click.echo(click.style(line, fg="red"))
+    if not frames and not found:  # a check of nothing must not look as if all were well
+        raise click.UsageError(
+            f"{click.format_filename(file.name)} holds no frame: there is nothing to validate"
+        )
     deviations = [each for finding in found for each in finding.to_json()]
     if as_json:
         click.echo(

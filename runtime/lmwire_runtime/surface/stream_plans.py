@@ -11,7 +11,7 @@ from lmwire_runtime.connection import packet_decoder
 from lmwire_runtime.descriptors import ChannelDescriptor, Decoder
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.templates import fill
-from lmwire_runtime.wire import Decoding, Path
+from lmwire_runtime.wire import ROOT, Decoding, Path
 
 __all__ = [
     "Attempt",
@@ -64,6 +64,7 @@ class Yields:
     def decoder(self, decode_packet: Decoder[Any]) -> Decoder[Any]:
         """Return what decodes packets, but gives fragments instead of the packets that carry them."""
         (key, tag), field, decode_fragment = self.tag, self.field, self.fragment.from_wire
+        place = (ROOT, field)
 
         def decode(raw: Any, decoding: Decoding, path: Path) -> Any:
             try:
@@ -72,7 +73,7 @@ class Yields:
                 value = None
             # Nearly all packets are these: no object is made of what is around the fragment.
             if type(value) is dict and not decoding.strict:
-                return decode_fragment(value, decoding, (path, field))
+                return decode_fragment(value, decoding, place if path is ROOT else (path, field))
             packet = decode_packet(raw, decoding, path)
             return getattr(packet, self.attribute) if type(packet) is self.packet else packet
 
