@@ -19,7 +19,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.async_time import LONGEST, within
@@ -33,11 +33,14 @@ from lmwire_runtime.errors import (
     RequestTimeoutError,
     UsageError,
 )
+from lmwire_runtime.exchanges import StallWatch
 from lmwire_runtime.poller import is_readable
 from lmwire_runtime.session import Channel, Exchange
 from lmwire_runtime.transport import ClientTransport
 
 __all__ = ["AsyncLink"]
+
+E = TypeVar("E", bound=Exchange)
 
 Waiter: TypeAlias = "asyncio.Future[bool]"
 """What one task waits for: True when it is woken, False after its deadline."""
@@ -70,6 +73,7 @@ class AsyncLink(asyncio.BufferedProtocol):
         self._written = 0
         self._stuck = False
         self._reading = True
+        self._stall = StallWatch()
         self._stall_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
 
@@ -159,7 +163,7 @@ class AsyncLink(asyncio.BufferedProtocol):
             await asyncio.sleep(0)
         return self.usable
 
-    async def start(self, begin: Callable[[], Exchange], limit: float | None) -> Exchange:
+    async def start(self, begin: Callable[[], E], limit: float | None) -> E:
         """Queue a request by ``begin`` (which calls the session) and send it; raises as ``SyncLink.start`` does."""
         if self.session.lost is not None:
             raise self.session.lost.copied()
@@ -435,21 +439,21 @@ class AsyncLink(asyncio.BufferedProtocol):
             elif channel is not None and self._reading:
                 self._reading = False
                 self._transport.pause_reading()
-        limit = self._settings.timeouts.stall
-        if channel is not None and limit is not None and self._stall_timer is None:
-            self._watch_stalled(channel, channel.taken, limit, self._clock.monotonic() + limit)
+        if channel is not None and self._stall_timer is None:
+            self._check_stall()
 
-    def _watch_stalled(self, channel: Channel, taken: int, limit: float, due: float) -> None:
-        """Give up a channel that is still unread when it is ``due``."""
+    def _check_stall(self) -> None:
+        """Give up the channel that has kept reading paused for too long; comes again while one does."""
         self._stall_timer = None
-        left = due - self._clock.monotonic()
-        if self.session.paused is channel and channel.taken == taken:
-            if left > 0:
-                again = partial(self._watch_stalled, channel, taken, limit, due)
-                self._stall_timer = self.loop.call_later(min(left, LONGEST), again)
-                return
-            self.session.drop_stalled(limit)
-            self._write()
+        limit = self._settings.timeouts.stall
+        left = self._stall.seconds_left(self.session.paused, limit, self._clock.monotonic())
+        if limit is None or left is None:
+            return
+        if left > 0:
+            self._stall_timer = self.loop.call_later(min(left, LONGEST), self._check_stall)
+            return
+        self.session.drop_stalled(limit)
+        self._write()
         self._adjust_reading()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lmwire_runtime.channel_core import ChannelCore
 from lmwire_runtime.client_core import ClientCore
@@ -24,7 +24,7 @@ from lmwire_runtime.connection import (
 from lmwire_runtime.descriptors import ChannelDescriptor, Decoder, RpcDescriptor
 from lmwire_runtime.errors import CancelledError, ClosedError, ConnectError, LMWireError, UsageError
 from lmwire_runtime.limits import Timeout, resolve_timeout
-from lmwire_runtime.session import Call, Channel, Exchange, Lacking
+from lmwire_runtime.session import Channel, Exchange, Lacking
 from lmwire_runtime.wire import UNSET
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class AsyncConnection:
         limit = resolve_timeout(timeout, settings.timeouts.rpc)
         raw = encode(descriptor, descriptor.parameter, parameter)
         link = await self.link(limit)
-        call = cast(Call, await link.start(lambda: link.session.call(descriptor.name, raw), limit))
+        call = await link.start(lambda: link.session.call(descriptor.name, raw), limit)
         await wait_for_answer(link, call, limit)
         return finish_call(link, call, descriptor, settings)
 
@@ -192,7 +192,7 @@ class AsyncChannel(ChannelCore[S, T, "AsyncLink"]):
             begun = await link.start(
                 lambda: link.session.open(descriptor.name, creation, descriptor.cancel), self._timeout
             )
-            self._link, self._channel = link, cast(Channel, begun)
+            self._link, self._channel = link, begun
             self._creation = UNSET
         return self._channel
 

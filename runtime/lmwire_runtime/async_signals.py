@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from lmwire_runtime.async_link import AsyncLink
 from lmwire_runtime.async_shell import AsyncConnection, wait_for_answer
@@ -16,7 +16,7 @@ from lmwire_runtime.errors import CancelledError, ConnectionLostError, LMWireErr
 from lmwire_runtime.js_values import same
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.signal_core import CLOSED, RECOVERIES, SignalCore, SignalUpdate, checked_tags
-from lmwire_runtime.signal_session import MISSING, Snapshot, Subscription, Watch, Write
+from lmwire_runtime.signal_session import MISSING, Snapshot, Subscription, Watch
 from lmwire_runtime.wire import UNSET
 
 __all__ = ["AsyncSignal", "AsyncSignalUpdates", "AsyncSignalValues", "AsyncWritableSignal", "SignalUpdate"]
@@ -90,7 +90,7 @@ class AsyncSignal(SignalCore[T, AsyncLink]):
         return link, await self._watch(link, subscription)
 
     async def _watch(self, link: AsyncLink, subscription: Subscription) -> Watch:
-        return cast(Watch, await link.start(lambda: link.session.signals.watch(subscription), self.limit))
+        return await link.start(lambda: link.session.signals.watch(subscription), self.limit)
 
     async def _live(self) -> tuple[AsyncLink, Subscription]:
         async with self._opening.of_this_loop():
@@ -105,7 +105,7 @@ class AsyncSignal(SignalCore[T, AsyncLink]):
     async def _begin(self) -> tuple[AsyncLink, Subscription]:
         link = await self._connection.link(self.limit)
         begun = await link.start(lambda: self._subscribe(link.session), self.limit)
-        return link, cast(Subscription, begun)
+        return link, begun
 
     async def next_of(self, link: AsyncLink, watch: Watch, limit: float | None) -> tuple[T, Snapshot]:
         """Wait for the next snapshot of a watch; raises as ``SyncSignal.next_of`` does."""
@@ -154,7 +154,7 @@ class AsyncWritableSignal(AsyncSignal[T]):
                 link, watch, value, snapshot = await self._current()
                 work = self._change(value, snapshot, change)
                 begin = partial(self._write, link.session, watch.subscription, work, checked)
-                write = cast(Write, await link.start(begin, self.limit))
+                write = await link.start(begin, self.limit)
                 if not write.stale:
                     break
             await wait_for_answer(link, write, self.limit)

@@ -75,8 +75,10 @@ class PlainStream:
         return self._socket.fileno()
 
     def receive(self, size: int, arrived: deque[bytes]) -> None:
-        with contextlib.suppress(BlockingIOError, InterruptedError):
+        try:
             arrived.extend(map(self._socket.recv, (size,)))
+        except (BlockingIOError, InterruptedError):
+            return
 
     def send(self, data: bytearray) -> bool:
         taken: list[int] = []

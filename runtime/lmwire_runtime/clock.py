@@ -23,11 +23,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock."""
 
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def unix(self) -> float:
-        return time.time()
+    monotonic = staticmethod(time.monotonic)
+    unix = staticmethod(time.time)
 
 
 SYSTEM_CLOCK = SystemClock()

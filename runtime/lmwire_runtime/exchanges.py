@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from lmwire_runtime.errors import LMWireError
 
-__all__ = ["Call", "Channel", "Exchange", "is_id"]
+__all__ = ["Call", "Channel", "Exchange", "StallWatch", "is_id"]
 
 
 class Exchange:
@@ -86,6 +86,26 @@ class Channel(Exchange):
         """Asks the server to stop; None where the endpoint has no such packet."""
         self.cancelled = False
         """The cancel packet was sent."""
+
+
+class StallWatch:
+    """For how long the same channel has kept reading paused, while nothing was taken from it."""
+
+    def __init__(self) -> None:
+        self.channel: Channel | None = None
+        """The one that is watched."""
+        self._taken = 0
+        self._since = 0.0
+
+    def seconds_left(self, paused: Channel | None, limit: float | None, now: float) -> float | None:
+        """Return after how many seconds the channel ``paused`` has to be given up, not above 0 if now.
+
+        None if there is nothing to watch: reading is not paused, or may be for ever.
+        """
+        if paused is not self.channel or (paused is not None and paused.taken != self._taken):
+            self.channel, self._since = paused, now
+            self._taken = 0 if paused is None else paused.taken
+        return None if paused is None or limit is None else self._since + limit - now
 
 
 def is_id(value: Any) -> TypeGuard[int | float]:

@@ -45,15 +45,13 @@ class Leadership:
         with self._lock:
             if self._leader is None:
                 self._leader = threading.get_ident()
+                return True
             return self.mine
 
     def give_up(self) -> None:
-        """Stop leading; the lock is held. ``call_next`` has to follow."""
+        """Stop leading, and wake a follower; the lock is held."""
         self._leader = None
-
-    def call_next(self) -> None:
-        """Wake a follower if nobody leads; the lock is held."""
-        if self._leader is None and self._gates:
+        if self._gates:
             _open(self._gates[0])
 
     def wake_all(self) -> None:
@@ -89,7 +87,8 @@ class Leadership:
                     self._gates.remove(gate)
                 if exchange is not None:
                     exchange.on_change = None
-                self.call_next()
+                if self._leader is None and self._gates:
+                    _open(self._gates[0])  # this one was called, perhaps, and leaves
 
 
 def _open(gate: threading.Lock) -> None:

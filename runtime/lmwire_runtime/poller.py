@@ -47,7 +47,11 @@ class Poller:
         # Whether a wake-up may lie in the pair, and whether the last wait has seen something to read.
         self._woken = False
         self._seen = False
-        self._polls = _Polls(stream, self._reader.fileno()) if hasattr(select, "poll") else None
+        self._polls = self._probe = None
+        if hasattr(select, "poll"):
+            self._polls = _Polls(stream, self._reader.fileno())
+            self._probe = select.poll()
+            self._probe.register(stream.fileno(), select.POLLIN)
 
     def wake(self) -> None:
         """Interrupt ``wait`` in another thread; cheap if nobody is in it."""
@@ -93,7 +97,14 @@ class Poller:
             self._seen = False
             return True
         descriptor = self._stream.fileno()
-        return descriptor < 0 or is_readable(descriptor)
+        if descriptor < 0:
+            return True
+        if self._probe is None:
+            return is_readable(descriptor)
+        try:
+            return bool(self._probe.poll(0))
+        except RuntimeError:  # another thread is at it
+            return is_readable(descriptor)
 
     def close(self) -> None:
         """Close the wake-up sockets; nobody may be waiting."""

@@ -30,7 +30,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.byte_stream import ByteStream, open_stream
@@ -42,12 +42,15 @@ from lmwire_runtime.errors import (
     RequestTimeoutError,
     UsageError,
 )
+from lmwire_runtime.exchanges import StallWatch
 from lmwire_runtime.leadership import Leadership
 from lmwire_runtime.poller import Poller
 from lmwire_runtime.session import Channel, Exchange
 from lmwire_runtime.transport import ClientTransport
 
 __all__ = ["SyncLink"]
+
+E = TypeVar("E", bound=Exchange)
 
 # A thread that sends waits once this many bytes have not been taken by the peer.
 SEND_BACKLOG: Final = 8 * 1024 * 1024
@@ -74,8 +77,7 @@ class SyncLink:
         self._deferred: deque[Callable[[], object]] = deque()
         self._poller = Poller(stream)
         self._owner_pid = os.getpid()
-        # Which channel has kept reading paused, how much of it had been taken, and since when.
-        self._stall: tuple[Channel, int, float] | None = None
+        self._stall = StallWatch()
         # Closed or discarded by its user; dropped: the socket is of no more use, whoever ended it.
         self._closed = self._dropped = False
         # How many bytes the peer has taken, and whether it has stopped to take any.
@@ -147,11 +149,14 @@ class SyncLink:
             UsageError: The process was forked after connecting.
         """
         self._check_process()
-        if self.usable and (self._stream.buffered or self._poller.readable()):
-            self._sweep(REFRESH_READS)
+        if not self.usable:
+            return False
+        if not (self._stream.buffered or self._poller.readable()):
+            return True
+        self._sweep(REFRESH_READS)
         return self.usable
 
-    def start(self, begin: Callable[[], Exchange], limit: float | None) -> Exchange:
+    def start(self, begin: Callable[[], E], limit: float | None) -> E:
         """Queue a request by ``begin`` (which calls the session) and send it.
 
         Raises:
@@ -160,7 +165,7 @@ class SyncLink:
             ClosedError: The client was closed.
             UsageError: The request cannot be expressed on the wire.
         """
-        exchange: Exchange | None = None
+        exchange: E | None = None
         try:
             with self._lock:
                 if self.session.lost is not None:
@@ -175,7 +180,8 @@ class SyncLink:
                     ) from error.__cause__
                 self._write()
                 exchange.request_end = self._taken + len(self._backlog)
-            self._relieve(exchange, limit)
+            if self._backlog:
+                self._relieve(exchange, limit)
         except BaseException:
             if exchange is not None:
                 self.abandon(exchange, CancelledError("the request was interrupted"))
@@ -195,7 +201,8 @@ class SyncLink:
             if sent:
                 self.core.encode_outgoing()
             self._write()
-        self._relieve(channel, limit)
+        if self._backlog:
+            self._relieve(channel, limit)
         return sent
 
     def cancel(self, channel: Channel) -> bool:
@@ -301,8 +308,8 @@ class SyncLink:
             while not done():
                 if self._leadership.take():
                     self._lead(done, deadline)
-                else:
-                    self._leadership.follow(done, deadline, exchange)
+                    return
+                self._leadership.follow(done, deadline, exchange)
         finally:
             if self._leadership.mine:
                 self._hand_over()
@@ -318,14 +325,16 @@ class SyncLink:
                 self._hand_over()
 
     def _lead(self, done: Callable[[], bool], deadline: float | None) -> None:
-        while not done():
-            if self._dropped:
-                raise self._lost_error()
+        while True:
             remaining = None if deadline is None else deadline - self._clock.monotonic()
             if self.session.paused is not None or not (self._arrived or self._stream.buffered):
                 self._await_bytes(done, remaining)
             self._pump()
-            if remaining is not None and remaining <= 0 and not done():
+            if done():
+                return
+            if self._dropped:
+                raise self._lost_error()
+            if remaining is not None and remaining <= 0:
                 raise TimeoutError  # though other exchanges may be served all the time
 
     def _await_bytes(self, done: Callable[[], bool], remaining: float | None) -> None:
@@ -348,7 +357,6 @@ class SyncLink:
                 self._close_sockets()
             elif self._deferred:
                 self._write()
-            self._leadership.call_next()
 
     # Bytes. Only the leader reads; whoever holds the lock writes.
 
@@ -428,8 +436,7 @@ class SyncLink:
         Raises:
             RequestTimeoutError: It has taken nothing for ``limit`` seconds; the exchange was given up.
         """
-        if self._backlog:
-            self._poller.wake()  # whoever leads has to write, too
+        self._poller.wake()  # whoever leads has to write, too
         while len(self._backlog) > SEND_BACKLOG and not exchange.ended:
             taken = self._taken
             deadline = None if limit is None else self._clock.monotonic() + limit
@@ -473,22 +480,14 @@ class SyncLink:
 
         Returns after how many seconds to look again, None if there is nothing to look for.
         """
-        limit = self._settings.timeouts.stall
-        channel = self.session.paused
-        if limit is None or channel is None:
-            self._stall = None
+        if self.session.paused is None:
+            self._stall.channel = None
             return None
+        limit = self._settings.timeouts.stall
         with self._lock:
-            channel = self.session.paused
-            if channel is None:
-                return 0.0
-            now = self._clock.monotonic()
-            if self._stall is None or self._stall[0] is not channel or self._stall[1] != channel.taken:
-                self._stall = (channel, channel.taken, now)
-            left = self._stall[2] + limit - now
-            if left > 0:
+            left = self._stall.seconds_left(self.session.paused, limit, self._clock.monotonic())
+            if limit is None or left is None or left > 0:
                 return left
-            self._stall = None
             self.session.drop_stalled(limit)
             self._write()
         self._poller.wake()

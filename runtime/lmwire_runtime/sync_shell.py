@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from lmwire_runtime.channel_core import ChannelCore
 from lmwire_runtime.client_core import ClientCore
@@ -117,11 +117,11 @@ class SyncConnection:
         for _ in range(BEGINNINGS - 1):
             link = self.link(limit)
             try:
-                return link, cast(E, link.start(partial(request, link.session), limit))
+                return link, link.start(partial(request, link.session), limit)
             except ConnectionLostError:
                 pass  # it was lost, or replaced by another thread, a moment ago: nothing was sent yet
         link = self.link(limit)
-        return link, cast(E, link.start(partial(request, link.session), limit))
+        return link, link.start(partial(request, link.session), limit)
 
     def link(self, limit: float | None = None) -> SyncLink:
         """Return a usable link, connecting if there is none, within ``limit`` seconds if that is less than usual."""

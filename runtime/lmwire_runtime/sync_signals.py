@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from lmwire_runtime.connection import silence_error
 from lmwire_runtime.descriptors import SignalDescriptor
@@ -17,7 +17,7 @@ from lmwire_runtime.errors import CancelledError, ConnectionLostError, LMWireErr
 from lmwire_runtime.js_values import same
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.signal_core import CLOSED, RECOVERIES, SignalCore, SignalUpdate, checked_tags
-from lmwire_runtime.signal_session import MISSING, Snapshot, Subscription, Watch, Write
+from lmwire_runtime.signal_session import MISSING, Snapshot, Subscription, Watch
 from lmwire_runtime.sync_link import SyncLink
 from lmwire_runtime.sync_shell import SyncConnection, wait_for_answer
 from lmwire_runtime.wire import UNSET
@@ -73,7 +73,7 @@ class SyncSignal(SignalCore[T, SyncLink]):
         """Fetch the value anew, by a subscription for this purpose; raises as ``get`` does."""
         link, subscription = self._connection.begin(self._subscribe, self.limit)
         try:
-            watch = cast(Watch, link.start(partial(link.session.signals.watch, subscription), self.limit))
+            watch = link.start(partial(link.session.signals.watch, subscription), self.limit)
             return self.next_of(link, watch, self.limit)[0]
         finally:
             link.abandon(subscription, CLOSED.copied())
@@ -116,7 +116,7 @@ class SyncSignal(SignalCore[T, SyncLink]):
         return link, self._watch(link, subscription)
 
     def _watch(self, link: SyncLink, subscription: Subscription) -> Watch:
-        return cast(Watch, link.start(lambda: link.session.signals.watch(subscription), self.limit))
+        return link.start(lambda: link.session.signals.watch(subscription), self.limit)
 
     def _live(self) -> tuple[SyncLink, Subscription]:
         with self._opening:
@@ -196,7 +196,7 @@ class SyncWritableSignal(SyncSignal[T]):
                 link, watch, value, snapshot = self._current()
                 work = self._change(value, snapshot, change)
                 begin = partial(self._write, link.session, watch.subscription, work, checked)
-                write = cast(Write, link.start(begin, self.limit))
+                write = link.start(begin, self.limit)
                 if not write.stale:
                     break
             wait_for_answer(link, write, self.limit)
