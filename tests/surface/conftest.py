@@ -39,9 +39,16 @@ class Frames:
 
     def wait_received(self, wanted: dict[str, Any], count: int = 1) -> None:
         """Wait until the client has sent so many such frames; fails after 30 s."""
+        self._wait("received", wanted, count)
+
+    def wait_sent(self, wanted: dict[str, Any]) -> None:
+        """Wait until the emulator has sent such a frame; fails after 30 s."""
+        self._wait("sent", wanted, 1)
+
+    def _wait(self, direction: str, wanted: dict[str, Any], count: int) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._matching("received", wanted)) >= count, 30):
-                pytest.fail(f"no {count} frames with {wanted} among {self.seen}")
+            if not self._changed.wait_for(lambda: len(self._matching(direction, wanted)) >= count, 30):
+                pytest.fail(f"no {count} frames {direction} with {wanted} among {self.seen}")
 
     def _matching(self, direction: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         return [

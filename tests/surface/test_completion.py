@@ -4,6 +4,7 @@ both shells.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import socket
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from lmwire import (
+    AsyncClient,
     CancelledError,
     ChannelError,
     Client,
@@ -32,6 +34,7 @@ Make = Callable[..., Scripted]
 
 HELLO = {"reply": {"fragments": [" Anna", ".", " Hello"], "progress": [0.25, 0.75, 0.5]}}
 SLOW = {"reply": {"fragments": [{"text": " word", "delay": 0.005}] * 3000}}
+HANGS = "emulator/hangs-in-mid-stream"
 CANCEL = {"type": "channelSend", "message": {"type": "cancel"}}
 
 
@@ -245,7 +248,7 @@ def test_a_timeout_cancels_on_the_server(scripted: Make) -> None:
     [
         ({"config": {"maxTokenz": 5}}, "maxTokens"),
         ({"config": {"temperature": -1}}, "temperature"),
-        ({"config": {"rawTools": {"type": "none"}}}, "rawTools"),
+        ({"config": {"rawTools": {"type": "toolArray", "tools": []}}}, "rawTools"),
         ({"preset": 5}, "preset"),
         ({"timeout": -1}, "timeout"),
         ({"on_first_token": 5}, "on_first_token"),
@@ -401,3 +404,38 @@ def test_a_stream_closed_while_its_request_is_being_sent_is_cancelled_on_the_ser
         streams[0].result()
     one.frames.wait_received(CANCEL)
     shell.call(client.close)
+
+
+def test_ctrl_c_is_not_raised_again_by_who_asks_for_the_result() -> None:
+    with EmulatorThread() as emulator, Client(emulator.api_host) as client:
+        stream = client.llm.load_new_instance(HANGS).complete_stream(
+            "My name is", on_prediction_fragment=lambda _: _thread.interrupt_main()
+        )
+        with pytest.raises(KeyboardInterrupt):
+            stream.wait_for_result()
+        for ask in (stream.result, stream.wait_for_result):
+            with pytest.raises(CancelledError, match="the text up to then is in text_so_far") as raised:
+                ask()
+            assert isinstance(raised.value.__cause__, KeyboardInterrupt)
+        assert stream.text_so_far
+
+
+async def test_a_cancelled_reader_does_not_cancel_who_asks_for_the_result() -> None:
+    with EmulatorThread() as emulator:
+        async with AsyncClient(emulator.api_host) as client:
+            stream = (await client.llm.load_new_instance(HANGS)).complete_stream("My name is")
+            begun = asyncio.Event()
+
+            async def read() -> None:
+                async for _ in stream:
+                    begun.set()
+
+            reader = asyncio.create_task(read())
+            await begun.wait()
+            reader.cancel()
+            await asyncio.wait((reader,))
+            assert reader.cancelled()
+            with pytest.raises(CancelledError, match="the text up to then is in text_so_far"):
+                stream.result()
+            with pytest.raises(CancelledError):
+                await stream.wait_for_result()

@@ -74,6 +74,19 @@ def test_leaving_cancels_the_load(scripted: Make, way: str) -> None:
     )  # the connection is as good as ever
 
 
+@pytest.mark.parametrize("way", ["leave_after", "leave_context_after"])
+def test_who_leaves_a_load_that_is_over_has_the_model(scripted: Make, way: str) -> None:
+    one = scripted(loading(0, 0.5))
+    load = one.shell.call(one.client.llm.load_new_instance_stream, VISION, "mine")
+    one.shell.call(load.start)
+    one.frames.wait_sent({"type": "channelClose"})  # nothing is left to cancel
+
+    assert getattr(one.shell, way)(load, 1) == [0.0]
+    assert load.result().identifier == "mine"
+    assert "mine" in [handle.identifier for handle in one.shell.call(one.client.llm.list_loaded)]
+    assert one.frames.received(**CANCEL) == []
+
+
 def test_another_thread_or_task_cancels_the_load(scripted: Make) -> None:
     one = scripted(loading(0, 0.25, end="hang"))
     others: list[Any] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lmwire import UsageError
+from lmwire import UNSET, Client, UsageError
 from lmwire.config import (
     EMBEDDING_LOAD,
     LLM_LOAD,
@@ -15,6 +15,7 @@ from lmwire.config import (
     LlmLoadModelConfigDict,
     LlmPredictionConfig,
 )
+from lmwire_emulator import EmulatorThread
 from lmwire_runtime.surface.options import OptionTable
 from tests.surface.option_helpers import DRAFT, refusal, sent
 
@@ -303,18 +304,19 @@ def test_a_config_that_was_read_back_is_not_cleared() -> None:
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        ({"rawTools": {"type": "none"}}, "the option 'rawTools'"),
+        ({"rawTools": {"type": "toolArray", "tools": []}}, "the option 'rawTools'"),
         (
-            {"toolChoice": {"type": "generic", "mode": "auto"}, "raw_tools": {"type": "none"}},
+            {"toolChoice": {"type": "generic", "mode": "required"}, "raw_tools": {"type": "toolArray"}},
             "the options 'rawTools', 'toolChoice'",
         ),
+        ({"rawTools": 5}, "the option 'rawTools'"),
         ({"reasoningBudget": 0}, "the option 'reasoningBudget'"),
         (LlmPredictionConfig(reasoning_budget=5, max_tokens=3), "the option 'reasoningBudget'"),
     ],
 )
 def test_options_that_a_request_does_not_take_are_named(config: object, named: str) -> None:
     with pytest.raises(UsageError, match=f"this request does not take {named};"):
-        LLM_PREDICTION.refuse(config, ["rawTools", "toolChoice", "reasoningBudget"])
+        LLM_PREDICTION.to_fields(config, refuses=["rawTools", "toolChoice", "reasoningBudget"])
 
 
 @pytest.mark.parametrize(
@@ -322,9 +324,27 @@ def test_options_that_a_request_does_not_take_are_named(config: object, named: s
     [None, {}, {"reasoningBudget": False}, {"reasoning_budget": None}, {"rawTools": None}, {"maxTokens": 1}],
 )
 def test_options_that_are_off_or_not_given_are_not_refused(config: object) -> None:
-    LLM_PREDICTION.refuse(config, ["rawTools", "toolChoice", "reasoningBudget"])
+    fields = LLM_PREDICTION.to_fields(config)
+    assert LLM_PREDICTION.to_fields(config, refuses=["rawTools", "toolChoice", "reasoningBudget"]) == fields
+
+
+def test_options_that_say_what_holds_without_them_are_left_out() -> None:
+    config = {"rawTools": {"type": "none"}, "toolChoice": {"type": "generic", "mode": "auto"}}
+    assert LLM_PREDICTION.to_fields(config, refuses=["rawTools", "toolChoice", "reasoningBudget"]) == []
+
+
+@pytest.mark.parametrize("generation", ["2025", "2026"])
+def test_the_config_of_a_result_can_be_used_again(generation: str) -> None:
+    with EmulatorThread(generation=generation) as emulator, Client(emulator.api_host) as client:
+        model = client.llm.model()
+        config = model.complete("My name is", config={"maxTokens": 3}).prediction_config
+        assert config.raw_tools is not UNSET
+        again = model.complete("My name is", config=config)
+        assert again.prediction_config.max_tokens == 3
+        if generation == "2026":
+            assert model.complete("x", config=model.get_base_prediction_config()).content
 
 
 def test_a_name_that_does_not_exist_is_not_passed_over_by_refusing() -> None:
     with pytest.raises(UsageError, match="did you mean 'rawTools'"):
-        LLM_PREDICTION.refuse({"rawTool": {}}, ["rawTools"])
+        LLM_PREDICTION.to_fields({"rawTool": {}}, refuses=["rawTools"])

@@ -98,8 +98,7 @@ def text_request(
     if config is None and response_format is None and tools is None:
         return Request(variables=variables, timeout=timeout)
     options = table()
-    options.refuse(config, refuses)
-    fields = options.to_fields(config)
+    fields = options.to_fields(config, refuses=refuses)
     if tools is not None:
         option, value = tools
         fields = _with_field(fields, options.to_fields({option: value})[0], "tools", option)

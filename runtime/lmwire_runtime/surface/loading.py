@@ -7,12 +7,13 @@ raises) asks the server to cancel the load. What it had loaded by then, if anyth
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from lmwire_runtime.async_shell import AsyncConnection
-from lmwire_runtime.errors import CancelledError, UsageError
+from lmwire_runtime.errors import CancelledError, ProtocolMismatchError, UsageError
 from lmwire_runtime.limits import Timeout
 from lmwire_runtime.surface.handles import check_callback, check_text
 from lmwire_runtime.surface.progress import ProgressMeter
@@ -89,6 +90,13 @@ class LoadCore(StreamCore[float, H]):
             if self._result is not UNSET:
                 return
 
+    def _take_unread(self, packets: Iterable[Any]) -> None:
+        """Look for the result in what nobody has read: who gives up a load that is over has loaded the model."""
+        with suppress(ProtocolMismatchError):  # given up as it is
+            for packet in packets:
+                if type(packet) in self._plan.results and not self.finished:
+                    self._result = self._make(getattr(packet, self._plan.results[type(packet)]))
+
     def _warn_of(self, keys: Sequence[str] | Unset) -> None:
         if keys is not UNSET and len(keys) > 1:
             names = ", ".join(keys)
@@ -98,7 +106,11 @@ class LoadCore(StreamCore[float, H]):
             )
 
     def _abandoned(self) -> CancelledError:
-        return CancelledError("the load was cancelled" if self._started else "the load was not started")
+        if not self._started:
+            return CancelledError("the load was not started")
+        return CancelledError(
+            "the load was cancelled; a server that had just finished it has the model loaded all the same"
+        )
 
     def _lost(self) -> str:
         return ": nothing was loaded"
@@ -113,8 +125,15 @@ class SyncLoad(LoadCore[H], SyncStream[float, H]):
         super().__init__(connection, (plan,), request)
         self._begin(plan, request, make, connection.core.settings.sink)
 
+    def _fail(self, error: BaseException) -> None:
+        if self._channel is not None:
+            self._take_unread(self._channel.ready())
+        super()._fail(error)
+
     def cancel(self) -> None:
-        """Cancel the load, from whichever thread; who waits for it gets CancelledError. Harmless after the end."""
+        """Cancel the load, from whichever thread; who waits for it gets CancelledError, or the handle if the model had
+        been loaded by then. Harmless after the end.
+        """
         self.close()
 
 
@@ -127,8 +146,15 @@ class AsyncLoad(LoadCore[H], AsyncStream[float, H]):
         super().__init__(connection, (plan,), request)
         self._begin(plan, request, make, connection.core.settings.sink)
 
+    def _fail(self, error: BaseException) -> None:
+        if self._channel is not None:
+            self._take_unread(self._channel.ready())
+        super()._fail(error)
+
     async def cancel(self) -> None:
-        """Cancel the load, from whichever task; who waits for it gets CancelledError. Harmless after the end."""
+        """Cancel the load, from whichever task; who waits for it gets CancelledError, or the handle if the model had
+        been loaded by then. Harmless after the end.
+        """
         self.close_now()
 
 

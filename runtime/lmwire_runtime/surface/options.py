@@ -85,16 +85,22 @@ class OptionTable(Generic[C]):
         (key,) = self._by_name[name].keys
         return key
 
-    def to_fields(self, config: object = None) -> list[dict[str, Any]]:
+    def to_fields(self, config: object = None, *, refuses: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Return the fields that say what ``config`` says: plain JSON, each key once, in the table's order.
 
         Keys of a whole config and of ``extra`` that no option overrides come first.
 
+        Args:
+            config: A config object, a dict, or None for nothing.
+            refuses: camelCase names of options of this table that the request does not take. They may be switched off;
+                one that says what holds without it is left out.
+
         Raises:
             UsageError: A name is unknown (the nearest right one is named) or given in both spellings; a value is of the
-                wrong kind or out of its range; or options contradict each other.
+                wrong kind or out of its range; options contradict each other; or one is refused.
         """
         given = self._given(config)
+        self._leave_out(refuses, given)
         try:
             fields = self._merge(given, config.extra if isinstance(config, Setting) else {})
         except MisfitError as error:
@@ -137,28 +143,29 @@ class OptionTable(Generic[C]):
             setattr(config, attribute, value)
         return config
 
-    def refuse(self, config: object, names: Iterable[str]) -> None:
-        """Refuse options that a request does not take; one that is switched off does no harm, and passes.
+    def _leave_out(self, names: Sequence[str], given: dict[str, Any]) -> None:
+        """Take options that a request does not take out of ``given`` if they say what holds without them.
 
-        Args:
-            config: As for ``to_fields``.
-            names: camelCase names of options of this table.
-
-        Raises:
-            UsageError: One of them is given, or a name is unknown or given in both spellings.
+        So a config that a server has reported can be given again. One that is switched off does no harm, and passes.
         """
-        given = self._given(config)
-        refused = [
-            name for name in names if given.get(name, UNSET) is not UNSET and not self._is_off(name, given)
-        ]
+        refused = []
+        for name in names:
+            if name in given and not (given[name] is False and self._by_name[name].can_be_off):
+                if not self._is_default(name, given[name]):
+                    refused.append(name)
+                del given[name]
         if refused:
             word = "option" if len(refused) == 1 else "options"
             raise UsageError(
                 f"this request does not take the {word} {', '.join(map(repr, refused))}; nothing was sent"
             )
 
-    def _is_off(self, name: str, given: Mapping[str, Any]) -> bool:
-        return given[name] is False and self._by_name[name].can_be_off
+    def _is_default(self, name: str, value: Any) -> bool:
+        option = self._by_name[name]
+        try:
+            return option.default is not UNSET and [*option.encode(value)] == [*option.encode(option.default)]
+        except MisfitError:
+            return False
 
     def _given(self, config: object) -> dict[str, Any]:
         """Return the normal value of each option that was given, by name."""

@@ -39,7 +39,7 @@ class StreamCore(Generic[F, R]):
         self._started = False
         self._cancelled = False
         self._result: R | Unset = UNSET
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
 
     def __repr__(self) -> str:
         state = "finished" if self.finished else "started" if self._started else "not started"
@@ -99,8 +99,14 @@ class StreamCore(Generic[F, R]):
         return self._fragments_of(packets)
 
     def _fail(self, error: BaseException) -> None:
-        if not self.finished:
+        if self.finished:
+            return
+        if isinstance(error, Exception):
             self._error = error
+        else:
+            # Ctrl-C or a task's cancellation concerns its reader. Who asks for the result later is not interrupted.
+            self._error = self._abandoned()
+            self._error.__cause__ = error
 
     def _take_close(self, channel: ChannelCore[Any, Any, Any]) -> None:
         """Note that the server has closed the channel with no result; raises, unless that is the end meant."""
