@@ -67,7 +67,7 @@ _HTTP_PATH: Final = re.compile(
     r"|api/v[01](?:/.*)?|lmstudio-greeting|lms-status)$"
 )
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_BROKEN_SCHEME: Final = re.compile(r"(wss?|https?)(?::/(?!/)|:(?=[^/0-9])|//)", re.IGNORECASE)
+_BROKEN_SCHEME: Final = re.compile(r"(wss?|https?)(?::/(?!/)|:(?=[^/0-9]|[0-9]+[.:])|//)", re.IGNORECASE)
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _ZONE: Final = re.compile(r"[A-Za-z0-9._~-]+")
 

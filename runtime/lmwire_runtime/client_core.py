@@ -43,7 +43,8 @@ class ClientCore:
         ssl_context: For ``wss`` and ``https`` addresses; by default the platform's trusted certificates.
 
     Raises:
-        UsageError: An address or token is malformed. Nothing is connected yet.
+        UsageError: An address or token is malformed, or an ``ssl_context`` is given for an address without TLS. Nothing
+            is connected yet.
     """
 
     def __init__(
@@ -79,8 +80,24 @@ class ClientCore:
             ssl_context=ssl_context,
         )
         self._configured = configured_host(api_host)
+        if ssl_context is not None:
+            self._check_secure()
         self._found: Address | None = None
         self._finding = threading.Lock()
+
+    def _check_secure(self) -> None:
+        """Refuse an address without TLS: whoever gives an SSL context does not expect a token to go in the clear."""
+        if self._configured is None:
+            raise UsageError(
+                "an ssl_context is given, but no server; name it as wss://host:port, or leave ssl_context out"
+            )
+        address = self._configured.address
+        if not address.secure:
+            secure = attrs.evolve(address, scheme="wss")
+            raise UsageError(
+                f"an ssl_context is given, but {address} is an address without TLS; write {secure}, or leave"
+                " ssl_context out"
+            )
 
     @property
     def api_host(self) -> str | None:

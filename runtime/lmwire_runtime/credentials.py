@@ -28,6 +28,7 @@ __all__ = [
     "TOKEN_VARIABLES",
     "Credentials",
     "redact",
+    "redact_quoted",
     "redact_text",
     "resolve_credentials",
 ]
@@ -53,6 +54,12 @@ _LONGEST_FIELD: Final = 256
 
 _SECRET_KEYS: Final = ("clientPasskey", "privateKey")
 _SECRET_KEYS_BYTES: Final = tuple(key.encode() for key in _SECRET_KEYS)
+# A key in quoted JSON, which may be quoted again, and its value: to the closing quote, or to where it was cut off.
+_QUOTED_SECRET: Final = re.compile(
+    rf"((?:{'|'.join(_SECRET_KEYS)})(?:\\*[\"'])?\s*[:=]\s*)"
+    r"(?:(\\*[\"'])(?:(?!\2)(?:\\.|.))*(?:\2)?|[^\s,}\]]+)",
+    re.DOTALL,
+)
 _ESCAPED_ASCII: Final = re.compile(rb"\\u00([0-7][0-9A-Fa-f])")
 
 
@@ -135,7 +142,8 @@ def resolve_credentials(
 def redact(frame: T) -> T:
     """Return a parsed frame with every ``clientPasskey`` and ``privateKey``, at any depth, replaced by ``REDACTED``.
 
-    The frame itself stays as it is. Authentication packets have a passkey, so have answers that give out one.
+    The frame itself stays as it is. Authentication packets have a passkey, so have answers that give out one, and
+    warnings quote as text what they are about.
     """
     holder: list[Any] = [frame]
     # Places that still hold the original. A list and no recursion: frames may be nested as deep as they like.
@@ -149,11 +157,19 @@ def redact(frame: T) -> T:
         elif isinstance(value, list):
             copied, places = value.copy(), list(range(len(value)))
         else:
+            container[place] = redact_quoted(value) if isinstance(value, str) else value
             continue
         container[place] = copied
-        pending.extend((copied, key) for key in places if isinstance(copied[key], (dict, list)))
+        pending.extend((copied, key) for key in places if isinstance(copied[key], (dict, list, str)))
     redacted: T = holder[0]
     return redacted
+
+
+def redact_quoted(text: str) -> str:
+    """Return a text with the ``clientPasskey`` and ``privateKey`` of any JSON it quotes replaced by ``REDACTED``."""
+    if not any(key in text for key in _SECRET_KEYS):
+        return text
+    return _QUOTED_SECRET.sub(lambda match: f"{match[1]}{match[2] or ''}{REDACTED}{match[2] or ''}", text)
 
 
 def redact_text(text: bytes | bytearray | memoryview) -> bytes:

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from lmwire_runtime.credentials import REDACTED
+from lmwire_runtime.credentials import REDACTED, redact, redact_quoted
 from lmwire_runtime.errors import (
     AuthenticationError,
     ChannelError,
@@ -299,7 +299,7 @@ class ClientSession:
 
     def _without_secret(self, text: str) -> str:
         # A server may quote what it was sent.
-        return text.replace(self._passkey, REDACTED) if self._passkey else text
+        return redact_quoted(text.replace(self._passkey, REDACTED) if self._passkey else text)
 
     def _on_channel_send(self, frame: dict[str, Any], size: int) -> None:
         channel = self._channels.get(self.id_in(frame, "channelId"))
@@ -329,7 +329,7 @@ class ClientSession:
         if channel is None:
             self.complain_of_unknown(frame, "channel", "channelId")
         else:
-            self.finish(channel, self.copy_for(channel, ChannelError(frame.get("error"))))
+            self.finish(channel, self.copy_for(channel, ChannelError(redact(frame.get("error")))))
             self._recheck(channel)
 
     def _on_rpc_result(self, frame: dict[str, Any], size: int) -> None:
@@ -345,7 +345,7 @@ class ClientSession:
         if call is None:
             self.complain_of_unknown(frame, "rpc", "callId")
         else:
-            self.finish(call, self.copy_for(call, RpcError(frame.get("error"))))
+            self.finish(call, self.copy_for(call, RpcError(redact(frame.get("error")))))
 
     def _on_signal(self, frame: dict[str, Any], size: int) -> None:
         self.signals.receive(frame)

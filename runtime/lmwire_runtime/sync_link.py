@@ -472,7 +472,7 @@ class SyncLink:
         if os.getpid() != self._owner_pid:
             raise UsageError(
                 "this client was connected before a fork; two processes cannot share its connection: create a new"
-                " Client in the child process"
+                " Client in the child process (a default client is made anew once it was closed)"
             )
 
     def _check_stall(self) -> float | None:

@@ -89,6 +89,7 @@ class LinkTap:
         self._namespace = namespace
         self._end: End = end
         self._connection: ConnectionTap | None = None
+        self._failures: set[type[Exception]] = set()
 
     def frame(self, direction: Direction, text: bytes | bytearray | memoryview) -> None:
         """Tell the tap of a frame."""
@@ -115,9 +116,13 @@ class LinkTap:
         _tapping.active = True
         try:
             tell()
-        except Exception:
-            # A tester's tap must not fail the request of somebody else's thread.
-            _LOGGER.exception("lmwire: the frame tap failed")
+        except Exception as error:
+            # A tester's tap must not fail the request of somebody else's thread, nor fill the log.
+            if type(error) not in self._failures:
+                self._failures.add(type(error))
+                _LOGGER.exception(
+                    "lmwire: the frame tap failed (said once for each connection and kind of error)"
+                )
         finally:
             _tapping.active = False
 

@@ -78,7 +78,7 @@ def _configure(api_host: str | None, api_token: str | None) -> None:
     if _default_client is not None and not _default_client.closed:
         raise LMStudioClientError(
             "the default client exists already, so that its server can no longer be chosen; do that before anything"
-            " else, or make a Client of its own"
+            " else, close it first by get_default_client().close(), or make a Client of its own"
         )
     Client(api_host, api_token)  # refuses what is malformed
     _arguments = (api_host, api_token)

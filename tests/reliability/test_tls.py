@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
+import lmwire
+from lmwire_runtime.addresses import HOST_VARIABLES
 from lmwire_runtime.errors import ConnectionLostError, LMWireError, RequestTimeoutError, ServerNotFoundError
 from lmwire_runtime.limits import Timeouts
 from tests.reliability.leftovers import nothing_left
@@ -294,3 +296,21 @@ def _numbers(shell: Shell, arrived: list[int]) -> list[int]:
         for packet in channel:
             arrived.append(packet["number"])
     return arrived
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("localhost:1234", r"localhost:1234 is an address without TLS; write wss://localhost:1234, or"),
+        ("http://example.org/lm", r"write wss://example\.org:80/lm, or"),
+        (None, r"name it as wss://host:port"),
+    ],
+)
+def test_a_context_without_tls_is_refused(
+    host: str | None, words: str, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in HOST_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    for kind in (lmwire.Client, lmwire.AsyncClient):
+        with pytest.raises(lmwire.UsageError, match=words):
+            kind(host, ssl_context=trusting)

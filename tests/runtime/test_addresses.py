@@ -57,6 +57,7 @@ def test_accepted_forms(text: str, expected: Address) -> None:
         ("unix:///run/lm.sock", "scheme", "ws://"),
         ("http:/localhost:1234", "not followed by '://'", "http://localhost:1234"),
         ("http:/127.0.0.1:1234", "not followed by '://'", "http://127.0.0.1:1234"),
+        ("http:127.0.0.1:1234", "not followed by '://'", "http://127.0.0.1:1234"),
         ("ws:localhost", "not followed by '://'", "ws://localhost"),
         ("https//example.org", "not followed by '://'", "https://example.org"),
         ("ws://user@host:1234", "user information", "leave that out"),

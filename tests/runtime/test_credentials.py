@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from lmwire_runtime.credentials import REDACTED, Credentials, redact, redact_text, resolve_credentials
+from lmwire_runtime.credentials import (
+    REDACTED,
+    Credentials,
+    redact,
+    redact_quoted,
+    redact_text,
+    resolve_credentials,
+)
 from lmwire_runtime.errors import UsageError
 
 IDENTIFIER = "aB3dE6gH"
@@ -144,6 +151,24 @@ class TestRedaction:
     @pytest.mark.parametrize("frame", [None, 3, "clientPasskey", [], {}, {"type": "keepAlive"}])
     def test_other_frames_are_unchanged(self, frame: Any) -> None:
         assert redact(frame) == frame
+
+    @pytest.mark.parametrize(
+        ("quoted", "shown"),
+        [
+            ('{"privateKey":"%s","k":1}', '{"privateKey":"<redacted>","k":1}'),
+            ('{\n  "clientPasskey": "%s\\" and more",\n', '{\n  "clientPasskey": "<redacted>",\n'),
+            (r'"{\"privateKey\": \"%s\", \"k\": 1}"', r'"{\"privateKey\": \"<redacted>\", \"k\": 1}"'),
+            ('{"privateKey":"cut off: %s', '{"privateKey":"<redacted>"'),
+            ("privateKey = %s, k = 1", "privateKey = <redacted>, k = 1"),
+            ("{'clientPasskey': '%s'}", "{'clientPasskey': '<redacted>'}"),
+        ],
+    )
+    def test_text_that_quotes_a_frame(self, quoted: str, shown: str) -> None:
+        warning = f"Received invalid parameter: {quoted % PASSKEY}"
+        assert redact_quoted(warning) == f"Received invalid parameter: {shown}"
+        frame = {"type": "communicationWarning", "warning": warning}
+        assert PASSKEY not in redact_text(json.dumps(frame).encode()).decode()
+        assert json.loads(redact_text(json.dumps(frame).encode())) == redact(frame)
 
     def test_depth_does_not_matter(self) -> None:
         frame: Any = {"clientPasskey": PASSKEY}

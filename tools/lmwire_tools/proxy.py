@@ -7,7 +7,8 @@ direction reads along, and ``ConnectionAnalysis`` says what the frames mean. An 
 were handed on.
 
 Who may use it: pages of other machines may not (``Origin``). With a token, a connection's first message has to be an
-authentication with that token; until then nothing of it but the HTTP request reaches the server.
+authentication with that token; until then nothing of it but the request for a WebSocket reaches the server. Plain HTTP
+has no way to present one: only the two pages by which clients find a server pass.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ from lmwire_runtime.access import DEFAULT_ACCESS, AccessRule, check_listening, i
 from lmwire_runtime.addresses import Address
 from lmwire_runtime.limits import DEFAULT_LIMITS
 from lmwire_runtime.server import AUTHENTICATION_SECONDS
-from lmwire_runtime.wire import DecodeError
 from lmwire_tools.analysis import ConnectionAnalysis
 from lmwire_tools.deviations import Decode, Deviation, deviations_of
 from lmwire_tools.http_heads import BadHead, Head
@@ -177,6 +177,7 @@ class _Passage:
             head = await self._request()
             if crowded:
                 raise _Refused(503, "Service Unavailable", "it has too many connections already")
+            self._check_guarded(head)
             reader, writer = await self._connect()
             await self._exchange(head, reader, writer)
         except _Refused as refusal:
@@ -205,6 +206,17 @@ class _Passage:
             raise _Refused(403, "Forbidden", f"{refusal}, this one says {said!r}")
         return head
 
+    def _check_guarded(self, head: Head) -> None:
+        """Refuse what would pass a proxy that demands a token without presenting one."""
+        harmless = head.method in ("GET", "HEAD") and (head.upgrades or head.path in _PAGES)
+        if self._proxy.gatekeeper is not None and not harmless:
+            passing = " and ".join(_PAGES)
+            raise _Refused(
+                403,
+                "Forbidden",
+                f"with a token it passes on WebSockets, {passing}; not {head.method} {head.path}",
+            )
+
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         server = self._proxy.server
         connecting = asyncio.open_connection(
@@ -231,14 +243,23 @@ class _Passage:
             own["connection"] = "close"  # so that one connection is one request
         writer.write(head.changed(prefix=server.prefix, **own).to_bytes())
         await writer.drain()
+        with contextlib.nullcontext() if head.upgrades else _passing_body(self._client_reader, writer):
+            await self._answer(head, reader, writer)
+
+    async def _answer(self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             answered = await reader.readuntil(b"\r\n\r\n")
             answer = Head.parse(answered)
         except (asyncio.LimitOverrunError, BadHead, asyncio.IncompleteReadError):
+            server = self._proxy.server
             raise _Refused(502, "Bad Gateway", f"what answers at {server} is no HTTP server") from None
+        becomes_websocket = head.upgrades and answer.status == 101
+        if head.upgrades and not becomes_websocket and self._proxy.gatekeeper is not None:
+            said = f"the server answers the request for a WebSocket with status {answer.status}"
+            raise _Refused(502, "Bad Gateway", said)
         self._client_writer.write(answered)
         await self._client_writer.drain()
-        if head.upgrades and answer.status == 101:
+        if becomes_websocket:
             await self._websocket(head.path.removeprefix("/"), reader, writer)
         else:
             await self._page(head, answer, reader)
@@ -409,6 +430,25 @@ async def _received(reader: asyncio.StreamReader) -> bytes:
         return await reader.read(_CHUNK)
 
 
+@contextlib.contextmanager
+def _passing_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Iterator[None]:
+    """Pass on the body of a plain request while it is answered."""
+
+    async def pass_on() -> None:
+        while data := await _received(reader):
+            writer.write(data)
+            with _network():
+                await writer.drain()
+
+    passing = asyncio.ensure_future(pass_on())
+    # The answer says what has become of it: what the network failed with is told there.
+    passing.add_done_callback(lambda done: done.cancelled() or done.exception())
+    try:
+        yield
+    finally:
+        passing.cancel()
+
+
 class _Unauthorized(Exception):
     """The client did not present the token."""
 
@@ -416,7 +456,10 @@ class _Unauthorized(Exception):
 async def _judge(gatekeeper: Gatekeeper, message: bytes) -> str | None:
     """Say why a client is refused; None to admit it."""
     try:
-        packet = envelope.AuthenticationPacket.from_wire(json_codec.loads(message))
-        return await gatekeeper.authenticate(packet.client_identifier, packet.client_passkey)
-    except (ValueError, AttributeError, DecodeError):
-        return "This proxy wants an API token, and the first message is no authentication"
+        packet = json_codec.loads(message)
+    except ValueError:
+        packet = None
+    match packet:
+        case {"clientIdentifier": str() as identifier, "clientPasskey": str() as passkey}:
+            return await gatekeeper.authenticate(identifier, passkey)
+    return "This proxy wants an API token, and the first message is no authentication"

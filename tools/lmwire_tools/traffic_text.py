@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import click
 
-from lmwire_runtime.wire import UNSET
 from lmwire_tools.analysis import FrameEvent
 from lmwire_tools.recordings import Opened, without_secrets
 from lmwire_tools.traffic import Faulty, HttpAnswered, Summary, TrafficEvent
@@ -108,7 +107,7 @@ def _data(event: FrameEvent) -> Any:
 
 def _payload(event: FrameEvent) -> str:
     """What the frame carries beyond what its line says already, as compact JSON."""
-    data = _data(event) if event.data is not UNSET else event.text.decode("utf-8", "replace")
+    data = _data(event)
     if isinstance(data, dict):
         data = {key: value for key, value in data.items() if key not in _SAID}
         if len(data) == 1:
