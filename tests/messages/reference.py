@@ -81,13 +81,23 @@ def json_kind(value: Any) -> str:
 
 def same(first: Any, second: Any) -> bool:
     """Whether two values are the same JSON: numbers by value, truth values no numbers."""
-    if json_kind(first) != json_kind(second):
-        return False
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
-    if isinstance(first, list):
-        return len(first) == len(second) and all(map(same, first, second))
-    return bool(first == second)
+    # No recursion: they may be nested as deep as a parser takes them.
+    pending = [(first, second)]
+    while pending:
+        one, other = pending.pop()
+        if json_kind(one) != json_kind(other):
+            return False
+        if isinstance(one, dict):
+            if one.keys() != other.keys():
+                return False
+            pending.extend((one[key], other[key]) for key in one)
+        elif isinstance(one, list):
+            if len(one) != len(other):
+                return False
+            pending.extend(zip(one, other, strict=True))
+        elif one != other:
+            return False
+    return True
 
 
 def allows_null(schema: Schema) -> bool:

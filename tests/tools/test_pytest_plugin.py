@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import textwrap
@@ -245,6 +246,10 @@ def test_the_fixtures_tell_what_they_are(run: Run) -> None:
     assert run("", "--help").stdout.str().count("--lmstudio-record") == 1
 
 
+# What cannot be in a file's name is replaced, and told apart by a hash.
+MY_NAME_IS = "test_recorded[My_name_is]-64398aa3"
+ODD = "test_recorded[a_b_]-" + hashlib.sha256(b"test_recorded[a/b: ?]").hexdigest()[:8]
+
 RECORDED = """
     import lmwire
     import pytest
@@ -273,7 +278,7 @@ def test_record_once_and_replay_for_ever(pytester: pytest.Pytester) -> None:
         )
         host = emulator.api_host
     files = sorted(pytester.path.glob("recordings/test_it/*.jsonl"))
-    assert [file.name for file in files] == ["test_recorded_My_name_is.jsonl", "test_recorded_a_b.jsonl"]
+    assert [file.name for file in files] == [f"{MY_NAME_IS}.jsonl", f"{ODD}.jsonl"]
     assert b"clientPasskey" in files[0].read_bytes()
     assert b"<redacted>" in files[0].read_bytes()
 
@@ -285,6 +290,49 @@ def test_record_once_and_replay_for_ever(pytester: pytest.Pytester) -> None:
     done.assert_outcomes(errors=2)
     done.stdout.fnmatch_lines([f"*nothing to record at {host}: *"])
     pytester.runpytest_inprocess(*WITHOUT).assert_outcomes(passed=2)
+
+
+ALIKE = """
+    import lmwire
+    import pytest
+
+    def complete(host, prompt):
+        with lmwire.Client(host) as client:
+            assert client.llm.model().complete(prompt, config={"maxTokens": 2}).content
+
+    class TestOne:
+        def test_it(self, lmstudio_recording):
+            complete(lmstudio_recording.host, "one")
+
+    class TestOther:
+        def test_it(self, lmstudio_recording):
+            complete(lmstudio_recording.host, "other")
+
+    @pytest.mark.parametrize("prompt", ["a/b", "a b", "a_b", "x" * 300])
+    def test_it(lmstudio_recording, prompt):
+        complete(lmstudio_recording.host, prompt)
+"""
+
+
+def test_no_two_tests_share_a_recording(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it=textwrap.dedent(ALIKE))
+    with EmulatorThread() as emulator:
+        pytester.runpytest_inprocess(*WITHOUT, "--lmstudio-record", emulator.api_host).assert_outcomes(
+            passed=6
+        )
+    names = {file.name for file in pytester.path.glob("recordings/test_it/*.jsonl")}
+    assert names > {"TestOne.test_it.jsonl", "TestOther.test_it.jsonl", "test_it[a_b].jsonl"}
+    assert len(names) == 6
+    pytester.runpytest_inprocess(*WITHOUT).assert_outcomes(passed=6)
+
+
+def test_a_recording_of_nothing_is_an_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(lmstudio_recording): pass")
+    with EmulatorThread() as emulator:
+        done = pytester.runpytest_inprocess(*WITHOUT, "--lmstudio-record", emulator.api_host)
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(["nothing that could be replayed was recorded (*"])
+    assert not list(pytester.path.glob("**/*.jsonl"))
 
 
 def test_what_was_not_recorded_is_told_with_the_nearest_request(pytester: pytest.Pytester) -> None:
@@ -300,7 +348,7 @@ def test_what_was_not_recorded_is_told_with_the_nearest_request(pytester: pytest
             "the recording has no such request: llm.completeRawText {*",
             "the nearest one that was recorded differs in",
             "  *llm.prediction.temperature: recorded 0.25, now 0.5",
-            "The recording is *test_recorded_My_name_is.jsonl. *",
+            "The recording is *test_recorded*My_name_is*.jsonl. *",
         ]
     )
 
@@ -316,7 +364,7 @@ def test_without_a_recording_it_is_said_how_to_make_one(pytester: pytest.Pyteste
 @pytest.mark.parametrize("content", ["oops\n", "", '{"event": "recording", "format": 99}\n'])
 def test_a_broken_recording_is_told(pytester: pytest.Pytester, content: str) -> None:
     pytester.makepyfile(test_it=recorded())
-    file = pytester.path / "recordings" / "test_it" / "test_recorded_My_name_is.jsonl"
+    file = pytester.path / "recordings" / "test_it" / f"{MY_NAME_IS}.jsonl"
     file.parent.mkdir(parents=True)
     file.write_text(content, encoding="utf-8")
     done = pytester.runpytest_inprocess(*WITHOUT, "-k", "name")

@@ -1,11 +1,12 @@
 """The fixture ``lmstudio_recording``: record once, replay for ever.
 
-The recording of a test lies beside its file: ``recordings/<file>/<test>.jsonl``. With ``--lmstudio-record HOST`` the
-client talks to that server, through a relay that writes the recording; without, the recording answers.
+The recording of a test lies beside its file: ``recordings/<file>/<class>.<test>.jsonl``. With ``--lmstudio-record
+HOST`` the client talks to that server, through a relay that writes the recording; without, the recording answers.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 import time
@@ -28,6 +29,8 @@ from lmwire_tools.replay_stories import UnusableRecordingError, stories_of_file
 __all__ = ["Recording", "recording_of"]
 
 _SECONDS = 10.0
+# Of a file's name: file systems take 255 bytes.
+_LONGEST_NAME = 200
 
 
 @attrs.frozen
@@ -67,7 +70,10 @@ def recording_of(request: pytest.FixtureRequest) -> Iterator[Recording]:
 
 def _path_of(node: Any) -> Path:
     file: Path = node.path
-    name = re.sub(r"[^\w.-]+", "_", node.name).strip("_")
+    whole = node.nodeid.partition("::")[2].replace("::", ".")
+    name = re.sub(r"[^\w.\[\]-]+", "_", whole, flags=re.ASCII)[:_LONGEST_NAME]
+    if name != whole:  # so that no two tests share a file
+        name += "-" + hashlib.sha256(whole.encode()).hexdigest()[:8]
     return file.parent / "recordings" / file.stem / f"{name}.jsonl"
 
 
@@ -106,6 +112,14 @@ def _recorded(path: Path, target: str) -> Iterator[Recording]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with RecordingWriter(path) as writer, Relay(str(address), _Recorder(writer)) as relay:
         yield Recording(relay.api_host, path, is_new=True)
+    try:
+        stories_of_file(path)
+    except UnusableRecordingError as error:
+        path.unlink()
+        pytest.fail(
+            f"nothing that could be replayed was recorded ({error}); does the test talk to lmstudio_recording.host?",
+            pytrace=False,
+        )
 
 
 class _Recorder(Twist):
