@@ -44,6 +44,7 @@ from lmwire_emulator.scripts import (
 )
 from lmwire_emulator.system_handlers import EmulatedSystem
 from lmwire_runtime.access import DEFAULT_ACCESS, AccessRule
+from lmwire_runtime.errors import UsageError
 from lmwire_runtime.server import Namespace, Server
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Emulator:
         on_frame: A tap: called with direction, namespace and JSON text of every frame, secrets redacted.
 
     Raises:
-        UsageError: A token is malformed.
+        UsageError: A token is malformed, or there is no such generation.
     """
 
     def __init__(
@@ -93,6 +94,9 @@ class Emulator:
         clock: Clock = SYSTEM_CLOCK,
         on_frame: Tap | None = None,
     ) -> None:
+        if generation not in GENERATIONS:
+            known = ", ".join(GENERATIONS)
+            raise UsageError(f"there is no generation {generation!r} of servers; there are {known}")
         servers = GENERATIONS[generation]
         script = script or Script(())
         loads = Playlist(script, LoadRule)

@@ -175,7 +175,7 @@ def test_a_bad_token_of_the_environment_is_named() -> None:
 
     done = run_program(["-c", program, "complete", "x"], check=False)
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "LM_API_TOKEN is malformed" in done.stderr
 
 

@@ -190,3 +190,17 @@ def test_results_are_plain_data() -> None:
     assert attrs.evolve(result, reason="").to_json()["outcome"] == "known deviation"
     assert not Outcome.KNOWN.is_bad
     assert Outcome.UNEXPECTED.is_bad
+
+
+def test_the_command_lists_its_checks_as_json() -> None:
+    listed = json.loads(CliRunner().invoke(main, ["conformance", "--list", "--json"]).stdout)
+
+    assert [one["check"] for one in listed] == [check.name for check in SERVER_CHECKS]
+
+
+def test_a_model_that_is_not_loaded_is_wrong_usage() -> None:
+    with EmulatorThread() as emulator:
+        done = CliRunner().invoke(main, ["conformance", emulator.api_host, "--model", "nosuch"])
+
+    assert done.exit_code == 2
+    assert "nosuch is not loaded" in done.output

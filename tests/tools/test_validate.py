@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -209,7 +208,3 @@ def test_in_a_process_of_its_own() -> None:
     done = run_program(["-m", "lmwire_tools", "validate", "-"], check=False, stdin=frames(BAD))
 
     assert (done.returncode, done.stderr) == (1, "")
-
-
-def test_nothing_is_no_deviation() -> None:
-    assert validate("-", given=io.BytesIO(b"").read()).exit_code == 0

@@ -100,7 +100,15 @@ class _Group(click.Group):
                 ctx.exit(1)
             if not isinstance(error, _expected_errors()):
                 raise
-            raise click.ClickException(str(error)) from error
+            kind = click.UsageError if isinstance(error, _usage_error()) else click.ClickException
+            raise kind(str(error)) from error
+
+
+def _usage_error() -> type[Exception]:
+    """What says that the program, or here the command line, asks for what makes no sense."""
+    from lmwire import UsageError
+
+    return UsageError
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,17 @@ from lmwire_tools.replay_server import ReplayServer
 from lmwire_tools.replay_stories import Story, UnusableRecordingError, stories_of_file
 
 __all__ = ["replay"]
+
+
+def _checked_patterns(
+    context: click.Context, parameter: click.Parameter, patterns: tuple[str, ...]
+) -> tuple[str, ...]:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise click.BadParameter(f"{pattern!r} is no regular expression: {error}") from None
+    return patterns
 
 
 @click.command()
@@ -40,6 +52,7 @@ __all__ = ["replay"]
     "--ignore",
     multiple=True,
     metavar="REGEX",
+    callback=_checked_patterns,
     help="With --to: set differences aside whose JSON pointer matches; may be repeated.",
 )
 @click.option(

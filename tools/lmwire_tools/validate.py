@@ -197,28 +197,28 @@ def validate(
     """
     if endpoint is not None:
         _check_endpoint(namespace, endpoint)
-    frames = 0
+    frames = broken = 0
     found: list[Finding] = []
     for finding in judged_lines(
         _documents(file), namespace=namespace, endpoint=endpoint, direction=direction
     ):
         frames += finding.event is not None
+        broken += finding.event is None
         if finding.deviations:
             found.append(finding)
             if not as_json:
                 for line in finding.to_text():
                     click.echo(click.style(line, fg="red"))
     if not frames and not found:  # a check of nothing must not look as if all were well
-        raise click.UsageError(
-            f"{click.format_filename(file.name)} holds no frame: there is nothing to validate"
-        )
+        raise click.UsageError("FILE holds no frame: there is nothing to validate")
     deviations = [each for finding in found for each in finding.to_json()]
     if as_json:
         click.echo(
             json.dumps({"valid": not deviations, "frames": frames, "deviations": deviations}, indent=2)
         )
     elif deviations:
-        click.echo(f"{counted(len(deviations), 'deviation')} in {len(found)} of {counted(frames, 'frame')}")
+        told = counted(len(deviations), "deviation")
+        click.echo(f"{told} in {len(found)} of {counted(frames + broken, 'line' if broken else 'frame')}")
     else:
         click.echo(f"{counted(frames, 'frame')}, no deviation")
     if deviations:

@@ -10,12 +10,12 @@ from typing import Any, Final
 import click
 
 from lmwire_runtime.addresses import Address, parse_address
-from lmwire_tools.conformance.checks import Check, Result, run_all
+from lmwire_tools.conformance.checks import Check, Failed, NotApplicable, Result, run_all
 from lmwire_tools.conformance.client_checks import CLIENT_CHECKS
 from lmwire_tools.conformance.client_runs import Client, parts_of
 from lmwire_tools.conformance.known import KNOWN, with_known
 from lmwire_tools.conformance.raw import Server
-from lmwire_tools.conformance.report import list_checks, report, report_json
+from lmwire_tools.conformance.report import list_checks, list_checks_json, report, report_json
 from lmwire_tools.conformance.server_checks import SERVER_CHECKS
 
 __all__ = ["conformance"]
@@ -83,7 +83,8 @@ def conformance(
     checks: Sequence[Check[Any]] = SERVER_CHECKS if command is None else CLIENT_CHECKS
     _check_names(wanted, checks)
     if only_list:
-        list_checks([check for check in checks if not wanted or check.name in wanted])
+        listed = [check for check in checks if not wanted or check.name in wanted]
+        (list_checks_json if as_json else list_checks)(listed)
         return
     if (server is None) is (command is None):
         raise click.UsageError("say what to check: either lmwire conformance HOST:PORT, or --client COMMAND")
@@ -106,6 +107,13 @@ def _of_server(
     address = parse_address(text)
     _check_reachable(address, timeout)
     peer = Server.at(address, api_token=api_token, model=model, timeout=timeout)
+    if model is not None:
+        try:
+            peer.need_a_model()  # or else most checks would be no more than not applicable
+        except NotApplicable as error:
+            raise click.BadParameter(str(error), param_hint="--model") from None
+        except Failed as error:
+            raise click.ClickException(f"{address} does not say which models are loaded: {error}") from None
     return str(address), list(run_all(SERVER_CHECKS, peer, wanted))
 
 

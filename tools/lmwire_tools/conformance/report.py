@@ -14,7 +14,7 @@ from rich.text import Text
 
 from lmwire_tools.conformance.checks import Check, Outcome, Result
 
-__all__ = ["list_checks", "report", "report_json"]
+__all__ = ["list_checks", "list_checks_json", "report", "report_json"]
 
 _STYLES: Final = {
     Outcome.PASS: "green",
@@ -70,3 +70,9 @@ def list_checks(checks: Sequence[Check[Any]]) -> None:
     for check in checks:
         table.add_row(check.name, check.section, check.does)
     _console().print(table)
+
+
+def list_checks_json(checks: Sequence[Check[Any]]) -> None:
+    """Print what would be checked as one JSON list."""
+    listed = [{"check": check.name, "section": check.section, "does": check.does} for check in checks]
+    click.echo(json.dumps(listed, ensure_ascii=False, indent=2))
