@@ -288,7 +288,7 @@ class Decoding:
         """Judge a union member whose discriminator is not in the schema."""
         if self.strict or type(value) is not dict:
             names = ", ".join(sorted(map(str, known)))
-            self.deviation(path, f"a member of {union} ({names})", value if type(value) is not dict else tag)
+            self.deviation(path, f"a member of {union} ({names})", value if tag is None else tag)
         # Only strings are repeated: writing out nested data may exceed the recursion limit.
         name = repr(tag[:100]) if type(tag) is str else f"with {describe(tag)} for its tag"
         self.sink.warn(

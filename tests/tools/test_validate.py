@@ -84,6 +84,19 @@ def test_the_order_of_frames_is_checked_in_recordings(recording: Path) -> None:
     assert "expected the id of an open channel" in done.stdout
 
 
+def test_two_recordings_in_one_file_are_two_histories(recording: Path) -> None:
+    done = validate("-", given=recording.read_bytes() * 2)
+
+    assert (done.exit_code, done.stdout.endswith(" frames, no deviation\n")) == (0, True), done.stdout
+
+
+def test_a_frame_without_a_type_is_told_as_it_is() -> None:
+    done = validate("-", given=frames({"callId": 1}))
+
+    assert done.exit_code == 1
+    assert "found an object" in done.stdout
+
+
 def test_what_was_elided_does_not_deviate(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     endless = json.dumps({"success": False, "error": "x" * 500}).encode()

@@ -96,7 +96,7 @@ class _Noting(Decoding):
         expected = f"a member of {union} ({names})"
         if type(value) is not dict:
             self.deviation(path, expected, value)
-        self._note(pointer_of(path), expected, describe(tag))
+        self._note(pointer_of(path), expected, describe(value if tag is None else tag))
         return Unknown(union, tag, value)
 
     def check_keys(self, path: Path, data: Mapping[str, Any], known: frozenset[str]) -> None:

@@ -15,7 +15,7 @@ from lmwire_runtime import json_codec
 from lmwire_runtime.wire import Unknown
 from lmwire_tools.analysis import NAMESPACES, ConnectionAnalysis, FrameEvent
 from lmwire_tools.deviations import Deviation
-from lmwire_tools.recordings import Direction, RecordedFrame, is_record, record_of
+from lmwire_tools.recordings import Direction, Opened, RecordedFrame, is_record, record_of
 from lmwire_tools.traffic_text import counted, printable
 
 __all__ = ["Finding", "judged_lines", "validate"]
@@ -106,6 +106,8 @@ def judged_lines(
             elif isinstance(record, RecordedFrame):
                 event = _recorded(connections, record)
                 yield Finding(number, event, event.deviations)
+            elif isinstance(record, Opened):
+                connections.pop(record.connection, None)  # files may be joined: its number may be used again
 
 
 def _recorded(connections: dict[int, ConnectionAnalysis], record: RecordedFrame) -> FrameEvent:
