@@ -29,8 +29,10 @@ from lmwire_runtime.errors import (
     CancelledError,
     ClosedError,
     ConnectError,
+    ConnectionLostError,
     LMWireError,
     RequestTimeoutError,
+    StateError,
     UsageError,
 )
 from lmwire_runtime.exchanges import StallWatch
@@ -269,10 +271,13 @@ class AsyncLink(asyncio.BufferedProtocol):
         taken, reads = self._taken if exchange.request_end else 0, self.core.transport.reads
         waiter: Waiter = self.loop.create_future()
         exchange.on_change = partial(_wake, waiter)
-        if timeout is not None:
-            self._watch(waiter, self._clock.monotonic() + timeout)
         try:
+            if timeout is not None:
+                self._watch(waiter, self._clock.monotonic() + timeout)
             in_time = await waiter
+        except RuntimeError:  # asyncio's own, about loops; asked for when it comes, so that nobody else pays
+            self._check_loop()
+            raise
         finally:
             exchange.on_change = None
             self._deadlines.pop(waiter, None)
@@ -281,6 +286,21 @@ class AsyncLink(asyncio.BufferedProtocol):
                 return await self.wait(exchange, timeout)
             self._stuck = self._stuck or self.unsent > 0 or self.core.lifeless(reads, timeout)
         return in_time
+
+    def _check_loop(self) -> None:
+        """Refuse to serve another event loop; what was in flight when the link's own one ended is lost.
+
+        Raises:
+            ConnectionLostError: The link's event loop has ended.
+            StateError: It has not, but the caller runs in another one.
+        """
+        if self.in_its_loop:
+            return
+        if not self.loop.is_closed():
+            raise StateError("this request was started in another event loop, and has to be read there")
+        error = ConnectionLostError("the event loop in which the connection was made has ended")
+        self.session.lose(error)
+        raise error
 
     async def close(self, reason: LMWireError | None = None) -> None:
         """Close: what is in flight ends with ``reason`` (by default ClosedError); the closing handshake is brief."""

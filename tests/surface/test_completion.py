@@ -235,6 +235,19 @@ def test_a_second_reader_is_refused_and_the_first_gets_everything(scripted: Make
         attempts[0].result()
 
 
+@pytest.mark.parametrize("shell", ["sync"], indirect=True)  # an asynchronous stream's callbacks cannot wait
+@pytest.mark.parametrize("callback", ["on_message", "on_prediction_fragment", "on_first_token"])
+def test_a_callback_cannot_read_its_own_stream(scripted: Make, callback: str) -> None:
+    one = scripted(HELLO)
+    streams: list[Any] = []
+    options: dict[str, Any] = {callback: lambda *_: streams[0].wait_for_result()}
+    streams.append(one.stream(**options))
+
+    with pytest.raises(StateError, match="callback of this stream"):
+        one.shell.call(streams[0].wait_for_result)
+    assert str(one.shell.call(one.model.complete, "y")) == " Anna. Hello"
+
+
 def test_a_timeout_cancels_on_the_server(scripted: Make) -> None:
     one = scripted({"reply": {"fragments": [], "end": "hang"}})
 

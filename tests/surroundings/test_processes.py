@@ -151,6 +151,41 @@ def test_several_event_loops(emulator: EmulatorThread) -> None:
     assert told == "7 1"
 
 
+def test_a_stream_that_another_event_loop_reads(emulator: EmulatorThread) -> None:
+    """It is lost with the loop that started it; while that loop is open, only that loop reads it."""
+    told = output_of(
+        """
+        import warnings
+
+        warnings.simplefilter("ignore", ResourceWarning)  # Python's own, for a loop that ends with open connections
+        client = AsyncClient()
+
+        async def started():
+            model = await client.llm.model("emulator/hangs-in-mid-stream")
+            stream = model.complete_stream("My name is")
+            await stream.start()
+            return stream
+
+        async def told(stream):
+            try:
+                return [fragment async for fragment in stream]
+            except lmwire.LMWireError as error:
+                return type(error).__name__
+
+        lost = asyncio.run(told(asyncio.run(started())))
+
+        elsewhere = asyncio.new_event_loop()
+        stream = elsewhere.run_until_complete(started())
+        foreign = asyncio.run(told(stream))
+        elsewhere.run_until_complete(stream.close())
+        elsewhere.run_until_complete(client.close())
+        print(lost, foreign)
+        """,
+        emulator,
+    )
+    assert told == "ConnectionLostError StateError"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
 def test_a_fork_after_connecting(emulator: EmulatorThread) -> None:
     """The child is told what to do, a client of its own works there, and the parent's goes on."""

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
-from types import TracebackType
-from typing import Any, TypeVar
+from types import GeneratorType, TracebackType
+from typing import Any, TypeVar, cast
+from weakref import ref
 
 from lmwire_runtime.async_shell import AsyncChannel, AsyncConnection
-from lmwire_runtime.errors import UnsupportedEndpointError
+from lmwire_runtime.errors import StateError, UnsupportedEndpointError
 from lmwire_runtime.limits import resolve_timeout
 from lmwire_runtime.surface.stream_core import StreamCore, TextCore
 from lmwire_runtime.surface.stream_plans import Callbacks, Opening, Request, StreamPlan
@@ -49,6 +50,8 @@ class SyncStream(StreamCore[F, R]):
         self._channel: SyncChannel[Any, Any] | None = None
         # The thread that reads: two of them would tear the text apart. ``setdefault`` is one step.
         self._readers: dict[str, int] = {}
+        # Weak, so that a loop that is left drops its generator, which cancels.
+        self._reading: ref[GeneratorType[Any, None, None]] | None = None
 
     def start(self) -> None:
         """Send the request, unless it was sent.
@@ -82,21 +85,27 @@ class SyncStream(StreamCore[F, R]):
         """Yield the fragments; leaving the loop early asks the server to stop.
 
         Raises:
-            StateError: Another thread reads the stream, or it has ended.
+            StateError: Another thread reads the stream, one of its own callbacks asks for more, or it has ended.
         """
-        self._begin_reading()
-        return self._fragments(self._fragments_of)
+        return self._read(self._fragments_of)
 
     def events(self) -> Iterator[Any]:
         """Yield fragments and events in their order; everything else is as in iterating the stream itself."""
-        self._begin_reading()
-        return self._fragments(self._events_of)
+        return self._read(self._events_of)
 
-    def _begin_reading(self) -> None:
+    def _read(
+        self, yielded: Callable[[Iterable[Any]], Generator[Any, None, None]]
+    ) -> Generator[Any, None, None]:
         self._check_startable()
         if self._readers.setdefault("reader", threading.get_ident()) != threading.get_ident():
             raise self.second_reader()
+        reading = None if self._reading is None else self._reading()
+        if reading is not None and reading.gi_running:
+            raise StateError("a callback of this stream cannot read it; return from the callback first")
         self.start()
+        fragments = cast("GeneratorType[Any, None, None]", self._fragments(yielded))
+        self._reading = ref(fragments)
+        return fragments
 
     def _fragments(
         self, yielded: Callable[[Iterable[Any]], Generator[Any, None, None]]
