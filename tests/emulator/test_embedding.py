@@ -79,7 +79,8 @@ def test_an_idle_instance(client: Client, namespace: str) -> None:
 def test_a_busy_instance(client: Client) -> None:
     busy = client.llm.load_new_instance("emulator/hangs-in-mid-stream")
     with busy.complete_stream("My name is") as stream:
-        next(iter(stream))
+        fragments = iter(stream)  # kept: an iterator that is dropped cancels
+        next(fragments)
         state = busy.get_processing_state()
     busy.unload()
     assert (state.status, state.queued) == ("generating", 1)

@@ -36,6 +36,7 @@ from tests.tools.faulty_twists import (
     once_only,
     one_for_true,
     only_if,
+    only_the_first_of,
     parameter_of,
     pipelined_kills,
     result,
@@ -195,7 +196,11 @@ FAULTS: Final[Sequence[Fault]] = (
     Fault("channel-id-again", "knows ids for ever", lambda: FaultyTwist(once_only, notes_ends)),
     gives("interleaved-channels", "mixes channels", mixes_channels),
     Fault("cancel-at-once", "drops early cancels", lambda: FaultyTwist(drops_cancels_of(11))),
-    Fault("cancel-in-mid-stream", "drops late cancels", lambda: FaultyTwist(drops_cancels_of(12))),
+    Fault(
+        "cancel-in-mid-stream",
+        "drops late cancels",
+        lambda: FaultyTwist(drops_cancels_of(12), only_the_first_of(12)),
+    ),
     gives(
         "cancel-after-close",
         "ignores cancels to nobody",

@@ -35,6 +35,7 @@ __all__ = [
     "notes_ends",
     "null_result",
     "once_only",
+    "only_the_first_of",
     "one_for_true",
     "only_if",
     "parameter_of",
@@ -275,6 +276,19 @@ def drops_cancels_of(channel_id: int) -> Taking:
         return dropped
 
     return take
+
+
+def only_the_first_of(channel_id: int) -> Giving:
+    """What was still to come cannot overtake what happens next."""
+
+    def give(line: Line, frame: Any) -> bool:
+        of_it = frame.get("channelId") == channel_id
+        held = of_it and "begun" in line.memory
+        if of_it:
+            line.memory["begun"] = True
+        return held
+
+    return give
 
 
 def once_only(line: Line, frame: Any, message: Message) -> bool:
