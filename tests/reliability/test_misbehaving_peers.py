@@ -167,10 +167,8 @@ def _until(recovered: Event, does: Script) -> Script:
     """Misbehave, on as many connections as come, until told to behave."""
 
     def script(connection: ScriptedConnection) -> None:
-        if recovered.is_set():
-            serve_once(connection)
-            return
-        with contextlib.suppress(OSError):  # the client may hang up in the middle
-            does(connection)
+        # The client may hang up in the middle, or have done so before its connection was accepted.
+        with contextlib.suppress(OSError):
+            (serve_once if recovered.is_set() else does)(connection)
 
     return script
