@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 from pathlib import Path
 
@@ -12,25 +11,8 @@ from rich.progress import Progress
 
 from benchmarks import report
 from benchmarks.figures import FIGURES
-from benchmarks.running import PEERS, blast_server, run_peer, unavailable
-
-
-def measure(names: list[str], host: str, *, quick: bool, progress: Progress) -> dict[str, dict[str, float]]:
-    """Run the peers of each figure in turn, so that what slows the machine slows all of them; medians of the rounds."""
-    absent = {name: why for name in PEERS if (why := unavailable(name)) is not None}
-    for name, why in absent.items():
-        progress.console.print(f"without {PEERS[name].title}: {why}")
-    measured = {}
-    for name in progress.track(names, description="measuring"):
-        figure = FIGURES[name]
-        peers = {peer: scenario for peer, scenario in figure.scenarios.items() if peer not in absent}
-        numbers: dict[str, list[float]] = {peer: [] for peer in peers}
-        for _ in range(1 if quick else figure.rounds):
-            for peer, scenario in peers.items():
-                options = figure.options_of(peer, quick=quick)
-                numbers[peer].append(figure.reading(run_peer(peer, scenario, host, options), options))
-        measured[name] = {peer: statistics.median(all_of) for peer, all_of in numbers.items()}
-    return measured
+from benchmarks.measuring import measure
+from benchmarks.running import blast_server
 
 
 @click.command()

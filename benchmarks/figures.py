@@ -42,6 +42,8 @@ class Figure:
         goals: How far lmwire should reach.
         limit: What lmwire's number should not exceed.
         rounds: How often each peer is run, in turn with the others.
+        family: Figures of one family are measured in the same rounds, because they are compared with each other, or
+            read the same runs; empty for those that stand alone.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Figure:
     goals: Sequence[Goal] = ()
     limit: float | None = None
     rounds: int = 3
+    family: str = ""
 
     def options_of(self, peer: str, *, quick: bool) -> dict[str, Any]:
         """Return the options with which a peer is run; a quick run shows that everything works, not how fast."""
@@ -101,10 +104,11 @@ def _same(scenario: str, *peers: str) -> dict[str, str]:
 
 
 _NODE: Final = {"node-1.5.0": "stream-async", "node-2.0.0": "stream-async"}
-_STREAM: Final = {"count": 100_000, "runs": 5}
-_SHORTER_STREAM: Final = {"count": 10_000, "runs": 3}
+_STREAM: Final = {"count": 100_000, "runs": 3}
+_SHORTER_STREAM: Final = {"count": 5_000, "runs": 3}
 _PACED: Final = {"count": 1500, "seconds": 0.002}
-_CALLS: Final = {"count": 2000, "runs": 5}
+_CALLS: Final = {"count": 1000, "runs": 4}
+_MANY_ROUNDS: Final = 9
 
 
 def _crowd(kind: str, streams: int, size: int, goals: Sequence[Goal] = ()) -> Figure:
@@ -116,9 +120,11 @@ def _crowd(kind: str, streams: int, size: int, goals: Sequence[Goal] = ()) -> Fi
         title=f"{streams} {what}, bursts of {size}, per fragment",
         unit="us",
         scenarios={"lmwire": "streams-async" if kind == "async" else "streams"},
-        options={"streams": streams, "size": size, "rounds": rounds, "runs": 4},
+        options={"streams": streams, "size": size, "rounds": rounds, "runs": 3},
         reading=_per_fragment_of_all,
         goals=goals,
+        rounds=7,
+        family=what,
     )
 
 
@@ -130,6 +136,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
         options=_STREAM,
         shorter={"lmstudio": _SHORTER_STREAM},
         reading=_per_fragment,
+        rounds=_MANY_ROUNDS,
         goals=[Goal("lmstudio", 25), Goal("floor", 0.7), Goal("node-1.5.0", 0.9), Goal("node-2.0.0", 0.9)],
     ),
     "stream-async": Figure(
@@ -139,6 +146,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
         options=_STREAM,
         shorter={"lmstudio": _SHORTER_STREAM},
         reading=_per_fragment,
+        rounds=_MANY_ROUNDS,
         goals=[Goal("lmstudio", 9), Goal("floor", 0.7), Goal("node-1.5.0", 0.9), Goal("node-2.0.0", 0.9)],
     ),
     "rpc": Figure(
@@ -147,6 +155,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
         scenarios=_same("rpc", "lmwire", "lmstudio", "floor"),
         options=_CALLS,
         reading=_per_fragment,
+        rounds=_MANY_ROUNDS,
         goals=[Goal("lmstudio", 4), Goal("floor", 1 / 1.2)],
     ),
     "rpc-async": Figure(
@@ -155,6 +164,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
         scenarios=_same("rpc-async", "lmwire", "lmstudio", "floor", "node-1.5.0", "node-2.0.0"),
         options=_CALLS,
         reading=_per_fragment,
+        rounds=_MANY_ROUNDS,
         goals=[Goal("lmstudio", 1.7), Goal("floor", 1 / 1.2)],
     ),
     **{
@@ -165,6 +175,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
             options=_PACED,
             reading=_percentile(percent),
             goals=[Goal("lmstudio", 5, above="floor")],
+            rounds=5,
+            family="latency",
         )
         for percent in (50, 99)
     },
@@ -179,6 +191,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
             options=_PACED,
             reading=_percentile(percent),
             goals=[Goal("lmstudio", 2, above="floor")],
+            rounds=5,
+            family="latency-async",
         )
         for percent in (50, 99)
     },

@@ -6,7 +6,8 @@ import importlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import FIGURES, Goal
+from benchmarks.measuring import Measured
 from benchmarks.running import PEERS
 from tests.interop.environments import NODE_SDKS, PYTHON_SDK
 
 __all__ = ["Verdict", "as_json", "as_markdown", "draw", "print_table", "verdicts"]
-
-Measured = Mapping[str, Mapping[str, float]]
-"""For each figure, each peer's number."""
 
 
 @attrs.frozen
@@ -41,22 +40,32 @@ def verdicts(name: str, measured: Measured) -> list[Verdict]:
         return []
     found = [verdict for goal in figure.goals if (verdict := _judge(goal, numbers, measured)) is not None]
     if figure.limit is not None:
-        own = numbers["lmwire"]
+        own = statistics.median(numbers["lmwire"])
         found.append(Verdict(f"at most {figure.limit:g}", f"{own:.3g}", own <= figure.limit))
     return found
 
 
-def _judge(goal: Goal, numbers: Mapping[str, float], measured: Measured) -> Verdict | None:
+def _judge(goal: Goal, numbers: Mapping[str, Sequence[float]], measured: Measured) -> Verdict | None:
+    """Judge by the median of the rounds' ratios: what was slow in one round was slow for both."""
+    own = numbers["lmwire"]
     other = numbers.get(goal.other, measured.get(goal.other, {}).get("lmwire"))
-    own, ground = numbers["lmwire"], 0.0
-    if goal.above is not None:
-        ground = numbers.get(goal.above, 0.0)
     if other is None:
         return None
-    # What is not above the ground at all is a thousand times better than anything.
-    ratio = (other - ground) / max(own - ground, (other - ground) / 1000, 1e-9)
+    grounds = numbers.get(goal.above or "", [0.0] * len(own))
+    ratios = [_ratio(*three) for three in zip(own, other, grounds, strict=True)]
+    ratio = statistics.median(ratios)
     title = PEERS[goal.other].title if goal.other in PEERS else FIGURES[goal.other].title
-    return Verdict(f"{goal.factor:.2f} x {title}", f"{ratio:.2f} x", ratio >= goal.factor)
+    got = f"{ratio:.2f} x" + (f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else "")
+    return Verdict(f"{goal.factor:.2f} x {title}", got, ratio >= goal.factor)
+
+
+def _ratio(own: float, other: float, ground: float) -> float:
+    # What is not above the ground at all is a thousand times better than anything.
+    return (other - ground) / max(own - ground, (other - ground) / 1000, 1e-9)
+
+
+def _medians(numbers: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {peer: statistics.median(all_of) for peer, all_of in numbers.items()}
 
 
 def print_table(measured: Measured, console: Console) -> None:
@@ -65,7 +74,7 @@ def print_table(measured: Measured, console: Console) -> None:
     for name, numbers in measured.items():
         figure = FIGURES[name]
         judged = verdicts(name, measured)
-        lines = [(PEERS[peer].title, f"{number:.3g}") for peer, number in numbers.items()]
+        lines = [(PEERS[peer].title, f"{number:.3g}") for peer, number in _medians(numbers).items()]
         for row in range(max(len(lines), len(judged))):
             peer, number = lines[row] if row < len(lines) else ("", "")
             verdict = judged[row] if row < len(judged) else None
@@ -99,7 +108,8 @@ def as_json(measured: Measured) -> str:
         name: {
             "title": FIGURES[name].title,
             "unit": FIGURES[name].unit,
-            "numbers": dict(numbers),
+            "numbers": _medians(numbers),
+            "rounds": numbers,
             "reaches": [attrs.asdict(verdict) for verdict in verdicts(name, measured)],
         }
         for name, numbers in measured.items()
@@ -117,8 +127,9 @@ def as_markdown(measured: Measured) -> str:
         "| figure | lmwire | others | reach | wanted | |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name, numbers in measured.items():
+    for name in measured:
         figure, judged = FIGURES[name], verdicts(name, measured)
+        numbers = _medians(measured[name])
         others = "; ".join(
             f"{PEERS[peer].title} {number:.3g}" for peer, number in numbers.items() if peer != "lmwire"
         )
@@ -137,7 +148,7 @@ def draw(measured: Measured, path: Path) -> None:
     importlib.import_module("matplotlib").use("agg")
     pyplot: Any = importlib.import_module("matplotlib.pyplot")
 
-    shown = {name: numbers for name, numbers in measured.items() if len(numbers) > 1 and "lmwire" in numbers}
+    shown = {name: _medians(numbers) for name, numbers in measured.items() if {"lmwire"} < numbers.keys()}
     figure, axes = pyplot.subplots(len(shown), 1, figsize=(9, 1.4 * len(shown)), squeeze=False)
     for axis, (name, numbers) in zip(axes[:, 0], shown.items(), strict=True):
         ratios = [number / numbers["lmwire"] for number in numbers.values()]

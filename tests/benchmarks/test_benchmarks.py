@@ -66,5 +66,14 @@ def test_verdicts(monkeypatch: pytest.MonkeyPatch, own: float, met: bool) -> Non
         goals=[Goal("floor", 0.7, above="bare-python")],
     )
     monkeypatch.setitem(FIGURES, "tried", figure)
-    [verdict] = verdicts("tried", {"tried": {"lmwire": own + 2, "floor": 12.0, "bare-python": 2.0}})
+    # Another program slowed the second round: what is judged is the ratio within each.
+    rounds = {"lmwire": [own + 2, 3 * own + 2], "floor": [12.0, 32.0], "bare-python": [2.0, 2.0]}
+    [verdict] = verdicts("tried", {"tried": rounds})
     assert verdict.met is met
+
+
+def test_what_is_compared_is_measured_in_the_same_rounds() -> None:
+    for name, figure in FIGURES.items():
+        for goal in figure.goals:
+            if goal.other in FIGURES:
+                assert FIGURES[goal.other].family == figure.family != "", name
