@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -103,6 +105,48 @@ def test_with_a_token_no_other_page_passes(rest: RestServer, method: str, path: 
     assert f"not {method} {path}" in said.decode()
     assert f"not {method} {path}" in str(fault)
     assert rest.got == []
+
+
+class Listener(threading.Thread):
+    """A server that answers a request once it has listened for a while, and keeps all that came by then."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self.got = b""
+        self.start()
+
+    def run(self) -> None:
+        connection, _ = self._socket.accept()
+        with self._socket, connection:
+            connection.settimeout(0.3)
+            with contextlib.suppress(TimeoutError):
+                while data := connection.recv(65536):
+                    self.got += data
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+
+
+def test_with_a_token_no_second_request_follows_the_first() -> None:
+    second = b"POST /v1/models/unload HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    server = Listener()
+    with proxied(server.host, token=TOKEN) as proxy:
+        with socket.create_connection(("127.0.0.1", proxy.port), ENOUGH) as client:
+            client.sendall(b"GET /lms-status HTTP/1.1\r\nHost: %b\r\n\r\n" % proxy.host.encode() + second)
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+        server.join(ENOUGH)
+
+    assert server.got.startswith(b"GET /lms-status")
+    assert b"POST" not in server.got
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "4"}, {"Transfer-Encoding": "chunked"}])
+def test_with_a_token_no_body_passes(rest: RestServer, headers: dict[str, str]) -> None:
+    with proxied(address(rest), token=TOKEN) as proxy:
+        status, said = ask(proxy, "GET", "/lms-status", b"POST", **headers)
+
+    assert (status, rest.got) == (403, [])
+    assert "with a body" in said.decode()
 
 
 def test_with_a_token_what_only_looks_like_a_websocket_gives_nothing_away(rest: RestServer) -> None:

@@ -61,6 +61,13 @@ class Head:
         """Whether it asks for, or grants, a WebSocket."""
         return any(value.lower() == "websocket" for value in self.all("upgrade"))
 
+    @property
+    def has_body(self) -> bool:
+        """Whether it says that a body follows."""
+        return bool(self.all("transfer-encoding")) or any(
+            value != "0" for value in self.all("content-length")
+        )
+
     def changed(self, *, prefix: str = "", **values: str | None) -> Head:
         """Return a head with another path prefix and other values of headers.
 

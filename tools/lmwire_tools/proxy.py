@@ -209,12 +209,12 @@ class _Passage:
     def _check_guarded(self, head: Head) -> None:
         """Refuse what would pass a proxy that demands a token without presenting one."""
         harmless = head.method in ("GET", "HEAD") and (head.upgrades or head.path in _PAGES)
-        if self._proxy.gatekeeper is not None and not harmless:
-            passing = " and ".join(_PAGES)
+        if self._proxy.gatekeeper is not None and (head.has_body or not harmless):
+            passing, body = " and ".join(_PAGES), " with a body" if head.has_body else ""
             raise _Refused(
                 403,
                 "Forbidden",
-                f"with a token it passes on WebSockets, {passing}; not {head.method} {head.path}",
+                f"with a token it passes on WebSockets, {passing}; not {head.method} {head.path}{body}",
             )
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -243,7 +243,9 @@ class _Passage:
             own["connection"] = "close"  # so that one connection is one request
         writer.write(head.changed(prefix=server.prefix, **own).to_bytes())
         await writer.drain()
-        with contextlib.nullcontext() if head.upgrades else _passing_body(self._client_reader, writer):
+        # With a token nothing follows: it might be another request.
+        alone = head.upgrades or self._proxy.gatekeeper is not None
+        with contextlib.nullcontext() if alone else _passing_body(self._client_reader, writer):
             await self._answer(head, reader, writer)
 
     async def _answer(self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
